@@ -1,0 +1,81 @@
+"""Dotted keys into a resolved configuration, and which of its numbers may differ between runs.
+
+Three kinds of key differ between the runs of a batch without another compilation: parameters (tensors [1, run] in the
+compiled program), what only shapes each run's own arrays (targets of the stimulus, start values), and what only
+enters the conductance of a projection.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from psst_core.registry import lookup, parameters, run_settings
+
+Config = dict[str, Any]
+
+
+def get(config: Mapping[str, Any], key: str) -> Any:
+    value: Any = config
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def put(config: Mapping[str, Any], values: Mapping[str, Any]) -> Config:
+    """A copy of the configuration with these values; what they do not touch is shared."""
+    result = dict(config)
+    for key, value in values.items():
+        *path, last = key.split(".")
+        node: Any = result
+        for part in path:
+            node[part] = copy.copy(node[part])
+            node = node[part]
+        node[last] = value
+    return result
+
+
+def parameter_keys(config: Mapping[str, Any]) -> Iterator[str]:
+    """The numbers that enter the compiled equations."""
+    network = config["network"]
+    for name, population in network["populations"].items():
+        key = f"network.populations.{name}"
+        yield f"{key}.capacitance"
+        for mechanism, settings in population["mechanisms"].items():
+            yield from _fields("mechanism", settings, f"{key}.mechanisms.{mechanism}")
+    for name, settings in network["synapses"].items():
+        yield from _fields("synapse", settings, f"network.synapses.{name}")
+    yield from _fields("stimulus", config["stimulus"], "stimulus")
+
+
+def array_keys(config: Mapping[str, Any]) -> Iterator[str]:
+    """What decides the arrays that each run brings along: start values, the stimulus's weights, conductances."""
+    network = config["network"]
+    yield from ("network.start_jitter", "network.coupling", "network.ach", "network.gaba")
+    for name, population in network["populations"].items():
+        yield from (f"network.populations.{name}.start.{variable}" for variable in start_values(population["start"]))
+    for name in network["projections"]:
+        yield from (f"network.projections.{name}.{field}" for field in ("conductance", "reference_in_degree"))
+    cls = lookup("stimulus", config["stimulus"]["type"], "stimulus.type")
+    yield from (f"stimulus.{name}" for name in run_settings(cls))
+
+
+def connectivity_keys(config: Mapping[str, Any]) -> Iterator[str]:
+    """What decides who projects to whom."""
+    yield "network.scaling"
+    for name, projection in config["network"]["projections"].items():
+        yield from (f"network.projections.{name}.connectivity.{field}" for field in projection["connectivity"])
+
+
+def start_values(start: Mapping[str, Any]) -> dict[str, float]:
+    """`{v: …, sodium: {m: …}}` as `{v: …, sodium.m: …}`."""
+    values = {}
+    for name, value in start.items():
+        if isinstance(value, Mapping):
+            values |= {f"{name}.{state}": number for state, number in value.items()}
+        else:
+            values[name] = value
+    return values
+
+
+def _fields(kind: str, settings: Mapping[str, Any], key: str) -> Iterator[str]:
+    yield from (f"{key}.{name}" for name in parameters(lookup(kind, settings["type"], f"{key}.type")))

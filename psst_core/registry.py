@@ -1,0 +1,112 @@
+"""Names to classes: every mechanism, stimulus, connectivity rule and solver is found here by its name.
+
+A registered class is a dataclass whose fields are its parameters. A field made by `parameter` is a number
+with a unit that enters the equations: it may differ between the runs of one compiled program. Every other
+field (a list, a file, a number that decides shapes or step counts) is the same for all of them.
+"""
+
+import dataclasses
+import difflib
+import importlib
+import math
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from psst_core.errors import PsstError
+
+T = TypeVar("T")
+_CLASSES: dict[str, dict[str, type]] = {}
+
+
+def parameter(default: float, unit: str = "1", *, minimum: float = -math.inf, maximum: float = math.inf) -> Any:
+    """A number of the equations: its default, its unit and the closed interval it must lie in."""
+    metadata = {"parameter": True, "unit": unit, "minimum": minimum, "maximum": maximum}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def setting(
+    default: Any, unit: str = "1", *, minimum: float = -math.inf, maximum: float = math.inf, per_run: bool = False
+) -> Any:
+    """A number or list outside the equations; `per_run` when it only decides arrays that each run brings along."""
+    metadata = {"unit": unit, "minimum": minimum, "maximum": maximum, "per_run": per_run}
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
+    """Class decorator: the dataclass is `name` among its `kind` (mechanism, synapse, stimulus, …)."""
+
+    def add(cls: type[T]) -> type[T]:
+        _CLASSES.setdefault(kind, {})[name] = cls
+        return cls
+
+    return add
+
+
+def import_all(package: str, path: Iterable[str]) -> None:
+    """Import every module of a package, so that a new file is a new entry."""
+    for module in pkgutil.iter_modules(path):
+        importlib.import_module(f"{package}.{module.name}")
+
+
+def names(kind: str) -> list[str]:
+    return sorted(_CLASSES[kind])
+
+
+def lookup(kind: str, name: Any, key: str) -> type:
+    """The class of that name; `key` is where the configuration names it."""
+    known = _CLASSES[kind]
+    if name not in known:
+        raise PsstError(f"{key}={name}: no such {kind}{suggestion(name, known)}; there are: {', '.join(sorted(known))}")
+    return known[name]
+
+
+def suggestion(word: Any, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(word), list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def parameters(cls: type) -> dict[str, dataclasses.Field[Any]]:
+    """The fields that may differ between the runs of one compiled program."""
+    return {f.name: f for f in dataclasses.fields(cls) if f.metadata.get("parameter")}
+
+
+def run_settings(cls: type) -> list[str]:
+    """The settings that may differ between the runs of one compiled program, as they only decide arrays."""
+    return [f.name for f in dataclasses.fields(cls) if f.metadata.get("per_run")]
+
+
+def build(kind: str, settings: Mapping[str, Any], key: str) -> Any:
+    """An instance of the class that `settings["type"]` names, with the other settings as its fields."""
+    cls = lookup(kind, settings["type"], f"{key}.type")
+    return cls(**{name: value for name, value in settings.items() if name != "type"})
+
+
+def check_ranges(cls: type, settings: Mapping[str, Any], key: str) -> None:
+    """Raise for the first number outside the interval of its field, or not finite."""
+    for field in dataclasses.fields(cls):
+        value = settings.get(field.name)
+        numbers = value if isinstance(value, list) else [value]
+        for number in numbers:
+            if isinstance(number, int | float) and not isinstance(number, bool):
+                check_range(number, field.metadata, f"{key}.{field.name}")
+
+
+def check_range(number: float, metadata: Mapping[str, Any], key: str) -> None:
+    """Raise unless the number is finite and inside [minimum, maximum]."""
+    low, high = metadata.get("minimum", -math.inf), metadata.get("maximum", math.inf)
+    if math.isfinite(number) and low <= number <= high:
+        return
+    unit = metadata.get("unit", "1")
+    unit = "" if unit == "1" else f" {unit}"
+    if not math.isfinite(number):
+        wanted = "a finite number"
+    elif math.isinf(high):
+        wanted = f"at least {low:g}{unit}"
+    elif math.isinf(low):
+        wanted = f"at most {high:g}{unit}"
+    else:
+        wanted = f"between {low:g} and {high:g}{unit}"
+    raise PsstError(f"{key}={number:g}{unit}: must be {wanted}")

@@ -1,0 +1,292 @@
+"""The compiled loop: a batch of runs as one TensorFlow/XLA program, advanced a segment at a time.
+
+The state is a tensor [cell, run] for each variable of each population. Time is an integer count of steps. A segment
+returns what was recorded in it, so that memory does not grow with the simulated time.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from psst_core import solvers, stimuli, tf  # noqa: F401  (importing fills the registry)
+from psst_core.keys import Config, get, put
+from psst_core.mechanisms import Clock, Tensor, crossed
+from psst_core.network import Network, connect, start_state
+from psst_core.registry import build, lookup
+from psst_core.seeds import generator
+
+Array = npt.NDArray[Any]
+SEGMENT_BYTES = 16_000_000
+SEGMENT_SAMPLES = 200
+LANES = {"float64": 8, "float32": 64}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What decides one run's numbers: its resolved configuration and its two replicate numbers."""
+
+    config: Config
+    network: int = 0
+    trial: int = 0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What a stretch of time left behind; `run` counts within the batch.
+
+    Attributes:
+        first_step, steps: where the segment lies.
+        spike_step, spike_cell, spike_run: one entry a spike; the cell counts through all populations.
+        mean_potential: [population, run, sample], mV.
+        traces: by `population.variable`, [run, cell, sample] of the chosen cells.
+    """
+
+    first_step: int
+    steps: int
+    spike_step: Array
+    spike_cell: Array
+    spike_run: Array
+    mean_potential: Array
+    traces: dict[str, Array]
+
+
+def padded(runs: int, precision: str) -> int:
+    """The number of lanes for that many runs: at this padding a run's bits do not depend on its company."""
+    lanes = LANES[precision]
+    return -(-runs // lanes) * lanes
+
+
+def step_count(time: float, dt: float) -> int:
+    return round(time / dt)
+
+
+class Program:
+    """The program of a network, a stimulus, a solver and a recorder, compiled at its first use.
+
+    Args:
+        config: a resolved configuration; it gives every number that `varying` does not name.
+        varying: keys of the parameters in which the runs may differ; they become arguments [1, run].
+        lanes: the width of the batch.
+    """
+
+    def __init__(self, config: Config, varying: Sequence[str], lanes: int) -> None:
+        self.config, self.varying, self.lanes = config, tuple(varying), lanes
+        self.dt = float(config["run"]["dt"])
+        self.network = Network.from_config(config["network"])
+        self.solver = lookup("solver", config["solver"]["name"], "solver.name")()
+        self.dtype = tf.as_dtype(config["solver"]["precision"])
+        recorder = config["recorder"]
+        self.steps_per_sample = step_count(recorder["interval"], self.dt)
+        self.window = tuple(step_count(time, self.dt) for time in recorder["window"])
+        self.traced = traced_cells(self.network, recorder)
+        cells = sum(self.network.sizes.values())
+        fitting = SEGMENT_BYTES // (cells * lanes * self.steps_per_sample)
+        self.samples_per_segment = int(np.clip(fitting, 1, SEGMENT_SAMPLES))
+        self.advance = tf.function(self._advance, jit_compile=True, autograph=False)
+
+    def _advance(self, carry: Any, inputs: Any, first_step: Tensor, samples: Tensor) -> Any:
+        """`samples` sampling intervals from `first_step`: the new carry and what was recorded."""
+        config = put(self.config, inputs["parameters"])
+        network = Network.from_config(config["network"]).with_conductances(inputs["conductance"])
+        stimulus = build("stimulus", config["stimulus"], "stimulus")
+        offsets = np.cumsum([0, *network.sizes.values()])
+        slices = {name: slice(*offsets[i : i + 2]) for i, name in enumerate(network.populations)}
+
+        def drive(now: Clock) -> dict[str, Tensor]:
+            current = tf.convert_to_tensor(stimulus.waveform(now, inputs["table"]), self.dtype)
+            per_cell = current.shape.rank == 2 and current.shape[0] != 1
+            return {
+                name: (current[cells] if per_cell else current) * inputs["weights"][name]
+                for name, cells in slices.items()
+            }
+
+        def one_step(step: Tensor, state: Any, held: Any) -> tuple[Any, Any, dict[str, Tensor]]:
+            after = self.solver.step(
+                lambda x, now: network.relaxations(x, held, drive(now), inputs["connections"], now),
+                state,
+                tf.cast(step, self.dtype),
+                self.dt,
+            )
+            spikes = {
+                name: crossed(state[name]["v"], after[name]["v"], population.spike_threshold)
+                for name, population in network.populations.items()
+            }
+            return after, network.after_step(state, after, held, self.dt), spikes
+
+        def interval(i: Tensor, state: Any, held: Any, sums: Any, means: Any, traces: Any, spikes: Any) -> Any:
+            start = first_step + i * self.steps_per_sample
+            means = means.write(i, tf.stack([tf.reduce_mean(state[name]["v"], axis=0) for name in state]))
+            traces = {
+                key: traces[key].write(i, tf.gather(state[population][variable], cells))
+                for key, (population, variable, cells) in self.traced.items()
+            }
+            inside = tf.cast((start >= self.window[0]) & (start < self.window[1]), tf.float64)
+            sums = {name: self._accumulate(sums[name], state[name]["v"], inside) for name in state}
+
+            def body(j: Tensor, state: Any, held: Any, spikes: Any) -> Any:
+                state, held, fired = one_step(start + j, state, held)
+                place = i * self.steps_per_sample + j
+                return j + 1, state, held, {name: spikes[name].write(place, fired[name]) for name in spikes}
+
+            _, state, held, spikes = tf.while_loop(
+                lambda j, *_: j < self.steps_per_sample,
+                body,
+                (0, state, held, spikes),
+                maximum_iterations=self.steps_per_sample,
+            )
+            return i + 1, state, held, sums, means, traces, spikes
+
+        longest, sizes = self.samples_per_segment, network.sizes
+        means = tf.TensorArray(self.dtype, longest, element_shape=[len(sizes), self.lanes])
+        traces = {
+            key: tf.TensorArray(self.dtype, longest, element_shape=[len(cells), self.lanes])
+            for key, (_, _, cells) in self.traced.items()
+        }
+        spikes = {
+            name: tf.TensorArray(tf.bool, longest * self.steps_per_sample, element_shape=[size, self.lanes])
+            for name, size in sizes.items()
+        }
+        _, state, held, sums, means, traces, spikes = tf.while_loop(
+            lambda i, *_: i < samples, interval, (0, *carry, means, traces, spikes), maximum_iterations=longest
+        )
+        recorded = means.stack(), {k: a.stack() for k, a in traces.items()}, {k: a.stack() for k, a in spikes.items()}
+        return (state, held, sums), recorded
+
+    @staticmethod
+    def _accumulate(sums: Tensor, v: Tensor, inside: Tensor) -> Tensor:
+        """Σ v and Σ v² of each cell over the samples inside the window, [2, cell, run]."""
+        v = tf.cast(v, tf.float64)
+        return sums + inside * tf.stack([v, v * v])
+
+
+class Integration:
+    """A batch of runs on its way: iterate over it for its segments, then read what remains.
+
+    Args:
+        program: compiled for this structure.
+        runs: at most as many as the program has lanes; they share the connectivity of the first.
+    """
+
+    def __init__(self, program: Program, runs: Sequence[Run]) -> None:
+        self.program, self.runs = program, list(runs)
+        networks = [Network.from_config(run.config["network"]) for run in runs]
+        self.carry, self.step = self._start(networks), 0
+        self.inputs = self._inputs(networks)
+
+    def segments(self, end: int) -> Iterator[Segment]:
+        """Integrate up to the step `end`, a whole number of sampling intervals away."""
+        program, interval = self.program, self.program.steps_per_sample
+        while self.step < end:
+            samples = min(program.samples_per_segment, (end - self.step) // interval)
+            self.carry, recorded = program.advance(
+                self.carry, self.inputs, tf.constant(self.step, tf.int32), tf.constant(samples, tf.int32)
+            )
+            yield self._segment(recorded, samples)
+            self.step += samples * interval
+
+    def finite(self) -> Array:
+        """Whether each run's state is finite, [run]."""
+        state = self.carry[0]
+        ok = [np.isfinite(x.numpy()).all(axis=0) for variables in state.values() for x in variables.values()]
+        return np.all(ok, axis=0)[: len(self.runs)]
+
+    def potential_moments(self) -> dict[str, Array]:
+        """By population, the mean of v and of v² over the window's samples, [2, cell, run]."""
+        first, last = (max(-(-step // self.program.steps_per_sample), 0) for step in self.program.window)
+        count = min(last, self.step // self.program.steps_per_sample) - first
+        runs = len(self.runs)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {name: sums.numpy()[..., :runs] / max(count, 0) for name, sums in self.carry[2].items()}
+
+    def _segment(self, recorded: Any, samples: int) -> Segment:
+        means, traces, spikes = recorded
+        program, runs = self.program, len(self.runs)
+        steps = samples * program.steps_per_sample
+        found, first_cell = [], 0
+        for name, size in program.network.sizes.items():
+            fired = spikes[name].numpy()[:steps]
+            step, cell, run = np.unravel_index(np.flatnonzero(fired), fired.shape)
+            found.append(np.stack([step, cell + first_cell, run]))
+            first_cell += size
+        events = np.concatenate(found, axis=1)
+        events = events[:, events[2] < runs]
+        events = events[:, np.lexsort((events[1], events[0], events[2]))]
+        return Segment(
+            self.step,
+            steps,
+            self.step + events[0],
+            events[1],
+            events[2],
+            means.numpy()[:samples, :, :runs].transpose(1, 2, 0),
+            {key: trace.numpy()[:samples, :, :runs].transpose(2, 1, 0) for key, trace in traces.items()},
+        )
+
+    def _lanes(self, arrays: Sequence[Any], dtype: Any = None) -> Tensor:
+        """One array [cell] or number a run, as a tensor [cell, lane]; the last run fills the spare lanes."""
+        columns = [np.atleast_1d(np.asarray(array, dtype=np.float64)) for array in arrays]
+        columns += columns[-1:] * (self.program.lanes - len(columns))
+        return tf.constant(np.stack(columns, axis=-1), dtype or self.program.dtype)
+
+    def _start(self, networks: Sequence[Network]) -> Any:
+        states = [
+            start_state(network, run.config["network"], run.config["run"]["seed"], run.network, run.trial)
+            for network, run in zip(networks, self.runs, strict=True)
+        ]
+        program = self.program
+        state = {
+            name: {variable: self._lanes([s[name][variable] for s in states]) for variable in states[0][name]}
+            for name in states[0]
+        }
+        sizes = program.network.sizes
+        held = {
+            name: {key: tf.fill([sizes[name], program.lanes], tf.cast(x, program.dtype)) for key, x in values.items()}
+            for name, values in program.network.held_values().items()
+        }
+        sums = {name: tf.zeros([2, size, program.lanes], tf.float64) for name, size in sizes.items()}
+        return state, held, sums
+
+    def _inputs(self, networks: Sequence[Network]) -> Any:
+        program, first = self.program, self.runs[0]
+        sizes = program.network.sizes
+        weights = [stimulus_weights(run, sizes) for run in self.runs]
+        offsets = np.cumsum([0, *sizes.values()])
+        connections = connect(networks[0], first.config["run"]["seed"], first.network)
+        stimulus = build("stimulus", first.config["stimulus"], "stimulus")
+        return {
+            "parameters": {key: self._lanes([get(run.config, key) for run in self.runs]) for key in program.varying},
+            "conductance": {
+                name: self._lanes([network.projections[name].conductance for network in networks])
+                for name in program.network.projections
+            },
+            "connections": {
+                name: tf.constant(connections[name].matrix(sizes[p.post], sizes[p.pre]), program.dtype)
+                for name, p in program.network.projections.items()
+            },
+            "weights": {
+                name: self._lanes([w[slice(*offsets[i : i + 2])] for w in weights]) for i, name in enumerate(sizes)
+            },
+            "table": tf.constant(stimulus.table(sum(sizes.values())), program.dtype),
+        }
+
+
+def stimulus_weights(run: Run, sizes: dict[str, int]) -> Array:
+    """The stimulus's factor on each cell in that run, [cell]."""
+    seed, numbers = run.config["run"]["seed"], (run.network, run.trial)
+    stimulus = build("stimulus", run.config["stimulus"], "stimulus")
+    weights: Array = stimulus.weights(
+        sizes, generator(seed, "stimulus targets", *numbers), generator(seed, "stimulus spread", *numbers)
+    )
+    return weights
+
+
+def traced_cells(network: Network, recorder: Mapping[str, Any]) -> dict[str, tuple[str, str, list[int]]]:
+    """By `population.variable`: the population, the variable and the cells of which traces are kept."""
+    traced = {}
+    for name, variables in recorder["variables"].items():
+        cells = recorder["cells"] or range(network.sizes[name])
+        for variable in variables:
+            traced[f"{name}.{variable}"] = (name, variable, [cell for cell in cells if cell < network.sizes[name]])
+    return traced

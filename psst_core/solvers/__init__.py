@@ -1,0 +1,5 @@
+"""Solvers, one small file each. A new file here is a new `solver.name`."""
+
+from psst_core.registry import import_all
+
+import_all(__name__, __path__)

@@ -1,0 +1,75 @@
+"""What a solver is, and the family of explicit Runge–Kutta methods: one function over their tableaus."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from psst_core import tf
+from psst_core.mechanisms import Clock, Relaxation, Tensor
+
+State = dict[str, dict[str, Tensor]]
+Relaxations = Callable[[State, Clock], dict[str, dict[str, Relaxation]]]
+
+
+def zip_states(function: Callable[..., Any], *states: Any) -> Any:
+    """`function` of each population's variables in turn, over states of one structure."""
+    return {
+        population: {name: function(*(state[population][name] for state in states)) for name in states[0][population]}
+        for population in states[0]
+    }
+
+
+class Solver:
+    """A fixed-step method.
+
+    Attributes:
+        order: the global error on smooth problems is O(dt^order).
+    """
+
+    order: ClassVar[int]
+
+    def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
+        """The state after one step of `dt` ms from `step`·dt."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Tableau:
+    """An explicit Runge–Kutta method whose stages each build on the one before (Butcher 1963).
+
+        k_i = f(t + c_i dt, x + c_i dt k_{i−1}),    x ← x + dt Σ b_i k_i
+
+    Attributes:
+        c: where each stage stands in the step; c_i is also its only coefficient in the tableau's row.
+        b: the weight of each stage.
+    """
+
+    c: tuple[float, ...]
+    b: tuple[float, ...]
+
+
+class RungeKutta(Solver):
+    tableau: ClassVar[Tableau]
+
+    def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
+        dtype = step.dtype
+        c, b = self.tableau.c, self.tableau.b
+
+        def slopes(x: State, fraction: Tensor) -> State:
+            return zip_states(lambda r, v: r.field(v), relaxations(x, Clock(step, fraction, dt)), x)
+
+        if len(c) == 1:
+            slope = slopes(state, tf.constant(c[0], dtype))
+            return zip_states(lambda x, k: x + dt * b[0] * k, state, slope)
+
+        fractions = tf.constant([*c, 0.0], dtype)
+        weights = tf.constant(b, dtype)
+
+        def stage(i: Tensor, x: State, total: State) -> tuple[Tensor, State, State]:
+            slope = slopes(x, fractions[i])
+            total = zip_states(lambda y, k: y + dt * weights[i] * k, total, slope)
+            following = zip_states(lambda y, k: y + dt * fractions[i + 1] * k, state, slope)
+            return i + 1, following, total
+
+        _, _, total = tf.while_loop(lambda i, *_: i < len(c), stage, (0, state, state), maximum_iterations=len(c))
+        return total

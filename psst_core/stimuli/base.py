@@ -1,0 +1,81 @@
+"""The base class of stimuli."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from psst_core.errors import PsstError
+from psst_core.mechanisms import Clock, Tensor
+from psst_core.registry import setting
+
+
+@dataclass(kw_only=True)
+class Stimulus:
+    """An injected current [µA/cm²]: a waveform of time, times a weight for each cell.
+
+    Attributes:
+        populations: which populations may receive it (none named: all of them).
+        cells: which cells of these, counted through them in order (none named: a random share).
+        share: the share of these cells that receives it, drawn at random, rounded down.
+        spread: coefficient of variation of a log-normal factor of mean 1 on each cell's weight.
+    """
+
+    populations: list[str] = setting([], per_run=True)
+    cells: list[int] = setting([], per_run=True)
+    share: float = setting(1.0, minimum=0, maximum=1, per_run=True)
+    spread: float = setting(0.0, minimum=0, per_run=True)
+
+    def waveform(self, now: Clock, table: Tensor) -> Tensor:
+        """The current at a moment, without weights: a scalar, [1, run], or [cell, 1] for all cells of the network."""
+        raise NotImplementedError
+
+    def table(self, n_cells: int) -> npt.NDArray[np.float64]:
+        """Numbers that the waveform looks up, one row a sample; most stimuli need none."""
+        return np.zeros((1, 1))
+
+    def amplitudes(self, n_targets: int) -> npt.NDArray[np.float64]:
+        """A factor for each cell that receives the stimulus."""
+        return np.ones(n_targets)
+
+    def weights(
+        self, sizes: dict[str, int], targets: np.random.Generator, spread: np.random.Generator
+    ) -> npt.NDArray[np.float64]:
+        """The factor of each cell of the network, populations one after the other: shape [cell]."""
+        chosen, cells = self._eligible(sizes), sum(sizes.values())
+        if self.cells:
+            chosen = chosen[self.cells]
+        elif self.share < 1:
+            chosen = np.sort(targets.choice(chosen, self._count(len(chosen)), replace=False))
+        weights = np.zeros(cells)
+        weights[chosen] = self.amplitudes(len(chosen))
+        if self.spread:
+            sigma = np.sqrt(np.log1p(self.spread**2))
+            weights *= np.exp(sigma * spread.standard_normal(cells) - 0.5 * sigma**2)
+        return weights
+
+    def check(self, sizes: dict[str, int]) -> None:
+        """Raise a PsstError where the targets do not fit the network."""
+        for name in self.populations:
+            if name not in sizes:
+                raise PsstError(f"stimulus.populations holds {name}: the network has {', '.join(sizes)}")
+        eligible = len(self._eligible(sizes))
+        for cell in self.cells:
+            if not 0 <= cell < eligible:
+                raise PsstError(f"stimulus.cells holds {cell}: must lie between 0 and {eligible - 1}")
+        self.amplitudes(self._count(eligible))
+        self.table(sum(sizes.values()))
+
+    def _count(self, eligible: int) -> int:
+        """How many cells receive it."""
+        return len(self.cells) or int(np.floor(self.share * eligible + 1e-9))
+
+    def _eligible(self, sizes: dict[str, int]) -> npt.NDArray[np.int64]:
+        """The cells of the populations that may receive it, counted through the network."""
+        offsets = np.cumsum([0, *sizes.values()])
+        ranges = [
+            np.arange(offsets[i], offsets[i + 1])
+            for i, name in enumerate(sizes)
+            if not self.populations or name in self.populations
+        ]
+        return np.concatenate(ranges)

@@ -1,0 +1,18 @@
+"""The same current all the time."""
+
+from dataclasses import dataclass
+
+from psst_core.mechanisms import Clock, Tensor
+from psst_core.registry import parameter, register
+from psst_core.stimuli.base import Stimulus
+
+
+@register("stimulus", "constant")
+@dataclass
+class Constant(Stimulus):
+    """I(t) = amplitude."""
+
+    amplitude: float = parameter(0.0, "uA/cm2")
+
+    def waveform(self, now: Clock, table: Tensor) -> Tensor:
+        return self.amplitude

@@ -1,0 +1,32 @@
+"""A constant current of its own for each cell."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from psst_core.errors import PsstError
+from psst_core.mechanisms import Clock, Tensor
+from psst_core.registry import parameter, register, setting
+from psst_core.stimuli.base import Stimulus
+
+
+@register("stimulus", "per_cell")
+@dataclass
+class PerCell(Stimulus):
+    """I_i(t) = amplitude · x_i, with the x_i listed in `values`, or equally spaced from `first` to `last`."""
+
+    amplitude: float = parameter(1.0, "1")
+    first: float = setting(0.0, "uA/cm2", per_run=True)
+    last: float = setting(10.0, "uA/cm2", per_run=True)
+    values: list[float] = setting([], "uA/cm2", per_run=True)
+
+    def waveform(self, now: Clock, table: Tensor) -> Tensor:
+        return self.amplitude
+
+    def amplitudes(self, n_targets: int) -> npt.NDArray[np.float64]:
+        if not self.values:
+            return np.linspace(self.first, self.last, n_targets)
+        if len(self.values) != n_targets:
+            raise PsstError(f"stimulus.values has {len(self.values)} numbers for {n_targets} cells; give one for each")
+        return np.asarray(self.values, dtype=float)

@@ -1,0 +1,8 @@
+"""TensorFlow, imported at its first use: what only plans, gathers or draws never pays for it."""
+
+import importlib
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(importlib.import_module("tensorflow"), name)
