@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from psst_core import solvers, stimuli  # noqa: F401  (importing fills the registry)
 from psst_core.datafiles import digest_file
 from psst_core.errors import PsstError
-from psst_core.keys import Config, start_values
+from psst_core.keys import Config, get, start_values
 from psst_core.network import Network
 from psst_core.registry import build, check_range, check_ranges, lookup, setting, suggestion
 
@@ -265,6 +265,22 @@ def data_files(config: Config) -> dict[str, str]:
         if key.rpartition(".")[2] in ("path", "start_file") and value:
             found[key] = digest_file(value, key)
     return found
+
+
+def units(config: Config, key: str) -> str | None:
+    """The unit of a number, by its dotted key; None for a word or a group."""
+    parent, _, name = key.rpartition(".")
+    if not parent:
+        return None
+    settings, folder = get(config, parent), parent.split(".")[-2:]
+    kinds = {"mechanisms": "mechanism", "synapses": "synapse"}
+    if "type" in settings:
+        kind = kinds.get(folder[0], folder[-1])
+        cls = lookup(kind, settings["type"], f"{parent}.type")
+    else:
+        cls = {"populations": PopulationConfig, "projections": ProjectionConfig}.get(folder[0]) or _SCHEMAS[folder[-1]]
+    fields = {f.name: f.metadata for f in dataclasses.fields(cls)}
+    return fields[name].get("unit") if name in fields else None
 
 
 _SCHEMAS: dict[str, type] = {

@@ -1,0 +1,134 @@
+"""A simulate job: from a chunk's manifest to its file."""
+
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from psst_core.config import data_files
+from psst_core.dataset import STATUS, Array, ChunkFile, atomic
+from psst_core.errors import PsstError
+from psst_core.hardware import prepare
+from psst_core.keys import put
+from psst_core.simulate import Integration, Program, Run, Segment, padded, step_count
+
+Report = Callable[[str], None]
+REPORT_SECONDS = 10.0
+
+
+def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report = print) -> None:
+    """Integrate a chunk's batches and write its file.
+
+    Args:
+        manifest: as planned.
+        target: the NetCDF file; it appears when everything is in it.
+        report: takes a line of progress every ten seconds.
+    """
+    _check_files(manifest)
+    prepare(manifest["config"]["hardware"])
+    with atomic(target) as beside:
+        write_chunk(manifest, beside, report)
+
+
+def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None:
+    """The same, where TensorFlow is ready and `path` may hold half a file."""
+    config, batches = manifest["config"], manifest["batches"]
+    lanes = padded(manifest["lanes"], config["solver"]["precision"])
+    program = Program(config, manifest["varying"], lanes)
+    dt, duration = config["run"]["dt"], config["run"]["duration"]
+    end, per_sample = step_count(duration, dt), program.steps_per_sample
+    runs = [run for batch in batches for run in batch]
+    file = ChunkFile(
+        path,
+        len(runs),
+        program.network.sizes,
+        np.arange(end // per_sample) * config["recorder"]["interval"],
+        {key: cells for key, (_, _, cells) in program.traced.items()},
+        [i for i, run in enumerate(runs) if run["traced"]],
+        (manifest["lanes"], program.samples_per_segment),
+        {"Conventions": "CF-1.11", "title": "PSST chunk", "chunk": manifest["chunk"]}
+        | {"manifest": json.dumps(manifest, sort_keys=True), "host": platform.node()},
+    )
+    progress = _Progress(manifest, len(batches) * duration, report)
+    first = 0
+    try:
+        for batch in batches:
+            started = time.perf_counter()
+            members = [Run(put(config, run["values"]), run["network"], run["trial"]) for run in batch]
+            integration = Integration(program, members)
+            diverged = np.full(len(batch), np.nan)
+            for segment in integration.segments(end):
+                _write_segment(file, segment, first, per_sample, dt, diverged)
+                progress.advance(segment.steps * dt)
+            diverged = np.where(~integration.finite() & np.isnan(diverged), duration, diverged)
+            moments = integration.potential_moments()
+            mean, square = (np.concatenate([m[i] for m in moments.values()]).T for i in (0, 1))
+            file.write_runs(
+                first,
+                {
+                    "run_id": np.array([run["id"] for run in batch]),
+                    "network": np.array([run["network"] for run in batch]),
+                    "trial": np.array([run["trial"] for run in batch]),
+                    "seed": np.array([member.config["run"]["seed"] for member in members]),
+                    "status": np.where(np.isnan(diverged), STATUS["ok"], STATUS["diverged"]),
+                    "diverged_time": diverged,
+                    "potential_mean": mean,
+                    "potential_variance": square - mean**2,
+                    "wall_time": np.full(len(batch), (time.perf_counter() - started) / len(batch)),
+                },
+            )
+            first += len(batch)
+    finally:
+        file.close()
+
+
+def _write_segment(
+    file: ChunkFile, segment: Segment, first: int, per_sample: int, dt: float, diverged: Array
+) -> None:
+    """Write a segment of a batch whose runs begin at `first`, and note in `diverged` when a run stopped being finite."""
+    broken = ~np.isfinite(segment.mean_potential).all(axis=0)
+    when = (segment.first_step + broken.argmax(axis=1) * per_sample) * dt
+    diverged[:] = np.where(broken.any(axis=1) & np.isnan(diverged), when, diverged)
+    file.write_samples(first, segment.first_step // per_sample, segment.mean_potential, segment.traces)
+    times = np.round((segment.spike_step + 1) * dt, 9)
+    file.write_spikes(times, segment.spike_cell, segment.spike_run + first)
+
+
+class _Progress:
+    """A line every ten seconds: how far the chunk is and how long it will take."""
+
+    def __init__(self, manifest: Mapping[str, Any], total: float, report: Report) -> None:
+        config = manifest["config"]
+        count = sum(len(batch) for batch in manifest["batches"])
+        self.title = (
+            f"chunk {manifest['chunk'][:6]} ({config['network']['size']} cells x {count} runs, "
+            f"{config['solver']['name']} {config['solver']['precision']})"
+        )
+        self.total, self.done, self.report = total, 0.0, report
+        self.started = self.last = time.perf_counter()
+        self.compiled: float | None = None
+
+    def advance(self, milliseconds: float) -> None:
+        """Count simulated time; the first segment, with its compilation, does not enter the forecast."""
+        now = time.perf_counter()
+        self.done += milliseconds
+        if self.compiled is None:
+            self.compiled, self.started = self.done, now
+        if now - self.last < REPORT_SECONDS and self.done < self.total - 1e-9:
+            return
+        self.last = now
+        rate = (now - self.started) / max(self.done - self.compiled, 1e-9)
+        left = f", {rate * (self.total - self.done):.0f} s left" if self.done > self.compiled else ""
+        self.report(f"{self.title}: {100 * self.done / self.total:.0f} %{left}")
+
+
+def _check_files(manifest: Mapping[str, Any]) -> None:
+    """Raise when a file that the runs read is not what was planned."""
+    present = data_files(manifest["config"])
+    for key, planned in manifest["files"].items():
+        if present[key] != planned:
+            raise PsstError(f"{key}: the file has changed since the sweep was planned; start the sweep again")

@@ -1,0 +1,189 @@
+"""Numbers in files: every variable with its dimensions, unit and long name; every file whole or not there."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from psst_core.errors import PsstError
+
+Array = npt.NDArray[Any]
+STATUS = {"ok": 0, "diverged": 1}
+COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
+
+ATTRIBUTES: dict[str, dict[str, Any]] = {
+    "firing_rate": {"long_name": "firing rate", "units": "Hz"},
+    "active_share": {"long_name": "share of cells that fire", "units": "1"},
+    "isi_cv": {
+        "long_name": "coefficient of variation of the inter-spike intervals of all cells",
+        "units": "1",
+        "comment": "undefined (NaN) with fewer than 3 intervals",
+    },
+    "isi_count": {"long_name": "number of inter-spike intervals", "units": "1"},
+    "synchrony": {
+        "long_name": "Golomb's synchrony chi of the membrane potential",
+        "units": "1",
+        "references": "Golomb & Rinzel 1993, doi:10.1103/PhysRevE.48.4810",
+    },
+    "dominant_frequency": {"long_name": "frequency of the largest spectral density in the band", "units": "Hz"},
+    "band_power": {"long_name": "power of the mean potential in the band", "units": "mV2"},
+    "band_ratio": {"long_name": "mean spectral density in the band over that of the background", "units": "1"},
+    "status": {
+        "long_name": "what became of the run",
+        "units": "1",
+        "flag_values": np.array(list(STATUS.values()), dtype="i1"),
+        "flag_meanings": " ".join(STATUS),
+    },
+    "diverged_time": {"long_name": "time at which the run was first seen not finite", "units": "ms"},
+    "wall_time": {"long_name": "share of the job's wall time", "units": "s"},
+    "run_id": {"long_name": "digest of what the run computes"},
+    "seed": {"long_name": "base seed, run.seed; with network and trial it gives every random number", "units": "1"},
+    "network": {"long_name": "network replicate", "units": "1"},
+    "trial": {"long_name": "trial on one network", "units": "1"},
+    "population": {"long_name": "population"},
+    "population_size": {"long_name": "number of cells", "units": "1"},
+    "cell_population": {"long_name": "population of the cell, counted from 0", "units": "1"},
+    "time": {"long_name": "time", "units": "ms"},
+    "mean_potential": {"long_name": "mean membrane potential of the population", "units": "mV"},
+    "potential_mean": {"long_name": "mean membrane potential of the cell in the window", "units": "mV"},
+    "potential_variance": {"long_name": "variance of the membrane potential of the cell in the window", "units": "mV2"},
+    "spike_time": {"long_name": "end of the step in which v crossed the threshold upward", "units": "ms"},
+    "spike_cell": {"long_name": "cell that fired, counted through all populations", "units": "1"},
+    "spike_run": {"long_name": "run of the spike", "units": "1", "instance_dimension": "run"},
+}
+
+
+@contextlib.contextmanager
+def atomic(target: Path) -> Iterator[Path]:
+    """A path beside `target` to write to; moved there, synced, when the block ends well and the file opens again."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{os.getpid()}{target.suffix}")
+    try:
+        yield beside
+        if target.suffix == ".nc":
+            with netCDF4.Dataset(beside):
+                pass
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write(dataset: xr.Dataset, target: Path) -> None:
+    """Write a data set whole or not at all, with the attributes of its variables."""
+    for name, variable in dataset.variables.items():
+        variable.attrs = ATTRIBUTES.get(str(name), {}) | variable.attrs
+    encoding = {name: COMPRESSION for name, v in dataset.data_vars.items() if v.dtype.kind in "iuf" and v.ndim}
+    with atomic(target) as beside:
+        dataset.to_netcdf(beside, engine="netcdf4", encoding=encoding)
+
+
+def read(path: Path) -> xr.Dataset:
+    """Open a file of ours lazily.
+
+    Raises:
+        PsstError: when it is missing or cannot be read.
+    """
+    try:
+        return xr.open_dataset(path, engine="netcdf4", decode_timedelta=False)
+    except (OSError, ValueError) as error:
+        raise PsstError(f"{path}: cannot be read: {error}; delete it and run again") from error
+
+
+class ChunkFile:
+    """The file of a chunk while it is written: segment by segment, batch after batch.
+
+    Args:
+        path: where to write.
+        runs: number of runs in all batches.
+        sizes: cells by population.
+        times: the sampling times, ms.
+        traced: by `population.variable`, the cells of which traces are kept.
+        traced_runs: the runs of which traces are kept, counted in the chunk.
+        shape: (runs, samples) that are written at once.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        runs: int,
+        sizes: Mapping[str, int],
+        times: Array,
+        traced: Mapping[str, list[int]],
+        traced_runs: list[int],
+        shape: tuple[int, int],
+        attributes: Mapping[str, str],
+    ) -> None:
+        self.file = netCDF4.Dataset(path, "w", format="NETCDF4")
+        self.file.setncatts(dict(attributes))
+        self.traced_runs = np.asarray(traced_runs, dtype=int)
+        cells = sum(sizes.values())
+        for name, length in (("run", runs), ("population", len(sizes)), ("cell", cells), ("time", len(times))):
+            self.file.createDimension(name, length)
+        self.file.createDimension("spike", None)
+        self._create("population", str, ("population",))[:] = np.array(list(sizes), dtype=object)
+        self._create("population_size", "i4", ("population",))[:] = list(sizes.values())
+        self._create("cell_population", "i2", ("cell",))[:] = np.repeat(np.arange(len(sizes)), list(sizes.values()))
+        self._create("time", "f8", ("time",))[:] = times
+        for name, kind in (("run_id", str), ("network", "i4"), ("trial", "i4"), ("seed", "i8"), ("status", "i1")):
+            self._create(name, kind, ("run",))
+        for name in ("diverged_time", "wall_time"):
+            self._create(name, "f8", ("run",))
+        for name in ("potential_mean", "potential_variance"):
+            self._create(name, "f8", ("run", "cell"))
+        self._create("mean_potential", "f4", ("run", "population", "time"), (shape[0], len(sizes), shape[1]))
+        for name, kind in (("spike_time", "f8"), ("spike_cell", "i4"), ("spike_run", "i4")):
+            self._create(name, kind, ("spike",), (16384,))
+        if traced:
+            self.file.createDimension("traced_run", len(traced_runs))
+            self._create("traced_run", "i4", ("traced_run",))[:] = traced_runs
+        for key, of_cells in traced.items():
+            population = key.partition(".")[0]
+            dimension = f"{population}_cell"
+            if dimension not in self.file.dimensions:
+                self.file.createDimension(dimension, len(of_cells))
+                self._create(dimension, "i4", (dimension,))[:] = of_cells
+            dims, chunks = ("traced_run", dimension, "time"), (1, len(of_cells), shape[1])
+            variable = self._create(f"trace_{key}", "f4", dims, chunks)
+            variable.setncatts({"long_name": f"{key} of chosen cells"} | ({"units": "mV"} if key.endswith(".v") else {}))
+
+    def write_runs(self, first: int, columns: Mapping[str, Array]) -> None:
+        """Columns of the runs from `first` on."""
+        for name, values in columns.items():
+            stop = first + len(values)
+            self.file.variables[name][first:stop] = np.asarray(values, dtype=object) if name == "run_id" else values
+
+    def write_samples(self, first_run: int, first_sample: int, mean: Array, traces: Mapping[str, Array]) -> None:
+        """Mean potentials [population, run, sample] and traces [run, cell, sample] of a segment."""
+        runs = slice(first_run, first_run + mean.shape[1])
+        times = slice(first_sample, first_sample + mean.shape[2])
+        self.file.variables["mean_potential"][runs, :, times] = mean.transpose(1, 0, 2)
+        inside = (self.traced_runs >= runs.start) & (self.traced_runs < runs.stop)
+        for key, trace in traces.items():
+            for row in np.flatnonzero(inside):
+                self.file.variables[f"trace_{key}"][row, :, times] = trace[self.traced_runs[row] - first_run]
+
+    def write_spikes(self, time: Array, cell: Array, run: Array) -> None:
+        first = len(self.file.dimensions["spike"])
+        for name, values in (("spike_time", time), ("spike_cell", cell), ("spike_run", run)):
+            self.file.variables[name][first : first + len(values)] = values
+
+    def close(self) -> None:
+        self.file.close()
+
+    def _create(self, name: str, kind: Any, dims: tuple[str, ...], chunks: tuple[int, ...] | None = None) -> Any:
+        compression: dict[str, Any] = {} if kind is str else dict(COMPRESSION)
+        if chunks and kind is not str:
+            lengths = [len(self.file.dimensions[dim]) or chunk for dim, chunk in zip(dims, chunks, strict=True)]
+            compression["chunksizes"] = tuple(max(1, min(pair)) for pair in zip(chunks, lengths, strict=True))
+        fill = np.nan if isinstance(kind, str) and kind.startswith("f") else None
+        variable = self.file.createVariable(name, kind, dims, fill_value=fill, **compression)
+        variable.setncatts(ATTRIBUTES.get(name, {}))
+        return variable

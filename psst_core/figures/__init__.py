@@ -1,0 +1,59 @@
+"""Figures: each a file here with `draw(results) -> Figure` and `applies(axes) -> bool`."""
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from psst_core.dataset import atomic
+from psst_core.digest import code_digest
+from psst_core.errors import PsstError
+from psst_core.registry import suggestion
+from psst_core.results import Results
+from psst_core.sweep import Axis
+
+HELPERS = ("style",)
+STYLE = Path(__file__).with_name("psst.mplstyle")
+
+
+def names() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in HELPERS)
+
+
+def available(figures: Sequence[str], axes: Sequence[Axis]) -> list[str]:
+    """Those of the figures that a sweep with these axes can fill.
+
+    Raises:
+        PsstError: for a figure that does not exist.
+    """
+    for name in figures:
+        if name not in names():
+            raise PsstError(f"figures holds {name}: no such figure{suggestion(name, names())}; there are: {', '.join(names())}")
+    return [name for name in figures if _module(name).applies(axes)]
+
+
+def figure_digest(name: str) -> str:
+    """Changes when the figure's own code or the common style does."""
+    return code_digest((f"{__name__}.{name}", *(f"{__name__}.{helper}" for helper in HELPERS)))
+
+
+def save(name: str, results: Results, targets: Sequence[Path]) -> None:
+    """Draw a figure into files, whose endings say in which format."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    with plt.style.context(STYLE):
+        figure = _module(name).draw(results)
+        for target in targets:
+            metadata: dict[str, Any] = {"Date": None} if target.suffix == ".svg" else {}
+            with atomic(target) as beside:
+                figure.savefig(beside, metadata=metadata)
+        plt.close(figure)
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{name}")

@@ -1,0 +1,245 @@
+"""From a sweep to jobs: runs are packed into batches and chunks, and each chunk has a manifest.
+
+A batch holds runs that one call of the compiled program integrates: they share everything but parameters and what
+each brings along. A chunk holds batches that share the compiled program; it is one job and one file. Its manifest
+(`results/chunks/<chunk>.json`) is all that the job reads, and is never changed once it is written.
+"""
+
+import csv
+import io
+import json
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from psst_core.config import data_files
+from psst_core.digest import code_digest, digest
+from psst_core.errors import PsstError
+from psst_core.keys import Config, array_keys, connectivity_keys, get, parameter_keys, put
+from psst_core.sweep import Axis, Sweep, SweepRun, expand, split_overrides
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+CHUNKS = "chunks"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run is found: its chunk, and its position among all runs of the chunk."""
+
+    chunk: str
+    position: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A named sweep, packed."""
+
+    name: str
+    sweep: Sweep
+    manifests: dict[str, dict[str, Any]]
+    places: tuple[Place, ...]
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        return self.sweep.axes
+
+    @property
+    def config(self) -> Config:
+        return self.sweep.config
+
+    @cached_property
+    def analysis(self) -> str:
+        """The digest that names this analysis's summaries."""
+        window = self.config["recorder"]["window"]
+        return digest([self.config["analysis"], window, code_digest(("psst_core.analysis",))])
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes with any run, its place, the axes or the analysis."""
+        runs = [[run.id, run.point, place.chunk] for run, place in zip(self.sweep.runs, self.places, strict=True)]
+        return digest([runs, [[axis.key, axis.name] for axis in self.axes], self.analysis])
+
+    def table(self) -> str:
+        """`plan.csv`: a row a run."""
+        columns = [axis.name for axis in self.axes]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["run_id", *columns, "network", "trial", "chunk", "position"])
+        for run, place in zip(self.sweep.runs, self.places, strict=True):
+            values = [run.point[column] for column in columns]
+            writer.writerow([run.id, *values, run.network, run.trial, place.chunk, place.position])
+        return text.getvalue()
+
+    def record(self) -> str:
+        """`config.yaml`: what was asked for, the axes, and the resolved configuration of the first run."""
+        content = {
+            "experiment": self.sweep.experiment,
+            "overrides": list(self.sweep.overrides),
+            "analysis_digest": self.analysis,
+            "axes": [{"key": axis.key, "name": axis.name, "values": list(axis.values)} for axis in self.axes],
+            "config": self.config,
+        }
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
+def make_plan(experiment: str, overrides: Any = "", name: Any = None) -> Plan:
+    """Plan a sweep as the command line gives it.
+
+    Args:
+        experiment: a file in conf/experiment/, without its ending.
+        overrides: `key=value` texts, separated by spaces.
+        name: the folder in results/; by default the experiment's, with a digest behind it where there are overrides.
+    """
+    texts = split_overrides(overrides)
+    sweep = expand(str(experiment), texts)
+    default = f"{experiment}-{digest(sorted(texts))[:8]}" if texts else experiment
+    manifests, places = pack(sweep)
+    return Plan(check_name(str(name) if name is not None else default), sweep, manifests, places)
+
+
+def check_name(name: str) -> str:
+    if not NAME.fullmatch(name) or name == CHUNKS:
+        raise PsstError(
+            f"name={name}: must be letters, digits, dots, dashes and underscores, beginning with a letter or digit, "
+            f"and not '{CHUNKS}'; it names a folder in results/"
+        )
+    return name
+
+
+def pack(sweep: Sweep) -> tuple[dict[str, dict[str, Any]], tuple[Place, ...]]:
+    """The manifests by chunk, and the place of each run."""
+    programs: dict[str, list[tuple[int, SweepRun]]] = {}
+    for number, run in enumerate(sweep.runs):
+        programs.setdefault(_structure(run.config), []).append((number, run))
+    manifests, places = {}, {}
+    hardware = sweep.config["hardware"]
+    for members in programs.values():
+        varying = _varying([run for _, run in members])
+        batches: dict[str, list[tuple[int, SweepRun]]] = {}
+        for number, run in members:
+            batches.setdefault(_connections(run), []).append((number, run))
+        parts = [part for batch in batches.values() for part in _portions(batch, hardware["lanes"])]
+        for chunk_batches in _portions(parts, hardware["batches"]):
+            manifest = _manifest([[run for _, run in batch] for batch in chunk_batches], varying, sweep)
+            manifests[manifest["chunk"]] = manifest
+            numbers = [number for batch in chunk_batches for number, _ in batch]
+            places |= {number: Place(manifest["chunk"], position) for position, number in enumerate(numbers)}
+    return manifests, tuple(places[number] for number in range(len(sweep.runs)))
+
+
+def claim(plan: Plan, results: Path) -> None:
+    """Write the manifests that are not there yet, and the sweep's records."""
+    for chunk, manifest in plan.manifests.items():
+        target = results / CHUNKS / f"{chunk}.json"
+        if not target.exists():
+            _write_text(target, json.dumps(manifest, indent=1, sort_keys=True), replace=False)
+    for file, text in (("plan.csv", plan.table()), ("config.yaml", plan.record())):
+        target = results / plan.name / file
+        if not target.exists() or target.read_text(encoding="utf-8") != text:
+            _write_text(target, text, replace=True)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return manifest
+
+
+def _manifest(batches: Sequence[Sequence[SweepRun]], varying: Sequence[str], sweep: Sweep) -> dict[str, Any]:
+    first = batches[0][0]
+    config = {key: value for key, value in first.config.items() if key not in ("sweep", "figures", "analysis")}
+    content = {
+        "varying": list(varying),
+        "lanes": max(len(batch) for batch in batches),
+        "recorder": config["recorder"],
+        "batches": [
+            [
+                {
+                    "id": run.id,
+                    "network": run.network,
+                    "trial": run.trial,
+                    "values": run.values,
+                    "traced": _traced(run, sweep),
+                }
+                for run in batch
+            ]
+            for batch in batches
+        ],
+    }
+    return content | {"chunk": digest(content), "config": config, "files": data_files(config)}
+
+
+def _traced(run: SweepRun, sweep: Sweep) -> bool:
+    """Whether traces of this run are kept."""
+    place = run.point | {"network": run.network, "trial": run.trial}
+    place |= {axis.key: run.point[axis.name] for axis in sweep.axes}
+    wanted = run.base["recorder"]["runs"]
+    for key in wanted:
+        if key not in place:
+            raise PsstError(f"recorder.runs.{key}: no such axis; there are: {', '.join(place)}")
+    return bool(run.base["recorder"]["variables"]) and all(place[key] in values for key, values in wanted.items())
+
+
+def _structure(config: Config) -> str:
+    """What runs of one compiled program share."""
+    free = [*parameter_keys(config), *array_keys(config), *connectivity_keys(config)]
+    shared = {name: config[name] for name in ("network", "stimulus", "solver", "recorder")}
+    run = {name: config["run"][name] for name in ("duration", "dt")}
+    return digest(put(shared | {"run": run}, dict.fromkeys(free)))
+
+
+def _connections(run: SweepRun) -> str:
+    """What runs of one connectivity share."""
+    keys = connectivity_keys(run.config)
+    return digest([run.network, run.config["run"]["seed"], [get(run.config, key) for key in keys]])
+
+
+def _varying(runs: Sequence[SweepRun]) -> list[str]:
+    """The parameters in which these runs differ."""
+    swept = {key for run in runs for key in run.values}
+    return [key for key in parameter_keys(runs[0].config) if key in swept and len({r.values[key] for r in runs}) > 1]
+
+
+def _portions(items: list[Any], most: int) -> list[list[Any]]:
+    """As few parts of at most that many items as will do, of nearly equal size."""
+    parts = -(-len(items) // most)
+    bounds = [len(items) * part // parts for part in range(parts + 1)]
+    return [items[low:high] for low, high in zip(bounds, bounds[1:], strict=False)]
+
+
+def _write_text(target: Path, text: str, *, replace: bool) -> None:
+    """Write beside the place, then move there; without `replace` a file that came first stays."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    if replace:
+        os.replace(beside, target)
+        return
+    try:
+        os.link(beside, target)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(beside)
+
+
+def describe(plan: Plan) -> str:
+    """The sweep in a few lines, for people."""
+    axes = [f"  {axis.key}: {', '.join(map(str, axis.values))}" for axis in plan.axes]
+    sweep = plan.config["sweep"]
+    return "\n".join(
+        [
+            f"{plan.name}: {len(plan.sweep.runs)} runs in {len(plan.manifests)} chunks",
+            *axes,
+            f"  {sweep['networks']} networks x {sweep['trials']} trials",
+        ]
+    )

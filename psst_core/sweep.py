@@ -1,0 +1,265 @@
+"""The algebra of a sweep: overrides and axes become runs, each with an id from what it computes.
+
+An axis is a dotted key (`network.coupling`) or a whole group (`solver`) with its values in Hydra's sweep grammar:
+comma lists, `range(start,stop,step)`, `choice(a,b)`.
+"""
+
+import itertools
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Transformer
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from psst_core.config import check, compose, data_files, groups, resolve, update
+from psst_core.digest import code_digest, digest
+from psst_core.errors import PsstError
+from psst_core.keys import Config, get, put
+from psst_core.registry import lookup
+
+REPLICATES = ("network", "trial")
+RESERVED = (*REPLICATES, "population", "run", "run_id", "cell", "time", "status", "spike")
+DECIDING = tuple(
+    f"psst_core.{name}"
+    for name in ("connectivity", "datafiles", "keys", "kinetics", "mechanisms", "network", "seeds", "simulate")
+)
+SAFE = re.compile(r"[A-Za-z0-9_.,=+\-()\[\]:/* ]*")
+MAX_RUNS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One dimension of the sweep.
+
+    Attributes:
+        key: the dotted key, or the name of a group.
+        name: the dimension in the cube, the key's last part where that is unique.
+        values: as the schema types them; choices' names for a group.
+    """
+
+    key: str
+    name: str
+    values: tuple[Any, ...]
+
+    @property
+    def numeric(self) -> bool:
+        return all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)
+
+
+@dataclass(frozen=True)
+class SweepRun:
+    """One run: a point of the sweep and the numbers of its replicates.
+
+    Attributes:
+        id: digest of what it computes.
+        point: its value on each axis, by the axis's name.
+        values: the keys that differ from `base`, the resolved configuration of its choice of groups.
+    """
+
+    id: str
+    point: dict[str, Any]
+    network: int
+    trial: int
+    base: Config = field(repr=False)
+    values: dict[str, Any] = field(repr=False)
+
+    @property
+    def config(self) -> Config:
+        return put(self.base, self.values)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A validated sweep; `config` is that of its first point."""
+
+    experiment: str
+    overrides: tuple[str, ...]
+    axes: tuple[Axis, ...]
+    config: Config
+    runs: tuple[SweepRun, ...]
+
+
+def split_overrides(text: Any) -> list[str]:
+    """The single overrides in one text, refusing what Snakemake, Slurm or a shell would change on its way."""
+    if not isinstance(text, str):
+        raise PsstError(
+            f"overrides={text!r}: arrived as {type(text).__name__} instead of text; "
+            "write it in a file in conf/experiment/ and name that as the experiment"
+        )
+    if not SAFE.fullmatch(text):
+        bad = "".join(sorted(set(re.sub(SAFE, "", text)))) or "?"
+        raise PsstError(
+            f"overrides={text!r}: the characters {bad!r} would not survive the command line; "
+            "write it in a file in conf/experiment/ and name that as the experiment"
+        )
+    return shlex.split(text)
+
+
+def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
+    """Compose and validate a sweep.
+
+    Raises:
+        PsstError: naming the key and the value of the first thing that is wrong.
+    """
+    known = groups()
+    choices, fixed, swept = {"experiment": experiment}, {}, {}
+    for override in (_parse(text) for text in overrides):
+        key = override.key_or_group
+        if override.is_sweep_override():
+            swept[key] = _values(override)
+        elif key in known:
+            choices[key] = str(override.value())
+        else:
+            fixed[key] = override.value()
+    first = compose(choices)
+    values = {key: _axis_values(key, text) for key, text in first.sweep.axes.items()}
+    for key in list(fixed):
+        if key.startswith("sweep.axes"):
+            raise PsstError(f"{key}: give the axis by its own key, such as network.coupling=0.1,0.2")
+        if key in values:
+            swept[key] = [fixed.pop(key)]
+    for group in set(choices) & set(values):
+        swept[group] = [choices.pop(group)]
+    values |= swept
+    if "experiment" in values:
+        raise PsstError("experiment: cannot be an axis; run one sweep for each")
+    group_axes = {key: [str(value) for value in values[key]] for key in values if key in known}
+    number_axes = {key: values[key] for key in values if key not in known}
+    bases = []
+    for combination in itertools.product(*group_axes.values()):
+        composed = compose(choices | dict(zip(group_axes, combination, strict=True)))
+        for key, value in fixed.items():
+            update(composed, key, value)
+        bases.append((combination, resolve(composed), _typed_values(composed, number_axes)))
+    names = _dimension_names(list(values))
+    typed = group_axes | bases[0][2]
+    axes = tuple(Axis(key, names[key], tuple(typed[key])) for key in values)
+    for axis in axes:
+        _check_axis(axis)
+    config = bases[0][1]
+    count = len(bases) * _product(len(v) for v in number_axes.values()) * _replicates(config)
+    if count > MAX_RUNS:
+        raise PsstError(f"the sweep has {count:,} runs; at most {MAX_RUNS:,} are planned at once")
+    runs = tuple(_runs(axes, group_axes, bases))
+    return Sweep(experiment, tuple(overrides), axes, runs[0].config, runs)
+
+
+def _runs(axes: Sequence[Axis], group_axes: Mapping[str, Any], bases: Sequence[Any]) -> Iterator[SweepRun]:
+    names = {axis.key: axis.name for axis in axes}
+    for combination, base, typed in bases:
+        chosen = dict(zip(group_axes, combination, strict=True))
+        for numbers in itertools.product(*typed.values()):
+            values = dict(zip(typed, numbers, strict=True))
+            config = put(base, values)
+            check(config)
+            identity = digest(_identity(config))
+            point = {axis.name: (chosen | values)[axis.key] for axis in axes if axis.key in names}
+            for network in range(config["sweep"]["networks"]):
+                for trial in range(config["sweep"]["trials"]):
+                    yield SweepRun(digest([identity, network, trial]), point, network, trial, base, values)
+
+
+def _identity(config: Config) -> dict[str, Any]:
+    """What decides the numbers of a run, apart from its replicate numbers."""
+    files = data_files(config)
+    physics = {name: config[name] for name in ("network", "stimulus", "solver", "run")}
+    return {"physics": put(physics, files), "code": code_digest(deciding_modules(config))}
+
+
+def deciding_modules(config: Config) -> tuple[str, ...]:
+    """The modules whose code decides the numbers of this configuration's runs."""
+    network, modules = config["network"], set(DECIDING)
+    kinds = [("stimulus", config["stimulus"]["type"]), ("solver", config["solver"]["name"])]
+    kinds += [("synapse", part["type"]) for part in network["synapses"].values()]
+    for population in network["populations"].values():
+        kinds += [("mechanism", part["type"]) for part in population["mechanisms"].values()]
+    for kind, name in kinds:
+        modules |= {cls.__module__ for cls in lookup(kind, name, kind).__mro__ if cls.__module__.startswith("psst_core")}
+    return tuple(sorted(modules))
+
+
+def _parse(text: str) -> Override:
+    try:
+        override: Override = OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        raise PsstError(f"override {text!r}: {str(error).splitlines()[0]}; write it as key=value") from error
+    if override.is_delete() or override.is_add() or override.package:
+        raise PsstError(f"override {text!r}: only key=value is supported; write the rest in a file in conf/experiment/")
+    return override
+
+
+def _values(override: Override) -> list[Any]:
+    """The values of a sweep, numbers without the noise of repeated addition."""
+    try:
+        values = list(override.sweep_iterator(transformer=Transformer.identity))
+    except (HydraException, TypeError, ValueError, AssertionError) as error:
+        raise PsstError(
+            f"axis {override.input_line!r}: "
+            f"not supported as an axis ({error}); use a comma list, range(start,stop,step) or choice(a,b)"
+        ) from error
+    return [float(f"{value:.12g}") if isinstance(value, float) else _text(value) for value in values]
+
+
+def _text(value: Any) -> Any:
+    return value.text if hasattr(value, "text") else value
+
+
+def _axis_values(key: str, text: Any) -> list[Any]:
+    """The values of an axis in a file: a list, one number, or text in Hydra's sweep grammar."""
+    if OmegaConf.is_list(text):
+        return list(text)
+    if text is None or text == "":
+        return []
+    override = _parse(f"{key}={text}")
+    return _values(override) if override.is_sweep_override() else [_text(override.value())]
+
+
+def _typed_values(config: DictConfig, axes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """Each axis's values as the schema types them."""
+    typed = {}
+    for key, values in axes.items():
+        kept = []
+        for value in values:
+            probe = OmegaConf.masked_copy(config, list(config))
+            update(probe, key, value)
+            kept.append(get(resolve(probe), key))
+        typed[key] = kept
+    return typed
+
+
+def _dimension_names(keys: Sequence[str]) -> dict[str, str]:
+    """The last part of each key, or all of it where that is taken."""
+    last = [key.rpartition(".")[2] for key in keys]
+    names = {}
+    for key, short in zip(keys, last, strict=True):
+        free = last.count(short) == 1 and short not in RESERVED
+        names[key] = short if free else (key.replace(".", "_") if "." in key else f"{key}_choice")
+    return names
+
+
+def _check_axis(axis: Axis) -> None:
+    if not axis.values:
+        raise PsstError(f"axis {axis.key}: is empty; give at least one value")
+    if axis.key.startswith(("sweep", "hardware", "analysis", "recorder")):
+        raise PsstError(f"axis {axis.key}: decides no number of a run, so it cannot be an axis")
+    for position, value in enumerate(axis.values):
+        if isinstance(value, list | dict):
+            raise PsstError(f"axis {axis.key}: {value} is not a number or a word")
+        if value in axis.values[:position]:
+            raise PsstError(f"axis {axis.key}: holds {value} twice")
+
+
+def _replicates(config: Config) -> int:
+    return int(config["sweep"]["networks"] * config["sweep"]["trials"])
+
+
+def _product(numbers: Any) -> int:
+    result = 1
+    for number in numbers:
+        result *= number
+    return result

@@ -1,0 +1,15 @@
+# Figures, redrawn when their code or the cube changes.
+
+from psst_core.figures import figure_digest
+
+
+rule draw:
+    input:
+        RESULTS / "{name}" / "sweep.nc",
+    output:
+        png=RESULTS / "{name}" / "figures" / "{figure}.png",
+        svg=RESULTS / "{name}" / "figures" / "{figure}.svg",
+    params:
+        code=lambda wildcards: figure_digest(wildcards.figure),
+    script:
+        "../scripts/draw.py"

@@ -1,0 +1,63 @@
+# The plan, made once when the workflow is parsed, so that bad input is refused before any job starts.
+
+import functools
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from psst_core import PsstError, make_plan
+from psst_core.figures import available
+from psst_core.gather import summary_name
+from psst_core.plan import CHUNKS, NAME, claim, describe, read_manifest
+
+RESULTS = Path("results")
+
+
+wildcard_constraints:
+    chunk="[0-9a-f]{16}",
+    analysis="[0-9a-f]{16}",
+    name=NAME.pattern,
+    figure="[a-z_]+",
+
+
+@functools.cache
+def plan():
+    """The sweep that the command line asks for; only the main process makes it, never a job."""
+    known = {"experiment", "overrides", "name"}
+    for key in config.keys() - known:
+        raise WorkflowError(f"--config {key}: no such key; there are experiment, overrides and name")
+    try:
+        made = make_plan(config.get("experiment", "locust_coupling"), config.get("overrides", ""), config.get("name"))
+        available(made.config["figures"], made.axes)
+    except PsstError as error:
+        raise WorkflowError(str(error)) from None
+    return made
+
+
+def manifest(chunk):
+    """What a job has to do: its claimed manifest, or, before that is written, the plan's."""
+    file = RESULTS / CHUNKS / f"{chunk}.json"
+    return read_manifest(file) if file.exists() else plan().manifests[chunk]
+
+
+def chunk_files(wildcards=None):
+    return [RESULTS / CHUNKS / f"{chunk}.nc" for chunk in plan().manifests]
+
+
+def summary_files(wildcards=None):
+    return [RESULTS / CHUNKS / summary_name(chunk, plan().analysis) for chunk in plan().manifests]
+
+
+def cube_file(wildcards=None):
+    return RESULTS / plan().name / "sweep.nc"
+
+
+def figure_files(wildcards=None):
+    folder = RESULTS / plan().name / "figures"
+    names = available(plan().config["figures"], plan().axes)
+    return [folder / f"{name}.{ending}" for name in names for ending in ("png", "svg")]
+
+
+if workflow.is_main_process:
+    plan()

@@ -1,0 +1,14 @@
+# One job a chunk. It has no input: what it does is in its manifest, and the chunk's name is the digest of that.
+
+
+rule simulate:
+    output:
+        RESULTS / CHUNKS / "{chunk}.nc",
+    params:
+        manifest=lambda wildcards: str(RESULTS / CHUNKS / f"{wildcards.chunk}.json"),
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: manifest(wildcards.chunk)["config"]["hardware"]["mem_mb"] * attempt,
+        runtime=lambda wildcards, attempt: manifest(wildcards.chunk)["config"]["hardware"]["runtime"] * attempt,
+    script:
+        "../scripts/simulate.py"
