@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from psst_core.config import data_files
-from psst_core.dataset import STATUS, Array, ChunkFile, atomic
+from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf
 from psst_core.errors import PsstError
 from psst_core.hardware import prepare
 from psst_core.keys import put
@@ -30,7 +30,7 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report = p
     """
     _check_files(manifest)
     prepare(manifest["config"]["hardware"])
-    with atomic(target) as beside:
+    with atomic_netcdf(target) as beside:
         write_chunk(manifest, beside, report)
 
 
@@ -51,7 +51,7 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None
         [i for i, run in enumerate(runs) if run["traced"]],
         (manifest["lanes"], program.samples_per_segment),
         {"Conventions": "CF-1.11", "title": "PSST chunk", "chunk": manifest["chunk"]}
-        | {"manifest": json.dumps(manifest, sort_keys=True), "host": platform.node()},
+        | {"manifest": json.dumps(manifest), "host": platform.node()},
     )
     progress = _Progress(manifest, len(batches) * duration, report)
     first = 0

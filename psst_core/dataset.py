@@ -1,7 +1,6 @@
 """Numbers in files: every variable with its dimensions, unit and long name; every file whole or not there."""
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from psst_core.errors import PsstError
+from psst_core.files import atomic
 
 Array = npt.NDArray[Any]
 STATUS = {"ok": 0, "diverged": 1}
@@ -60,20 +60,12 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
 
 
 @contextlib.contextmanager
-def atomic(target: Path) -> Iterator[Path]:
-    """A path beside `target` to write to; moved there, synced, when the block ends well and the file opens again."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{os.getpid()}{target.suffix}")
-    try:
+def atomic_netcdf(target: Path) -> Iterator[Path]:
+    """As `atomic`; the file must also open again before it takes its place."""
+    with atomic(target) as beside:
         yield beside
-        if target.suffix == ".nc":
-            with netCDF4.Dataset(beside):
-                pass
-        with open(beside, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)
+        with netCDF4.Dataset(beside):
+            pass
 
 
 def write(dataset: xr.Dataset, target: Path) -> None:
@@ -81,7 +73,7 @@ def write(dataset: xr.Dataset, target: Path) -> None:
     for name, variable in dataset.variables.items():
         variable.attrs = ATTRIBUTES.get(str(name), {}) | variable.attrs
     encoding = {name: COMPRESSION for name, v in dataset.data_vars.items() if v.dtype.kind in "iuf" and v.ndim}
-    with atomic(target) as beside:
+    with atomic_netcdf(target) as beside:
         dataset.to_netcdf(beside, engine="netcdf4", encoding=encoding)
 
 

@@ -77,6 +77,8 @@ class Network:
     def from_config(cls, config: Mapping[str, Any]) -> "Network":
         """The network that the resolved `network` part of a configuration describes.
 
+        Sums run over mechanisms and projections in the order of their names, so that the order of keys changes no bit.
+
         Raises:
             PsstError: naming the key, for references to what does not exist and sizes that cannot be shared out.
         """
@@ -90,17 +92,17 @@ class Network:
                 start_values(part["start"]),
                 {
                     mechanism: build("mechanism", settings, f"network.populations.{name}.mechanisms.{mechanism}")
-                    for mechanism, settings in part["mechanisms"].items()
+                    for mechanism, settings in sorted(part["mechanisms"].items())
                 },
             )
             for name, part in config["populations"].items()
         }
         kinds: dict[str, Synapse] = {
             name: build("synapse", settings, f"network.synapses.{name}")
-            for name, settings in config["synapses"].items()
+            for name, settings in sorted(config["synapses"].items())
         }
         projections = {}
-        for name, part in config["projections"].items():
+        for name, part in sorted(config["projections"].items()):
             key = f"network.projections.{name}"
             for end in ("pre", "post"):
                 _require(part[end], populations, f"{key}.{end}")

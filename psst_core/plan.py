@@ -8,10 +8,8 @@ each brings along. A chunk holds batches that share the compiled program; it is 
 import csv
 import io
 import json
-import os
 import re
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +20,7 @@ import yaml
 from psst_core.config import data_files
 from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError
+from psst_core.files import write_text
 from psst_core.keys import Config, array_keys, connectivity_keys, get, parameter_keys, put
 from psst_core.sweep import Axis, Sweep, SweepRun, expand, split_overrides
 
@@ -139,11 +138,11 @@ def claim(plan: Plan, results: Path) -> None:
     for chunk, manifest in plan.manifests.items():
         target = results / CHUNKS / f"{chunk}.json"
         if not target.exists():
-            _write_text(target, json.dumps(manifest, indent=1, sort_keys=True), replace=False)
+            write_text(target, json.dumps(manifest, indent=1))
     for file, text in (("plan.csv", plan.table()), ("config.yaml", plan.record())):
         target = results / plan.name / file
         if not target.exists() or target.read_text(encoding="utf-8") != text:
-            _write_text(target, text, replace=True)
+            write_text(target, text)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -213,23 +212,11 @@ def _portions(items: list[Any], most: int) -> list[list[Any]]:
     return [items[low:high] for low, high in zip(bounds, bounds[1:], strict=False)]
 
 
-def _write_text(target: Path, text: str, *, replace: bool) -> None:
-    """Write beside the place, then move there; without `replace` a file that came first stays."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    if replace:
-        os.replace(beside, target)
-        return
-    try:
-        os.link(beside, target)
-    except FileExistsError:
-        pass
-    finally:
-        os.unlink(beside)
+def work(manifest: Mapping[str, Any]) -> int:
+    """How large a chunk is, in cells × runs × steps."""
+    config = manifest["config"]
+    runs = sum(len(batch) for batch in manifest["batches"])
+    return int(config["network"]["size"] * runs * config["run"]["duration"] / config["run"]["dt"])
 
 
 def describe(plan: Plan) -> str:

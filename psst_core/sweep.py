@@ -142,6 +142,12 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     for axis in axes:
         _check_axis(axis)
     config = bases[0][1]
+    populations = {tuple(base["network"]["populations"]) for _, base, _ in bases}
+    if len(populations) > 1:
+        raise PsstError(
+            f"network: the sweep mixes networks of different populations, {' and '.join(map(str, populations))}; "
+            "run one sweep for each"
+        )
     count = len(bases) * _product(len(v) for v in number_axes.values()) * _replicates(config)
     if count > MAX_RUNS:
         raise PsstError(f"the sweep has {count:,} runs; at most {MAX_RUNS:,} are planned at once")
@@ -165,10 +171,17 @@ def _runs(axes: Sequence[Axis], group_axes: Mapping[str, Any], bases: Sequence[A
 
 
 def _identity(config: Config) -> dict[str, Any]:
-    """What decides the numbers of a run, apart from its replicate numbers."""
+    """What decides the numbers of a run, apart from its replicate numbers.
+
+    The order of keys does not count, but that of the populations: it numbers the cells.
+    """
     files = data_files(config)
     physics = {name: config[name] for name in ("network", "stimulus", "solver", "run")}
-    return {"physics": put(physics, files), "code": code_digest(deciding_modules(config))}
+    return {
+        "physics": put(physics, files),
+        "cells": list(config["network"]["populations"]),
+        "code": code_digest(deciding_modules(config)),
+    }
 
 
 def deciding_modules(config: Config) -> tuple[str, ...]:

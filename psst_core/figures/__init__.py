@@ -7,14 +7,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from psst_core.dataset import atomic
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
+from psst_core.files import atomic
 from psst_core.registry import suggestion
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
-HELPERS = ("style",)
+HELPERS = ("maps", "style")
 STYLE = Path(__file__).with_name("psst.mplstyle")
 
 

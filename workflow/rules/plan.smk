@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from psst_core import PsstError, make_plan
 from psst_core.figures import available
 from psst_core.gather import summary_name
-from psst_core.plan import CHUNKS, NAME, claim, describe, read_manifest
+from psst_core.plan import CHUNKS, NAME, claim, describe, read_manifest, work
 
 RESULTS = Path("results")
 

@@ -1,4 +1,5 @@
-# One job a chunk. It has no input: what it does is in its manifest, and the chunk's name is the digest of that.
+# One job a chunk, the largest first. It has no input: what it does is in its manifest, and the chunk's name is the
+# digest of that.
 
 
 rule simulate:
@@ -6,6 +7,7 @@ rule simulate:
         RESULTS / CHUNKS / "{chunk}.nc",
     params:
         manifest=lambda wildcards: str(RESULTS / CHUNKS / f"{wildcards.chunk}.json"),
+    priority: lambda wildcards: work(manifest(wildcards.chunk))
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: manifest(wildcards.chunk)["config"]["hardware"]["mem_mb"] * attempt,

@@ -1,0 +1,56 @@
+"""Who projects to whom in the first network."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from psst_core.figures.raster import strongest
+from psst_core.figures.style import COLUMN, population_name
+from psst_core.results import Results
+from psst_core.sweep import Axis
+
+COLOURS = {"ach": "#0072B2", "gaba": "#D55E00"}
+LABELS = {"ach": "acetylcholine", "gaba": "GABA"}
+
+
+def applies(axes: Sequence[Axis]) -> bool:
+    return True
+
+
+def draw(results: Results) -> Figure:
+    """The matrix [postsynaptic, presynaptic] of the network in the raster's run, by transmitter."""
+    run = results.run(**strongest(results))
+    network, weights = run.config["network"], run.connections()
+    sizes = run.populations
+    offsets = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))
+    cells = sum(sizes.values())
+    kinds = list(dict.fromkeys(part["synapse"] for part in network["projections"].values()))
+    matrix = np.zeros((cells, cells))
+    for name, part in network["projections"].items():
+        post, pre = offsets[part["post"]], offsets[part["pre"]]
+        block = matrix[post : post + sizes[part["post"]], pre : pre + sizes[part["pre"]]]
+        block[weights[name] != 0] = 1 + kinds.index(part["synapse"])
+    figure, axes = plt.subplots(figsize=(COLUMN, COLUMN + 0.3))
+    colours = ["white", *(COLOURS.get(kind, f"C{2 + i}") for i, kind in enumerate(kinds))]
+    axes.imshow(matrix, cmap=ListedColormap(colours), vmin=0, vmax=len(kinds), interpolation="nearest")
+    for name, offset in offsets.items():
+        middle = offset + sizes[name] / 2 - 0.5
+        if offset:
+            axes.axhline(offset - 0.5, color="0.4", lw=0.6)
+            axes.axvline(offset - 0.5, color="0.4", lw=0.6)
+        axes.text(middle, -0.02 * cells - 0.5, population_name(name), ha="center", va="bottom")
+        axes.text(cells * 1.02 - 0.5, middle, population_name(name), ha="left", va="center")
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+    axes.set_xlabel("presynaptic cell")
+    axes.set_ylabel("postsynaptic cell")
+    handles = [
+        Patch(color=colour, label=f"{LABELS.get(kind, kind)}, {np.count_nonzero(matrix == 1 + i)} connections")
+        for i, (kind, colour) in enumerate(zip(kinds, colours[1:], strict=True))
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure

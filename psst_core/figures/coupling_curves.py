@@ -1,0 +1,68 @@
+"""Measures along the longest axis, with bands over networks and trials."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from psst_core.figures.style import (
+    PAGE,
+    label,
+    mean_and_band,
+    numeric_axes,
+    numeric_names,
+    population_name,
+    scale_x,
+    series,
+    slices,
+)
+from psst_core.results import Results
+from psst_core.sweep import Axis
+
+SHOWN = ("firing_rate", "band_power", "dominant_frequency", "synchrony")
+
+
+def applies(axes: Sequence[Axis]) -> bool:
+    return bool(numeric_axes(axes))
+
+
+def draw(results: Results) -> Figure:
+    """A column for each measure, a row for each population, a line for each value of the second axis."""
+    x, *rest = numeric_names(results)
+    lines = rest[0] if rest else None
+    cube = results.cube.sel(slices(results, [name for name in (x, lines) if name]))
+    populations = list(results.record["config"]["network"]["populations"])
+    figure, axes = plt.subplots(
+        len(populations), len(SHOWN), figsize=(PAGE, 0.7 + 1.5 * len(populations)), sharex=True, squeeze=False
+    )
+    for row, population in zip(axes, populations, strict=True):
+        for panel, measure in zip(row, SHOWN, strict=True):
+            for value, colour in series(results, x, lines):
+                chosen = cube[measure].sel(population=population)
+                mean, band = mean_and_band(chosen if lines is None else chosen.sel({lines: value}))
+                name = None if lines is None else f"{value:g}"
+                panel.plot(cube[x], mean, marker="o", color=colour, label=name)
+                panel.fill_between(cube[x], mean - band, mean + band, color=colour, alpha=0.2, linewidth=0)
+            scale_x(panel, results.axes[x])
+            panel.tick_params("x", rotation=60)
+            if measure != "dominant_frequency":
+                panel.set_ylim(bottom=0)
+            if panel in axes[0]:
+                panel.set_title(_title(label(cube[measure])))
+        row[0].set_ylabel(population_name(population))
+    for panel in axes[-1]:
+        panel.set_xlabel(label(cube[x]))
+    if lines is not None:
+        axes[0, 0].legend(title=label(cube[lines]))
+    return figure
+
+
+def _title(text: str) -> str:
+    short = {
+        "frequency of the largest spectral density in the band": "dominant frequency",
+        "power of the mean potential in the band": "power in the band",
+        "Golomb's synchrony chi of the membrane potential": "synchrony χ",
+    }
+    for long, name in short.items():
+        text = text.replace(long, name)
+    return text

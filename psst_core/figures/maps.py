@@ -1,0 +1,38 @@
+"""Maps of one measure: what the rate map and the power map share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib.pyplot as plt
+import xarray as xr
+from matplotlib.figure import Figure
+
+from psst_core.figures.style import PAGE, heat_map, label, numeric_names, population_name, slices
+from psst_core.results import Results
+from psst_core.sweep import REPLICATES
+
+
+def draw_maps(results: Results, measure: str, norm: Callable[[xr.DataArray], Any]) -> Figure:
+    """Rows are populations, each with a colour scale of its own; columns are solvers."""
+    x, *rest = numeric_names(results)
+    y = rest[0] if rest else None
+    columns = results.axes.get("solver", [None])
+    cube = results.cube.sel(slices(results, [name for name in (x, y, "solver") if name]))
+    values = cube[measure].mean(REPLICATES, keep_attrs=True)
+    populations = list(results.record["config"]["network"]["populations"])
+    height = 0.6 + len(populations) * (0.75 + 0.22 * (len(results.axes[y]) if y else 1))
+    figure, axes = plt.subplots(
+        len(populations), len(columns), figsize=(PAGE, height), sharex=True, sharey=True, squeeze=False
+    )
+    for row, population in zip(axes, populations, strict=True):
+        here = values.sel(population=population)
+        scale = norm(here)
+        for panel, solver in zip(row, columns, strict=True):
+            image = heat_map(panel, here if solver is None else here.sel(solver=solver), x, y, scale)
+            panel.set_title(f"{population_name(population)}{f', {solver}' if solver else ''}".replace("_", " "))
+        if y:
+            row[0].set_ylabel(label(cube[y]))
+        figure.colorbar(image, ax=list(row), label=label(cube[measure]).replace(" (", "\n("), pad=0.01)
+    for panel in axes[-1]:
+        panel.set_xlabel(label(cube[x]))
+    return figure

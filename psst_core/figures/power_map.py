@@ -1,0 +1,20 @@
+"""Power of the oscillation over two axes of the sweep."""
+
+from collections.abc import Sequence
+
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from psst_core.figures.maps import draw_maps
+from psst_core.figures.style import numeric_axes
+from psst_core.results import Results
+from psst_core.sweep import Axis
+
+
+def applies(axes: Sequence[Axis]) -> bool:
+    return bool(numeric_axes(axes))
+
+
+def draw(results: Results) -> Figure:
+    """A map for each population and solver, of means over networks and trials."""
+    return draw_maps(results, "band_power", lambda values: Normalize(0.0, float(values.max())))

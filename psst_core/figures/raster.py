@@ -1,0 +1,60 @@
+"""One run: its spikes, and the mean potential of each population."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from psst_core.figures.style import PAGE, population_name
+from psst_core.results import Results
+from psst_core.sweep import REPLICATES, Axis
+
+
+def applies(axes: Sequence[Axis]) -> bool:
+    return True
+
+
+def draw(results: Results) -> Figure:
+    """The run at the point where the last population's oscillation is strongest on average."""
+    run = results.run(**strongest(results))
+    names = list(run.populations)
+    figure, (top, *below) = plt.subplots(
+        1 + len(names),
+        1,
+        figsize=(PAGE, 2.4 + 1.0 * len(names)),
+        sharex=True,
+        gridspec_kw={"height_ratios": [2.4] + [1.0] * len(names)},
+    )
+    first = 0
+    for number, name in enumerate(names):
+        cells = range(first, first + run.populations[name])
+        mine = (run.spike_cell >= first) & (run.spike_cell < cells.stop)
+        size = max(0.5, min(4.0, 150 / sum(run.populations.values())))
+        top.plot(run.spike_time[mine], run.spike_cell[mine], "|", color=f"C{number}", markersize=size, rasterized=True)
+        top.text(1.01, first + len(cells) / 2, population_name(name), color=f"C{number}", va="center",
+                 transform=top.get_yaxis_transform())
+        panel = below[number]
+        panel.plot(run.mean_potential["time"], run.mean_potential.sel(population=name), color=f"C{number}", lw=0.8)
+        panel.set_ylabel(f"{population_name(name)} mean\npotential (mV)")
+        first = cells.stop
+    top.set_ylim(-1, first)
+    top.set_ylabel("cell")
+    point = ", ".join(f"{name} {_short(value)}" for name, value in run.point.items())
+    top.set_title(point.replace("_", " "))
+    below[-1].set_xlabel("time (ms)")
+    below[-1].set_xlim(0, run.config["run"]["duration"])
+    return figure
+
+
+def strongest(results: Results) -> dict[str, object]:
+    """The point of the sweep where the last population's power in the band is largest; the first where there is none."""
+    power = results.cube["band_power"].isel(population=-1).mean(REPLICATES)
+    if not results.axes or not np.isfinite(power.values).any():
+        return {}
+    best = power.isel({str(dim): int(i) for dim, i in power.fillna(-1).argmax(...).items()})
+    return {name: best[name].item() for name in results.axes} | dict.fromkeys(REPLICATES, 0)
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
