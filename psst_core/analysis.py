@@ -134,5 +134,5 @@ def spectrum(potential: Array, interval: float, stretch: tuple[float, float]) ->
     part = potential[first:last].astype(float)
     if len(part) < 3:
         return np.zeros(0), np.zeros(0)
-    frequency, density = signal.periodogram(part, fs=1e3 / interval, window="hann", detrend="linear")
+    frequency, density = signal.periodogram(signal.detrend(part), fs=1e3 / interval, window="hann", detrend=False)
     return frequency, density

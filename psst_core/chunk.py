@@ -3,7 +3,7 @@
 import json
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,13 @@ from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf
 from psst_core.errors import PsstError
 from psst_core.hardware import prepare
 from psst_core.keys import put
+from psst_core.logs import Report
 from psst_core.simulate import Integration, Program, Run, Segment, padded, step_count
 
-Report = Callable[[str], None]
 REPORT_SECONDS = 10.0
 
 
-def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report = print) -> None:
+def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report) -> None:
     """Integrate a chunk's batches and write its file.
 
     Args:
@@ -86,11 +86,9 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None
         file.close()
 
 
-def _write_segment(
-    file: ChunkFile, segment: Segment, first: int, per_sample: int, dt: float, diverged: Array
-) -> None:
-    """Write a segment of a batch whose runs begin at `first`, and note in `diverged` when a run stopped being finite."""
-    broken = ~np.isfinite(segment.mean_potential).all(axis=0)
+def _write_segment(file: ChunkFile, segment: Segment, first: int, per_sample: int, dt: float, diverged: Array) -> None:
+    """Write a segment of the batch that begins at run `first`; note in `diverged` when a run stopped being finite."""
+    broken = np.logical_or.reduce(~np.isfinite(segment.mean_potential))
     when = (segment.first_step + broken.argmax(axis=1) * per_sample) * dt
     diverged[:] = np.where(broken.any(axis=1) & np.isnan(diverged), when, diverged)
     file.write_samples(first, segment.first_step // per_sample, segment.mean_potential, segment.traces)

@@ -355,6 +355,7 @@ def _typed(kind: str, settings: Any, key: str) -> DictConfig:
     schema = dataclasses.make_dataclass(cls.__name__, [("type", str, settings.type)], bases=(cls,), kw_only=True)
     typed = OmegaConf.structured(schema)
     for name, value in settings.items():
+        name = str(name)
         if name not in typed:
             raise PsstError(f"{key}.{name}: no such key{suggestion(name, typed)}; there are: {', '.join(typed)}")
         with _messages(f"{key}.{name}"):

@@ -141,7 +141,7 @@ class Pairs(Connectivity):
         for pair in self.pairs:
             if len(pair) != 2 or not (0 <= pair[0] < n_pre and 0 <= pair[1] < n_post):
                 raise PsstError(
-                    f"connectivity.pairs holds {pair}: must be [pre, post] with pre below {n_pre} and post below {n_post}"
+                    f"connectivity.pairs holds {pair}: must be [pre, post], pre below {n_pre} and post below {n_post}"
                 )
 
 

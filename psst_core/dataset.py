@@ -21,19 +21,32 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "firing_rate": {"long_name": "firing rate", "units": "Hz"},
     "active_share": {"long_name": "share of cells that fire", "units": "1"},
     "isi_cv": {
-        "long_name": "coefficient of variation of the inter-spike intervals of all cells",
+        "long_name": "variation of intervals",
         "units": "1",
-        "comment": "undefined (NaN) with fewer than 3 intervals",
+        "comment": "coefficient of variation of all cells' inter-spike intervals; undefined (NaN) below 3 intervals",
     },
     "isi_count": {"long_name": "number of inter-spike intervals", "units": "1"},
     "synchrony": {
-        "long_name": "Golomb's synchrony chi of the membrane potential",
+        "long_name": "synchrony χ",
         "units": "1",
+        "comment": "Golomb's measure of the membrane potential: 1 when all cells move as one",
         "references": "Golomb & Rinzel 1993, doi:10.1103/PhysRevE.48.4810",
     },
-    "dominant_frequency": {"long_name": "frequency of the largest spectral density in the band", "units": "Hz"},
-    "band_power": {"long_name": "power of the mean potential in the band", "units": "mV2"},
-    "band_ratio": {"long_name": "mean spectral density in the band over that of the background", "units": "1"},
+    "dominant_frequency": {
+        "long_name": "dominant frequency",
+        "units": "Hz",
+        "comment": "where the spectrum of the population's mean potential is largest inside analysis.band",
+    },
+    "band_power": {
+        "long_name": "oscillation power",
+        "units": "mV2",
+        "comment": "power of the population's mean potential inside analysis.band",
+    },
+    "band_ratio": {
+        "long_name": "oscillation over background",
+        "units": "1",
+        "comment": "mean spectral density inside analysis.band over that outside it, up to analysis.background",
+    },
     "status": {
         "long_name": "what became of the run",
         "units": "1",
@@ -144,7 +157,9 @@ class ChunkFile:
                 self._create(dimension, "i4", (dimension,))[:] = of_cells
             dims, chunks = ("traced_run", dimension, "time"), (1, len(of_cells), shape[1])
             variable = self._create(f"trace_{key}", "f4", dims, chunks)
-            variable.setncatts({"long_name": f"{key} of chosen cells"} | ({"units": "mV"} if key.endswith(".v") else {}))
+            variable.setncatts(
+                {"long_name": f"{key} of chosen cells"} | ({"units": "mV"} if key.endswith(".v") else {})
+            )
 
     def write_runs(self, first: int, columns: Mapping[str, Array]) -> None:
         """Columns of the runs from `first` on."""

@@ -17,13 +17,12 @@ from psst_core.plan import CHUNKS
 from psst_core.sweep import REPLICATES
 
 
-def gather(results: Path, name: str) -> None:
-    """Write `results/<name>/sweep.nc` from the sweep's records and its chunks' summaries."""
-    folder = results / name
+def gather(folder: Path) -> None:
+    """Write `sweep.nc` into the folder of a sweep, from its records and its chunks' summaries."""
     record = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     with open(folder / "plan.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    write(cube(record, rows, results / CHUNKS), folder / "sweep.nc")
+    write(cube(record, rows, folder.parent / CHUNKS), folder / "sweep.nc")
 
 
 def summary_name(chunk: str, analysis: str) -> str:
@@ -68,7 +67,7 @@ def cube(record: dict[str, Any], rows: list[dict[str, str]], chunks: Path) -> xr
     population = next(iter(opened.values()))["population"].values
     result = xr.Dataset(data, coords=labels | {"population": ("population", population)})
     for axis in axes:
-        attributes = {"long_name": axis["key"].rpartition(".")[2].replace("_", " "), "key": axis["key"]}
+        attributes = {"long_name": axis["key"].replace(".", " ").replace("_", " "), "key": axis["key"]}
         unit = units(record["config"], axis["key"])
         result[axis["name"]].attrs = attributes | ({"units": unit} if unit else {})
     result.attrs = {

@@ -68,7 +68,7 @@ def connectivity_keys(config: Mapping[str, Any]) -> Iterator[str]:
 
 def start_values(start: Mapping[str, Any]) -> dict[str, float]:
     """`{v: …, sodium: {m: …}}` as `{v: …, sodium.m: …}`."""
-    values = {}
+    values: dict[str, float] = {}
     for name, value in start.items():
         if isinstance(value, Mapping):
             values |= {f"{name}.{state}": number for state, number in value.items()}

@@ -11,7 +11,7 @@ Tensor = Any
 
 
 def bernoulli(z: Tensor) -> Tensor:
-    """z / (exp(z) − 1), with its limit 1 at z = 0.
+    """Z / (exp(z) − 1), with its limit 1 at z = 0.
 
     Near zero the quotient is 0/0 and loses digits, so its series 1 − z/2 + z²/12 − z⁴/720 + z⁶/30240 stands in,
     where its first neglected term is below the rounding error of the precision (Abramowitz & Stegun 23.1.1).
@@ -24,7 +24,7 @@ def bernoulli(z: Tensor) -> Tensor:
 
 
 def linoid(y: Tensor, k: float) -> Tensor:
-    """y / (exp(y/k) − 1), with its limit k at y = 0 (Hodgkin & Huxley 1952, doi:10.1113/jphysiol.1952.sp004764)."""
+    """Y / (exp(y/k) − 1), with its limit k at y = 0 (Hodgkin & Huxley 1952, doi:10.1113/jphysiol.1952.sp004764)."""
     return k * bernoulli(y * (1.0 / k))
 
 
@@ -44,7 +44,7 @@ def sigmoid(y: Tensor, k: float) -> Tensor:
 
 
 def power(x: Tensor, exponent: int) -> Tensor:
-    """x multiplied `exponent` times (exponent ≥ 1), by squaring."""
+    """X multiplied `exponent` times (exponent ≥ 1), by squaring."""
     if exponent == 1:
         return x
     half = power(x * x, exponent // 2)

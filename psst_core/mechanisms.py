@@ -25,12 +25,12 @@ class Relaxation:
 
 
 def two_state(opening: Tensor, closing: Tensor) -> Relaxation:
-    """x' = α (1 − x) − β x for the rates α, β [1/ms] of opening and closing."""
+    """X' = α (1 − x) − β x for the rates α, β [1/ms] of opening and closing."""
     return Relaxation(opening, opening + closing)
 
 
 def towards(target: Tensor, rate: Tensor) -> Relaxation:
-    """x' = (x∞ − x)·rate for the target x∞ and the rate 1/τ [1/ms]."""
+    """X' = (x∞ − x)·rate for the target x∞ and the rate 1/τ [1/ms]."""
     return Relaxation(target * rate, rate)
 
 
@@ -90,12 +90,12 @@ class Mechanism:
         return dict.fromkeys(self.states, 0.0)
 
     def relaxations(self, x: States, cell: Cell) -> dict[str, Relaxation]:
-        """x' of each state, given the states `x` and the cell."""
+        """X' of each state, given the states `x` and the cell."""
         return {}
 
 
 class Channel(Mechanism):
-    """An ionic current g·a·(v − E), with a conductance g [mS/cm²], a gating factor a and a reversal potential E [mV]."""
+    """An ionic current g·a·(v − E): conductance g [mS/cm²], gating factor a, reversal potential E [mV]."""
 
     ion: ClassVar[str | None] = None
     conductance: float
@@ -129,7 +129,7 @@ class Synapse(Mechanism):
     reversal: float
 
     def kinetics(self, pre: Cell, held: States, now: Clock) -> dict[str, Relaxation]:
-        """x' of each state, given the presynaptic cell."""
+        """X' of each state, given the presynaptic cell."""
         raise NotImplementedError
 
     def after_step(self, held: States, before: Tensor, after: Tensor, dt: float) -> dict[str, Tensor]:

@@ -178,7 +178,7 @@ class Network:
     def relaxations(
         self, state: PerPopulation, held: PerPopulation, drive: dict[str, Tensor], connections: Any, now: Clock
     ) -> dict[str, dict[str, Relaxation]]:
-        """x' = source − decay·x for every variable.
+        """X' = source − decay·x for every variable.
 
         Args:
             state, held: by population and variable, tensors [cell, run].
@@ -215,9 +215,7 @@ class Network:
         for name, kinds in self.transmitting().items():
             renewed[name] = {}
             for key in kinds:
-                values = self.synapses[key].after_step(
-                    _part(held[name], key), before[name]["v"], after[name]["v"], dt
-                )
+                values = self.synapses[key].after_step(_part(held[name], key), before[name]["v"], after[name]["v"], dt)
                 renewed[name] |= _prefix(key, values)
         return renewed
 
@@ -288,9 +286,7 @@ def start_state(
     return state
 
 
-def _scaling(
-    config: Mapping[str, Any], part: Mapping[str, Any], rule: Connectivity, sizes: Mapping[str, int]
-) -> float:
+def _scaling(config: Mapping[str, Any], part: Mapping[str, Any], rule: Connectivity, sizes: Mapping[str, int]) -> float:
     """K_ref / K: what keeps the expected input of a cell when the network grows."""
     if config["scaling"] == "none" or part["reference_in_degree"] is None:
         return 1.0

@@ -7,6 +7,7 @@ each brings along. A chunk holds batches that share the compiled program; it is 
 
 import csv
 import io
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -117,7 +118,8 @@ def pack(sweep: Sweep) -> tuple[dict[str, dict[str, Any]], tuple[Place, ...]]:
     programs: dict[str, list[tuple[int, SweepRun]]] = {}
     for number, run in enumerate(sweep.runs):
         programs.setdefault(_structure(run.config), []).append((number, run))
-    manifests, places = {}, {}
+    manifests: dict[str, dict[str, Any]] = {}
+    places: dict[int, Place] = {}
     hardware = sweep.config["hardware"]
     for members in programs.values():
         varying = _varying([run for _, run in members])
@@ -209,7 +211,7 @@ def _portions(items: list[Any], most: int) -> list[list[Any]]:
     """As few parts of at most that many items as will do, of nearly equal size."""
     parts = -(-len(items) // most)
     bounds = [len(items) * part // parts for part in range(parts + 1)]
-    return [items[low:high] for low, high in zip(bounds, bounds[1:], strict=False)]
+    return [items[low:high] for low, high in itertools.pairwise(bounds)]
 
 
 def work(manifest: Mapping[str, Any]) -> int:

@@ -88,7 +88,7 @@ class Results:
         """The rows of the plan at a point, such as `select(coupling=0.5, solver="rk4", trial=0)`."""
         rows = self.plan
         for name, value in point.items():
-            if name not in rows or name in COLUMNS and name not in ("network", "trial"):
+            if name not in rows or (name in COLUMNS and name not in ("network", "trial")):
                 raise PsstError(f"{name}={value}: no such axis; there are: {', '.join(self.axes)}, network, trial")
             column = rows[name]
             match = np.isclose(column, value) if pd.api.types.is_numeric_dtype(column) else column == str(value)

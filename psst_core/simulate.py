@@ -191,7 +191,8 @@ class Integration:
         """Whether each run's state is finite, [run]."""
         state = self.carry[0]
         ok = [np.isfinite(x.numpy()).all(axis=0) for variables in state.values() for x in variables.values()]
-        return np.all(ok, axis=0)[: len(self.runs)]
+        finite: Array = np.logical_and.reduce(ok)[: len(self.runs)]
+        return finite
 
     def potential_moments(self) -> dict[str, Array]:
         """By population, the mean of v and of v² over the window's samples, [2, cell, run]."""

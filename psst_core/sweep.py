@@ -192,7 +192,9 @@ def deciding_modules(config: Config) -> tuple[str, ...]:
     for population in network["populations"].values():
         kinds += [("mechanism", part["type"]) for part in population["mechanisms"].values()]
     for kind, name in kinds:
-        modules |= {cls.__module__ for cls in lookup(kind, name, kind).__mro__ if cls.__module__.startswith("psst_core")}
+        modules |= {
+            cls.__module__ for cls in lookup(kind, name, kind).__mro__ if cls.__module__.startswith("psst_core")
+        }
     return tuple(sorted(modules))
 
 

@@ -23,7 +23,7 @@ class CalciumPotassium(Channel):
     reversal: float = parameter(-90.0, "mV")
     celsius: float = parameter(26.0, "degC", minimum=-50, maximum=100)
 
-    def phi(self) -> float:
+    def phi(self) -> Tensor:
         return q10(2.3, self.celsius, 23.0)
 
     def relaxations(self, x: States, cell: Cell) -> dict[str, Relaxation]:

@@ -30,7 +30,9 @@ def available(figures: Sequence[str], axes: Sequence[Axis]) -> list[str]:
     """
     for name in figures:
         if name not in names():
-            raise PsstError(f"figures holds {name}: no such figure{suggestion(name, names())}; there are: {', '.join(names())}")
+            raise PsstError(
+                f"figures holds {name}: no such figure{suggestion(name, names())}; there are: {', '.join(names())}"
+            )
     return [name for name in figures if _module(name).applies(axes)]
 
 

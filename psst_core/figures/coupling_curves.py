@@ -44,25 +44,13 @@ def draw(results: Results) -> Figure:
                 panel.plot(cube[x], mean, marker="o", color=colour, label=name)
                 panel.fill_between(cube[x], mean - band, mean + band, color=colour, alpha=0.2, linewidth=0)
             scale_x(panel, results.axes[x])
-            panel.tick_params("x", rotation=60)
             if measure != "dominant_frequency":
                 panel.set_ylim(bottom=0)
             if panel in axes[0]:
-                panel.set_title(_title(label(cube[measure])))
+                panel.set_title(label(cube[measure]))
         row[0].set_ylabel(population_name(population))
     for panel in axes[-1]:
         panel.set_xlabel(label(cube[x]))
     if lines is not None:
         axes[0, 0].legend(title=label(cube[lines]))
     return figure
-
-
-def _title(text: str) -> str:
-    short = {
-        "frequency of the largest spectral density in the band": "dominant frequency",
-        "power of the mean potential in the band": "power in the band",
-        "Golomb's synchrony chi of the membrane potential": "synchrony χ",
-    }
-    for long, name in short.items():
-        text = text.replace(long, name)
-    return text

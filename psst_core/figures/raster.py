@@ -32,13 +32,25 @@ def draw(results: Results) -> Figure:
         mine = (run.spike_cell >= first) & (run.spike_cell < cells.stop)
         size = max(0.5, min(4.0, 150 / sum(run.populations.values())))
         top.plot(run.spike_time[mine], run.spike_cell[mine], "|", color=f"C{number}", markersize=size, rasterized=True)
-        top.text(1.01, first + len(cells) / 2, population_name(name), color=f"C{number}", va="center",
-                 transform=top.get_yaxis_transform())
+        top.text(
+            1.01,
+            first + len(cells) / 2,
+            population_name(name),
+            color=f"C{number}",
+            va="center",
+            transform=top.get_yaxis_transform(),
+        )
         panel = below[number]
         panel.plot(run.mean_potential["time"], run.mean_potential.sel(population=name), color=f"C{number}", lw=0.8)
         panel.set_ylabel(f"{population_name(name)} mean\npotential (mV)")
         first = cells.stop
-    top.set_ylim(-1, first)
+    stimulus = run.config["stimulus"]
+    if stimulus["type"] == "odour":
+        top.plot([stimulus["onset"], stimulus["offset"]], [first + 0.5] * 2, color="0.3", lw=3, solid_capstyle="butt")
+        top.annotate(
+            "odour", (stimulus["onset"], first + 0.5), (-3, 0), textcoords="offset points", ha="right", va="center"
+        )
+    top.set_ylim(-1, first + 1)
     top.set_ylabel("cell")
     point = ", ".join(f"{name} {_short(value)}" for name, value in run.point.items())
     top.set_title(point.replace("_", " "))
@@ -48,7 +60,7 @@ def draw(results: Results) -> Figure:
 
 
 def strongest(results: Results) -> dict[str, object]:
-    """The point of the sweep where the last population's power in the band is largest; the first where there is none."""
+    """The point where the last population's power in the band is largest; the first where there is none."""
     power = results.cube["band_power"].isel(population=-1).mean(REPLICATES)
     if not results.axes or not np.isfinite(power.values).any():
         return {}

@@ -28,7 +28,7 @@ def applies(axes: Sequence[Axis]) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """Second solver minus first on the same network and trial (95 % band); grey: ± one standard deviation of replicates."""
+    """Second solver minus first on the same network and trial (95 % band); grey: ± one s.d. of replicates."""
     x, *rest = numeric_names(results)
     lines = rest[0] if rest else None
     one, other = results.axes["solver"][:2]
@@ -51,7 +51,6 @@ def draw(results: Results) -> Figure:
                 name = None if lines is None else f"{label(cube[lines])} {value:g}"
                 panel.errorbar(cube[x], mean, band, marker="o", color=colour, lw=0.8, label=name)
             scale_x(panel, results.axes[x])
-            panel.tick_params("x", rotation=60)
             if panel in axes[0]:
                 panel.set_title(f"Δ {label(cube[measure])}")
         row[0].set_ylabel(population_name(population))

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 from scipy import stats
 
 from psst_core.results import Results
@@ -48,13 +49,13 @@ def mean_and_band(variable: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
     return variable.mean(REPLICATES), (error * quantile).where(count > 1, 0.0)
 
 
-def series(results: Results, x: str, lines: str | None) -> list[tuple[Any, str]]:
+def series(results: Results, x: str, lines: str | None) -> list[tuple[Any, Any]]:
     """The values of the axis `lines` and their colours, from dark to bright."""
     if lines is None:
         return [(None, "C0")]
     values = results.axes[lines]
     colours = plt.get_cmap("viridis")(np.linspace(0.0, 0.8, len(values)))
-    return list(zip(values, map(tuple, colours), strict=True))
+    return [(value, tuple(colour)) for value, colour in zip(values, colours, strict=True)]
 
 
 def slices(results: Results, shown: Sequence[str]) -> dict[str, Any]:
@@ -63,15 +64,25 @@ def slices(results: Results, shown: Sequence[str]) -> dict[str, Any]:
 
 
 def scale_x(axes: Axes, values: Sequence[float]) -> None:
-    """A symmetric logarithmic axis where the values begin at zero and span decades; ticks at the values."""
+    """A (symmetric) logarithmic axis where the values span decades; ticks at values that stand well apart."""
     positive = [value for value in values if value > 0]
-    if min(values) == 0 and positive and max(positive) / min(positive) >= 20:
-        axes.set_xscale("symlog", linthresh=min(positive), linscale=0.5)
-    elif positive and len(positive) == len(values) and max(positive) / min(positive) >= 20:
-        axes.set_xscale("log")
-    if len(values) <= 12:
-        axes.set_xticks(list(values), [f"{value:g}" for value in values])
-        axes.xaxis.set_minor_locator(plt.NullLocator())
+    if min(values) >= 0 and positive and max(positive) / min(positive) >= 20:
+        if min(values) == 0:
+            axes.set_xscale("symlog", linthresh=min(positive), linscale=0.5)
+        else:
+            axes.set_xscale("log")
+    low, high = axes.transLimits.transform(axes.transScale.transform([[x, 0.0] for x in (min(values), max(values))]))[
+        :, 0
+    ]
+    ticks: list[float] = []
+    last = -np.inf
+    for value in sorted(values):
+        place = axes.transLimits.transform(axes.transScale.transform([[value, 0.0]]))[0, 0]
+        if place - last > 0.09 * (high - low):
+            ticks.append(value)
+            last = place
+    axes.set_xticks(ticks, [f"{value:g}" for value in ticks], rotation=60)
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any) -> Any:

@@ -1,6 +1,6 @@
 """What a solver is, and the family of explicit Runge–Kutta methods: one function over their tableaus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ State = dict[str, dict[str, Tensor]]
 Relaxations = Callable[[State, Clock], dict[str, dict[str, Relaxation]]]
 
 
-def zip_states(function: Callable[..., Any], *states: Any) -> Any:
+def zip_states(function: Callable[..., Tensor], *states: Mapping[str, Mapping[str, Any]]) -> State:
     """`function` of each population's variables in turn, over states of one structure."""
     return {
         population: {name: function(*(state[population][name] for state in states)) for name in states[0][population]}
@@ -71,5 +71,6 @@ class RungeKutta(Solver):
             following = zip_states(lambda y, k: y + dt * fractions[i + 1] * k, state, slope)
             return i + 1, following, total
 
+        total: State
         _, _, total = tf.while_loop(lambda i, *_: i < len(c), stage, (0, state, state), maximum_iterations=len(c))
         return total

@@ -6,6 +6,8 @@ rule summarise:
         RESULTS / CHUNKS / "{chunk}.nc",
     output:
         RESULTS / CHUNKS / summary_name("{chunk}", "{analysis}"),
+    log:
+        RESULTS / "logs" / "summarise" / "{chunk}.{analysis}.log",
     params:
         window=lambda wildcards: plan().config["recorder"]["window"],
         analysis=lambda wildcards: plan().config["analysis"],
@@ -18,8 +20,9 @@ rule gather:
         summary_files,
     output:
         RESULTS / "{name}" / "sweep.nc",
+    log:
+        RESULTS / "logs" / "gather" / "{name}.log",
     params:
         plan=lambda wildcards: plan().digest,
-        results=str(RESULTS),
     script:
         "../scripts/gather.py"

@@ -9,6 +9,8 @@ rule draw:
     output:
         png=RESULTS / "{name}" / "figures" / "{figure}.png",
         svg=RESULTS / "{name}" / "figures" / "{figure}.svg",
+    log:
+        RESULTS / "logs" / "draw" / "{name}.{figure}.log",
     params:
         code=lambda wildcards: figure_digest(wildcards.figure),
     script:

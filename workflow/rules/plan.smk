@@ -26,9 +26,15 @@ def plan():
     """The sweep that the command line asks for; only the main process makes it, never a job."""
     known = {"experiment", "overrides", "name"}
     for key in config.keys() - known:
-        raise WorkflowError(f"--config {key}: no such key; there are experiment, overrides and name")
+        raise WorkflowError(
+            f"--config {key}: no such key; there are experiment, overrides and name"
+        )
     try:
-        made = make_plan(config.get("experiment", "locust_coupling"), config.get("overrides", ""), config.get("name"))
+        made = make_plan(
+            config.get("experiment", "locust_coupling"),
+            config.get("overrides", ""),
+            config.get("name"),
+        )
         available(made.config["figures"], made.axes)
     except PsstError as error:
         raise WorkflowError(str(error)) from None
@@ -46,7 +52,10 @@ def chunk_files(wildcards=None):
 
 
 def summary_files(wildcards=None):
-    return [RESULTS / CHUNKS / summary_name(chunk, plan().analysis) for chunk in plan().manifests]
+    return [
+        RESULTS / CHUNKS / summary_name(chunk, plan().analysis)
+        for chunk in plan().manifests
+    ]
 
 
 def cube_file(wildcards=None):

@@ -5,12 +5,20 @@
 rule simulate:
     output:
         RESULTS / CHUNKS / "{chunk}.nc",
-    params:
-        manifest=lambda wildcards: str(RESULTS / CHUNKS / f"{wildcards.chunk}.json"),
+    log:
+        RESULTS / "logs" / "simulate" / "{chunk}.log",
     priority: lambda wildcards: work(manifest(wildcards.chunk))
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: manifest(wildcards.chunk)["config"]["hardware"]["mem_mb"] * attempt,
-        runtime=lambda wildcards, attempt: manifest(wildcards.chunk)["config"]["hardware"]["runtime"] * attempt,
+        mem_mb=lambda wildcards, attempt: manifest(wildcards.chunk)["config"][
+            "hardware"
+        ]["mem_mb"]
+        * attempt,
+        runtime=lambda wildcards, attempt: manifest(wildcards.chunk)["config"][
+            "hardware"
+        ]["runtime"]
+        * attempt,
+    params:
+        manifest=lambda wildcards: str(RESULTS / CHUNKS / f"{wildcards.chunk}.json"),
     script:
         "../scripts/simulate.py"

@@ -1,5 +1,7 @@
 from pathlib import Path
 
 from psst_core.gather import gather
+from psst_core.logs import logged
 
-gather(Path(snakemake.params.results), snakemake.wildcards.name)
+with logged(snakemake.log[0]):
+    gather(Path(snakemake.output[0]).parent)

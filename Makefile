@@ -1,0 +1,55 @@
+# make sweep   the main job: the locust antennal lobe over size, coupling and solver, to figures
+# make test    the fast tests
+# Each makes the virtual environment .venv when it is missing; PYTHON=python3.13 chooses another Python for it.
+
+PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
+BIN := .venv/bin
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+INSTALLED := .venv/installed-$(VERSION)
+REST := slow or slurm or chaos or peers or browser
+
+.PHONY: help sweep test test-all check benchmark lock clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+	@echo 'make test-all   the tests that make test leaves out'
+	@echo 'make check      linters, formatting, types and layers'
+	@echo 'make benchmark  speed and memory beside the tutorial'"'"'s way'
+	@echo 'make lock       pin the newest packages in requirements.lock (needs uv)'
+	@echo 'make clean      remove .venv and caches; results stay'
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "PSST needs Python 3.11, 3.12 or 3.13; choose one with PYTHON=")'
+	@test -x $(BIN)/python -a "$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = $(VERSION) \
+	    || $(PYTHON) -m venv --clear .venv
+	@echo 'Installing the packages of requirements.lock into .venv (a minute or two, 2.7 GB) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+sweep: $(INSTALLED)
+	$(BIN)/snakemake
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -m 'not ($(REST))'
+
+test-all: $(INSTALLED)
+	$(BIN)/python -m pytest -m '$(REST)'
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check workflow
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python .ci/lint_workflow.py
+
+benchmark: $(INSTALLED)
+	$(BIN)/python tests/benchmark_tutorial.py
+
+lock:
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra test --upgrade \
+	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements.lock
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info

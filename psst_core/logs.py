@@ -1,0 +1,26 @@
+"""What a job says, on the terminal and in its log."""
+
+import contextlib
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+Report = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def logged(path: str) -> Iterator[Report]:
+    """A function that writes a line to standard error and to the log; an error is logged on its way out."""
+    with Path(path).open("w", encoding="utf-8") as log:
+
+        def report(line: str) -> None:
+            print(line, file=sys.stderr, flush=True)
+            print(time.strftime("%Y-%m-%d %H:%M:%S"), line, file=log, flush=True)
+
+        try:
+            yield report
+        except BaseException:
+            traceback.print_exc(file=log)
+            raise
