@@ -5,4 +5,6 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(name)
     return getattr(importlib.import_module("tensorflow"), name)

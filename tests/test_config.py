@@ -1,0 +1,152 @@
+"""Composition and its errors: every experiment composes, every wrong value is named with its key and a remedy."""
+
+import pytest
+from conftest import configuration
+
+from psst_core.config import check, compose, groups, resolve, units, update
+from psst_core.errors import PsstError
+from psst_core.keys import get, put
+from psst_core.plan import make_plan
+
+
+@pytest.mark.parametrize("experiment", groups()["experiment"])
+def test_every_experiment_composes_and_plans(experiment):
+    plan = make_plan(experiment)
+    assert plan.name == experiment
+    assert plan.config["description"]
+
+
+@pytest.mark.parametrize("group", ["network", "stimulus", "solver", "recorder", "hardware", "sweep", "run"])
+def test_every_choice_of_every_group_composes(group):
+    for choice in groups()[group]:
+        assert resolve(compose({"experiment": "locust_coupling", group: choice}))[group]
+
+
+def test_defaults_are_filled_in_and_typed():
+    config = configuration()
+    sodium = get(config, "network.populations.pn.mechanisms.sodium")
+    assert sodium == {
+        "conductance": 100.0,
+        "reversal": 50.0,
+        "shift": -50.0,
+        "celsius": 22.0,
+        "type": "sodium",
+    }
+    assert isinstance(get(config, "network.projections.pn_ln.reference_in_degree"), float)
+
+
+BROKEN = [
+    ("experiment", "nope", "experiment=nope", "locust_coupling"),
+    ("solver=rk5", "solver=rk5", "did you mean rk4"),
+    ("solver.name=rk5", "solver.name=rk5", "rk4"),
+    ("solver.precision=float16", "solver.precision=float16", "float32"),
+    ("network.sise=60", "network.sise", "did you mean size"),
+    ("foo.bar=1", "foo", "network"),
+    ("network.populations.pn.mechanisms.sodium.gmax=1", "sodium.gmax", "conductance"),
+    ("network.size=-60", "network.size=-60", "at least 1"),
+    ("network.size=0", "network.size=0", "at least 1"),
+    ("network.size=61", "network.size=61", "multiple of 4"),
+    ("network.size=60.5", "network.size=60.5", "Integer"),
+    ("network.size=many", "network.size=many", "Integer"),
+    ("network.coupling=-1", "network.coupling=-1", "at least 0"),
+    ("network.coupling=nan", "network.coupling=nan", "finite"),
+    ("network.coupling=0.1,inf", "network.coupling=inf", "finite"),
+    ("run.dt=-0.01", "run.dt=-0.01", "at least"),
+    ("run.dt=0", "run.dt=0", "at least"),
+    ("run.duration=100.3", "run.duration=100.3", "100 or 100.5"),
+    ("run.dt=0.03", "run.duration=1000", "999.99 or 1000.02"),
+    ("recorder.interval=0.005", "recorder.interval=0.005", "run.dt=0.01"),
+    ("recorder.interval=0.015", "recorder.interval=0.015", "0.01 or 0.02"),
+    ("recorder.window=[600,100]", "recorder.window", "first below the second"),
+    ("network.coupling=", "network.coupling", "Float"),
+    ("network.coupling=0.5,0.50", "network.coupling", "twice"),
+    ("network.coupling=0.1,high", "network.coupling=high", "Float"),
+    ("network.coupling=interval(0,1)", "network.coupling=interval(0,1)", "range(start,stop,step)"),
+    ("hardware.lanes=8,16", "hardware.lanes", "cannot be an axis"),
+    ("experiment=locust_coupling,chain_of_three", "experiment", "cannot be an axis"),
+    ("sweep.trials=0", "sweep.trials=0", "between 1"),
+    ("stimulus.populations=[pm]", "pm", "pn, ln"),
+    ("stimulus.cells=[500]", "500", "between 0 and 119"),
+    ("stimulus.share=1.5", "stimulus.share=1.5", "between 0 and 1"),
+    ("network.projections.pn_ln.pre=pm", "network.projections.pn_ln.pre=pm", "pn, ln"),
+    ("network.projections.pn_ln.connectivity.probability=2", "connectivity.probability=2", "between 0 and 1"),
+    ("network.start_file=missing.npz", "network.start_file=missing.npz", "no such file"),
+    ("network.synapses.ach.pulse=long", "pulse=long", "whole_steps"),
+    ("network.scaling=size", "network.scaling=size", "in_degree or none"),
+    ("figures=[pie]", "pie", "rate_map"),
+    ("+network.extra=1", "+network.extra=1", "only key=value"),
+    ("network", "network", "key=value"),
+    ("sweep.axes=1", "sweep.axes", "by its own key"),
+    ("network.size='60'", "'", "conf/experiment"),
+    ("network.size=$HOME", "$", "conf/experiment"),
+    ("network.size=60;ls", ";", "conf/experiment"),
+    ("network.size=60 # half", "#", "conf/experiment"),
+    ("network.size={a: 1}", "{", "conf/experiment"),
+    ("network.size=`ls`", "`", "conf/experiment"),
+    ("network.size=${run.dt}", "$", "conf/experiment"),
+    ("network=locust_al,hodgkin_huxley", "populations", "one sweep for each"),
+    ("run.duration=1e12", "run.duration=1e+12", "2^31"),
+    ("network.coupling=range(0,1e9,0.001)", "", ""),
+]
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=lambda case: case[0])
+def test_bad_input_is_named_with_its_remedy(case):
+    *given, wrong, remedy = case
+    experiment, overrides = (given[1], "") if given[0] == "experiment" else ("locust_coupling", given[0])
+    with pytest.raises(PsstError) as error:
+        from psst_core.figures import available
+
+        plan = make_plan(experiment, overrides)
+        available(plan.config["figures"], plan.axes)
+    assert wrong in str(error.value)
+    assert remedy in str(error.value)
+    assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize("overrides", [{"a": 1}, ["network.size=60"], 3, None])
+def test_overrides_that_are_not_text_are_refused(overrides):
+    with pytest.raises(PsstError, match="overrides="):
+        make_plan("locust_coupling", overrides)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/tmp/x", "", ".", "..", ".hidden", "chunks", "a b", "ä", "x" * 101])
+def test_a_name_that_leaves_the_results_folder_is_refused(name):
+    with pytest.raises(PsstError, match="name="):
+        make_plan("chain_of_three", "", name)
+
+
+def test_interpolations_in_files_are_refused():
+    config = compose({"experiment": "locust_coupling"})
+    update(config, "description", "${run.dt}")
+    with pytest.raises(PsstError, match="interpolations"):
+        resolve(config)
+
+
+def test_units_of_keys():
+    config = configuration()
+    assert units(config, "network.populations.pn.mechanisms.sodium.conductance") == "mS/cm2"
+    assert units(config, "network.populations.pn.capacitance") == "uF/cm2"
+    assert units(config, "network.projections.ln_ln.conductance") == "mS/cm2"
+    assert units(config, "network.projections.ln_ln.connectivity.probability") == "1"
+    assert units(config, "network.synapses.gaba.half") == "mV"
+    assert units(config, "stimulus.onset") == "ms"
+    assert units(config, "run.dt") == "ms"
+    assert units(config, "solver") is None
+
+
+def test_put_leaves_the_original_alone():
+    config = configuration()
+    changed = put(config, {"network.populations.pn.capacitance": 2.0})
+    assert get(config, "network.populations.pn.capacitance") == 1.0
+    assert get(changed, "network.populations.pn.capacitance") == 2.0
+    check(changed)
+
+
+def test_a_pool_needs_its_channel_and_a_reader_its_pool():
+    config = configuration()
+    mechanisms = get(config, "network.populations.ln.mechanisms")
+    for missing, word in (("calcium", "ion pool"), ("calcium_pool", "add an ion pool")):
+        left = {name: part for name, part in mechanisms.items() if name != missing}
+        with pytest.raises(PsstError, match=word):
+            check(put(config, {"network.populations.ln.mechanisms": left}))

@@ -1,0 +1,102 @@
+"""Packing: every run in exactly one batch, batches of equal shapes, chunks that share a program."""
+
+import csv
+import json
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from psst_core.keys import get, put
+from psst_core.plan import claim, describe, make_plan, read_manifest
+
+
+def members(plan):
+    return [run["id"] for m in plan.manifests.values() for batch in m["batches"] for run in batch]
+
+
+def test_the_default_experiment_is_one_batch_for_each_shape_and_network():
+    plan = make_plan("locust_coupling")
+    assert len(plan.manifests) == 3 * 2 * 2
+    assert {len(m["batches"][0]) for m in plan.manifests.values()} == {36}
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 3), st.integers(1, 3), st.integers(1, 7))
+def test_every_run_is_in_exactly_one_batch(lanes, batches, networks, trials):
+    plan = make_plan(
+        "locust_coupling",
+        f"network.size=8,12 network.coupling=0,0.5 solver=rk4 stimulus.amplitude=5,10 sweep.networks={networks} "
+        f"sweep.trials={trials} hardware.lanes={lanes} hardware.batches={batches}",
+    )
+    assert sorted(members(plan)) == sorted(run.id for run in plan.sweep.runs)
+    for manifest in plan.manifests.values():
+        assert len(manifest["batches"]) <= batches
+        for batch in manifest["batches"]:
+            assert 1 <= len(batch) <= lanes
+            assert len({run["network"] for run in batch}) == 1
+            configs = [put(manifest["config"], run["values"]) for run in batch]
+            assert len({config["network"]["size"] for config in configs}) == 1
+    for run, place in zip(plan.sweep.runs, plan.places, strict=True):
+        chunk = [r for batch in plan.manifests[place.chunk]["batches"] for r in batch]
+        assert chunk[place.position]["id"] == run.id
+
+
+def test_parameters_and_connectivity_do_not_split_a_chunk():
+    plan = make_plan(
+        "locust_coupling",
+        "network.size=8 solver=rk4 network.coupling=0,1 network.synapses.gaba.beta=0.1,0.2 stimulus.spread=0,0.3 "
+        "network.projections.ln_ln.connectivity.probability=0.1,0.5 sweep.networks=3 sweep.trials=1 hardware.batches=99",
+    )
+    (manifest,) = plan.manifests.values()
+    assert manifest["varying"] == ["network.synapses.gaba.beta"]
+    assert len(manifest["batches"]) == 2 * 3
+    assert {len(batch) for batch in manifest["batches"]} == {8}
+
+
+@pytest.mark.parametrize("key", ["run.dt=0.01,0.02", "solver=rk4,euler", "solver.precision=float32,float64"])
+def test_what_needs_another_program_splits_chunks(key):
+    first = "" if key.startswith("solver=") else "solver=rk4 "
+    overrides = f"{first}{key} network.size=8 network.coupling=0 sweep.networks=1 sweep.trials=1 hardware.batches=9"
+    assert len(make_plan("locust_coupling", overrides).manifests) == 2
+
+
+def test_overrides_without_a_name_go_to_a_name_of_their_own():
+    assert make_plan("locust_coupling").name == "locust_coupling"
+    one = make_plan("locust_coupling", "network.size=8 solver=rk4").name
+    assert one.startswith("locust_coupling-")
+    assert one == make_plan("locust_coupling", "solver=rk4 network.size=8").name
+    assert one != make_plan("locust_coupling", "solver=rk4 network.size=12").name
+    assert make_plan("locust_coupling", "network.size=8", 2026).name == "2026"
+
+
+def test_claims_are_written_once_and_read_back(tmp_path):
+    plan = make_plan("chain_of_three")
+    claim(plan, tmp_path)
+    ((chunk, manifest),) = plan.manifests.items()
+    file = tmp_path / "chunks" / f"{chunk}.json"
+    assert read_manifest(file) == json.loads(json.dumps(manifest))
+    before = file.stat().st_mtime_ns
+    claim(plan, tmp_path)
+    assert file.stat().st_mtime_ns == before
+    with open(tmp_path / "chain_of_three" / "plan.csv", newline="") as table:
+        (row,) = csv.DictReader(table)
+    assert row["chunk"] == chunk and row["run_id"] == plan.sweep.runs[0].id
+    record = yaml.safe_load((tmp_path / "chain_of_three" / "config.yaml").read_text())
+    assert get(record["config"], "run.duration") == 700.0
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_traces_of_chosen_runs_only(tmp_path):
+    experiment = "network.size=8 network.coupling=0,0.5 solver=rk4 sweep.networks=1 sweep.trials=2"
+    plan = make_plan("locust_coupling", experiment)
+    assert not any(run["traced"] for m in plan.manifests.values() for batch in m["batches"] for run in batch)
+    chain = make_plan("chain_of_three")
+    assert all(run["traced"] for m in chain.manifests.values() for batch in m["batches"] for run in batch)
+
+
+def test_the_description_names_axes_and_counts():
+    text = describe(make_plan("locust_coupling"))
+    assert "432 runs in 12 chunks" in text
+    assert "network.coupling: 0.0, 0.02" in text

@@ -1,0 +1,143 @@
+"""Batches, segments, recording: the same numbers whatever the company and the cuts."""
+
+import numpy as np
+import pytest
+from conftest import configuration, integrate, small_locust, with_trials, with_values
+
+from psst_core.keys import put
+from psst_core.simulate import Run, padded
+
+
+@pytest.mark.parametrize("solver", ["rk4", "exponential_euler"])
+def test_a_batch_equals_its_single_runs(solver):
+    config = configuration(run__duration=50.0, solver__name=solver, stimulus__onset=0.0, network__size=16)
+    runs = [Run(put(config, {"network.coupling": c}), 0, trial) for trial, c in enumerate((0.0, 0.3, 1.0, 0.1, 0.7))]
+    together = integrate(runs).state()
+    for number, run in enumerate(runs):
+        alone = integrate([run], lanes=1).state()
+        for name, values in alone.items():
+            np.testing.assert_allclose(together[name][:, number], values[:, 0], rtol=1e-12, atol=1e-300, err_msg=name)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_company_changes_no_bit_at_one_width(precision):
+    config = small_locust(solver__precision=precision)
+    runs = with_trials(config, 5)
+    lanes = padded(5, precision)
+    together, reverse = integrate(runs, lanes=lanes), integrate(runs[::-1], lanes=lanes)
+    for number, run in enumerate(runs):
+        alone = integrate([run], lanes=lanes)
+        for name, values in alone.state().items():
+            assert np.array_equal(together.state()[name][:, number], values[:, 0]), name
+            assert np.array_equal(reverse.state()[name][:, 4 - number], values[:, 0]), name
+        assert len(alone.spike_step) == np.count_nonzero(together.spike_run == number)
+    assert len(together.spike_step) > 20
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_a_split_run_equals_a_whole_one(precision):
+    runs = with_trials(small_locust(solver__precision=precision), 3)
+    whole, split = integrate(runs), integrate(runs, until=(0.5, 7.0, 12.5))
+    for name, values in whole.state().items():
+        assert np.array_equal(split.state()[name], values), name
+    for name in ("spike_step", "spike_cell", "spike_run"):
+        assert sorted(getattr(whole, name)) == sorted(getattr(split, name))
+    assert np.array_equal(whole.mean_potential, split.mean_potential)
+    a, b = whole.integration.potential_moments(), split.integration.potential_moments()
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_the_same_run_twice_has_the_same_bits():
+    runs = with_trials(small_locust(), 2)
+    a, b = integrate(runs).state(), integrate(runs).state()
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "network.populations.pn.mechanisms.sodium.conductance",
+        "network.populations.ln.mechanisms.calcium_pool.tau",
+        "network.populations.pn.capacitance",
+        "network.synapses.gaba.beta",
+        "stimulus.amplitude",
+        "stimulus.rise",
+    ],
+)
+def test_a_swept_parameter_equals_the_folded_one(key):
+    """As an argument of the program or as a constant in it, a number means the same."""
+    config = small_locust(run__duration=10.0, recorder__window=[0.0, 10.0])
+    node = config
+    for part in key.split("."):
+        node = node[part]
+    runs = with_values(config, key, [node, 1.1 * node, 0.9 * node])
+    swept = integrate(runs, varying=[key]).state()
+    for number, run in enumerate(runs):
+        folded = integrate([run]).state()
+        for name in folded:
+            np.testing.assert_allclose(swept[name][:, number], folded[name][:, 0], rtol=1e-10, err_msg=name)
+    assert any(not np.allclose(swept[name][:, 0], swept[name][:, 1], rtol=1e-6) for name in swept)
+
+
+def test_traces_means_and_moments_agree():
+    config = small_locust(recorder__interval=0.1)
+    config["recorder"]["variables"] = {"pn": ["v", "sodium.m"], "ln": ["v", "gaba.open"]}
+    recorded = integrate(with_trials(config, 3))
+    v = recorded.traces["pn.v"]
+    assert v.shape == (3, 6, 200)
+    np.testing.assert_allclose(recorded.mean_potential[0], v.mean(axis=1), rtol=1e-12)
+    mean, square = recorded.integration.potential_moments()["pn"]
+    np.testing.assert_allclose(mean.T, v.mean(axis=2), rtol=1e-12)
+    np.testing.assert_allclose(square.T - mean.T**2, v.var(axis=2), rtol=1e-6)
+    gates = np.concatenate([recorded.traces["pn.sodium.m"], recorded.traces["ln.gaba.open"]], axis=1)
+    assert gates.min() >= 0 and gates.max() <= 1
+
+
+def test_spikes_are_the_crossings_of_the_threshold():
+    config = small_locust(recorder__interval=0.01)
+    config["recorder"]["variables"] = {"pn": ["v"], "ln": ["v"]}
+    recorded = integrate(with_trials(config, 2))
+    expected = []
+    for run in range(2):
+        for first, name, threshold in ((0, "pn", 0.0), (6, "ln", -20.0)):
+            v = recorded.traces[f"{name}.v"][run]
+            cell, step = np.nonzero((v[:, :-1] < threshold) & (v[:, 1:] >= threshold))
+            expected += zip(step, cell + first, [run] * len(step), strict=True)
+    found = zip(recorded.spike_step, recorded.spike_cell, recorded.spike_run, strict=True)
+    assert sorted(found) == sorted(expected)
+    assert len(expected) > 10
+
+
+def test_a_diverged_run_leaves_its_neighbours_alone():
+    """Euler blows up where the sodium conductance is huge."""
+    key = "network.populations.pn.mechanisms.sodium.conductance"
+    config = small_locust(solver__name="euler", run__dt=0.02)
+    good, bad = with_values(config, key, [100.0, 1e6])
+    alone, beside = integrate([good, good], varying=[key]), integrate([good, bad], varying=[key])
+    assert beside.integration.finite().tolist() == [True, False]
+    for name, values in alone.state().items():
+        assert np.array_equal(beside.state()[name][:, 0], values[:, 0]), name
+
+
+@pytest.mark.parametrize("dt", [0.01, 0.02, 0.05])
+def test_the_pulse_of_acetylcholine_lasts_whole_steps(dt):
+    """After one spike the open fraction peaks where a pulse of round(0.3/dt) steps ends."""
+    config = configuration("chain_of_three", run__dt=dt, run__duration=125.0, recorder__interval=dt)
+    config["recorder"]["variables"] = {"hh": ["v", "ach.open"]}
+    config["recorder"]["window"] = [0.0, 125.0]
+    recorded = integrate([Run(config)])
+    fired = recorded.spike_step[recorded.spike_cell == 0][0]
+    opened = recorded.traces["hh.ach.open"][0, 0]
+    assert opened[fired + 1] == 0
+    assert opened[fired + 1 :].argmax() == round(0.3 / dt)
+
+
+@pytest.mark.slow
+def test_float32_runs_of_the_default_experiment_stay_finite():
+    """256 runs of 1000 ms, which without guarded rates become NaN in one of five."""
+    config = configuration(solver__precision="float32", stimulus__spread=0.25)
+    couplings = np.tile([0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.5, 1], 32)
+    runs = [Run(put(config, {"network.coupling": float(c)}), 0, trial) for trial, c in enumerate(couplings)]
+    recorded = integrate(runs)
+    assert recorded.integration.finite().all()
+    assert np.isfinite(recorded.mean_potential).all()

@@ -1,0 +1,172 @@
+"""Expansion of axes, and ids that depend on what is computed and on nothing else."""
+
+import itertools
+
+import pytest
+from conftest import DATA
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from psst_core import sweep as sweep_module
+from psst_core.config import resolve, update
+from psst_core.digest import code_digest
+from psst_core.sweep import deciding_modules, expand, split_overrides
+
+QUICK = ["network.size=8", "network.coupling=0.5", "solver=rk4", "sweep.networks=1", "sweep.trials=1"]
+
+
+def ids(*overrides):
+    return [run.id for run in expand("locust_coupling", [*QUICK, *overrides]).runs]
+
+
+def test_the_default_experiment():
+    sweep = expand("locust_coupling")
+    assert [(axis.key, axis.name, len(axis.values)) for axis in sweep.axes] == [
+        ("network.size", "size", 3),
+        ("network.coupling", "coupling", 9),
+        ("solver", "solver", 2),
+    ]
+    assert len(sweep.runs) == len({run.id for run in sweep.runs}) == 3 * 9 * 2 * 2 * 4
+
+
+def test_a_single_value_keeps_its_axis_and_a_new_axis_is_added():
+    sweep = expand("locust_coupling", ["network.size=60", "solver=rk4", "run.dt=0.01,0.02", "run.duration=200"])
+    assert {axis.name: axis.values for axis in sweep.axes if axis.name != "coupling"} == {
+        "size": (60,),
+        "solver": ("rk4",),
+        "dt": (0.01, 0.02),
+    }
+    assert all(run.config["run"]["duration"] == 200 for run in sweep.runs)
+
+
+@pytest.mark.parametrize(
+    "text,values",
+    [
+        ("0.1,0.2", (0.1, 0.2)),
+        ("range(0,0.5,0.1)", (0.0, 0.1, 0.2, 0.3, 0.4)),
+        ("choice(0.3,1e-3)", (0.3, 0.001)),
+        ("1.5e-3,2", (0.0015, 2.0)),
+    ],
+)
+def test_the_sweep_grammar(text, values):
+    (axis,) = [axis for axis in expand("locust_coupling", [f"network.coupling={text}"]).axes if axis.name == "coupling"]
+    assert axis.values == values
+
+
+def test_names_of_dimensions_stay_apart():
+    keys = ["network.synapses.ach.beta=0.1,0.2", "network.synapses.gaba.beta=0.1,0.2", "stimulus=odour,constant"]
+    names = {axis.key: axis.name for axis in expand("locust_coupling", [*QUICK, *keys]).axes}
+    assert names["network.synapses.ach.beta"] == "network_synapses_ach_beta"
+    assert names["network.synapses.gaba.beta"] == "network_synapses_gaba_beta"
+    assert names["stimulus"] == "stimulus"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.permutations(QUICK), st.sampled_from(["0.001", "1e-3", "1.0e-3", "0.00100"]))
+def test_ids_do_not_depend_on_order_or_number_format(order, number):
+    reference = [run.id for run in expand("locust_coupling", [*QUICK, "network.gaba=0.001"]).runs]
+    assert [run.id for run in expand("locust_coupling", [*order, f"network.gaba={number}"]).runs] == reference
+
+
+def test_ids_do_not_depend_on_the_order_of_keys():
+    config = resolve(sweep_module.compose({"experiment": "locust_coupling"}))
+
+    def reversed_keys(node):
+        if not isinstance(node, dict):
+            return node
+        return {key: reversed_keys(node[key]) for key in reversed(node)}
+
+    turned = reversed_keys(config)
+    turned["network"]["populations"] = dict(reversed(turned["network"]["populations"].items()))
+    identity = sweep_module._identity
+    assert sweep_module.digest(identity(config)) == sweep_module.digest(identity(turned))
+
+
+@pytest.mark.parametrize("override", ["hardware.lanes=8", "hardware=gpu", "recorder.window=[0,100]", "figures=[]"])
+def test_ids_do_not_depend_on_where_or_what_is_recorded(override):
+    assert ids() == ids(override)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "run.seed=2",
+        "run.dt=0.02",
+        "run.duration=900",
+        "solver.precision=float32",
+        "solver=euler",
+        "network.populations.pn.mechanisms.sodium.conductance=101",
+        "stimulus.spread=0.1",
+        "network.start_jitter=0.02",
+    ],
+)
+def test_ids_depend_on_what_is_computed(override):
+    assert ids() != ids(override)
+
+
+def test_ids_depend_on_the_content_of_files(tmp_path):
+    start = (DATA / "locust_start.npz").read_bytes()
+    one, two = tmp_path / "one.npz", tmp_path / "two.npz"
+    one.write_bytes(start)
+    two.write_bytes(start)
+    config = sweep_module.compose({"experiment": "locust_coupling"})
+
+    def identity(path):
+        update(config, "network.start_file", str(path))
+        return sweep_module._identity(resolve(config))
+
+    assert identity(one) == identity(two)
+    two.write_bytes(start + b"\0")
+    assert identity(one) != identity(two)
+
+
+def test_code_counts_but_its_comments_do_not(tmp_path, monkeypatch):
+    import psst_core.digest as digest_module
+
+    source = tmp_path / "model.py"
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def digest_of(text):
+        source.write_text(text)
+        digest_module._stripped.cache_clear()
+        code_digest.cache_clear()
+        return code_digest(("model",))
+
+    plain = digest_of("def f(x):\n    return 2 * x\n")
+    assert digest_of('"""A module."""\n\n\ndef f(x):\n    """Twice."""\n    return 2*x  # twice\n') == plain
+    assert digest_of("def f(x):\n    return 3 * x\n") != plain
+
+
+def test_deciding_modules_are_those_in_use():
+    locust = expand("locust_coupling", QUICK).config
+    chain = expand("chain_of_three").config
+    assert "psst_core.channels.calcium" in deciding_modules(locust)
+    assert "psst_core.channels.calcium" not in deciding_modules(chain)
+    assert {"psst_core.network", "psst_core.simulate", "psst_core.solvers.classical"} <= set(deciding_modules(chain))
+    assert "psst_core.analysis" not in deciding_modules(locust)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.sampled_from([4, 8, 12, 16]), min_size=1, max_size=3, unique=True),
+    st.lists(st.sampled_from(["rk4", "euler", "midpoint"]), min_size=1, max_size=3, unique=True),
+    st.integers(1, 3),
+    st.integers(1, 3),
+)
+def test_the_number_of_runs_is_the_product_of_the_axes(sizes, solvers, networks, trials):
+    overrides = [
+        f"network.size={','.join(map(str, sizes))}",
+        f"solver={','.join(solvers)}",
+        "network.coupling=0,1",
+        f"sweep.networks={networks}",
+        f"sweep.trials={trials}",
+    ]
+    sweep = expand("locust_coupling", overrides)
+    points = {(r.point["size"], r.point["solver"], r.point["coupling"], r.network, r.trial) for r in sweep.runs}
+    assert points == set(itertools.product(sizes, solvers, (0.0, 1.0), range(networks), range(trials)))
+    assert len(sweep.runs) == len(points)
+
+
+def test_split_overrides():
+    assert split_overrides("network.size=60,120  solver=rk4") == ["network.size=60,120", "solver=rk4"]
+    assert split_overrides("") == []
