@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import signal
 
-from psst_core.dataset import STATUS
+from psst_core.dataset import REPLICATES, STATUS
 
 Array = npt.NDArray[Any]
 MEASURES = (
@@ -57,7 +57,7 @@ def summarise(chunk: xr.Dataset, window: tuple[float, float], analysis: Mapping[
         found |= spectral_measures(potential[i, j], interval, analysis)
         for name, value in found.items():
             values[name][i, j] = value
-    kept = chunk[[*PER_RUN, "network", "trial"]]
+    kept = chunk[[*PER_RUN, *REPLICATES]].drop_encoding()
     return kept.assign({name: (("run", "population"), array) for name, array in values.items()}).assign_coords(
         population=chunk["population"]
     )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from psst_core.config import data_files
-from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf
+from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf, stored
 from psst_core.errors import PsstError
 from psst_core.hardware import prepare
 from psst_core.keys import put
@@ -67,6 +67,7 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None
             diverged = np.where(~integration.finite() & np.isnan(diverged), duration, diverged)
             moments = integration.potential_moments()
             mean, square = (np.concatenate([m[i] for m in moments.values()]).T for i in (0, 1))
+            ok = np.isnan(diverged)[:, None]
             file.write_runs(
                 first,
                 {
@@ -76,8 +77,8 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None
                     "seed": np.array([member.config["run"]["seed"] for member in members]),
                     "status": np.where(np.isnan(diverged), STATUS["ok"], STATUS["diverged"]),
                     "diverged_time": diverged,
-                    "potential_mean": mean,
-                    "potential_variance": square - mean**2,
+                    "potential_mean": np.where(ok, mean, np.nan),
+                    "potential_variance": np.subtract(square, mean**2, out=np.full_like(mean, np.nan), where=ok),
                     "wall_time": np.full(len(batch), (time.perf_counter() - started) / len(batch)),
                 },
             )
@@ -88,7 +89,7 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None
 
 def _write_segment(file: ChunkFile, segment: Segment, first: int, per_sample: int, dt: float, diverged: Array) -> None:
     """Write a segment of the batch that begins at run `first`; note in `diverged` when a run stopped being finite."""
-    broken = np.logical_or.reduce(~np.isfinite(segment.mean_potential))
+    broken = np.logical_or.reduce(np.isnan(stored(segment.mean_potential)))
     when = (segment.first_step + broken.argmax(axis=1) * per_sample) * dt
     diverged[:] = np.where(broken.any(axis=1) & np.isnan(diverged), when, diverged)
     file.write_samples(first, segment.first_step // per_sample, segment.mean_potential, segment.traces)

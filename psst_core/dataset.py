@@ -14,6 +14,7 @@ from psst_core.errors import PsstError
 from psst_core.files import atomic
 
 Array = npt.NDArray[Any]
+REPLICATES = ("network", "trial")
 STATUS = {"ok": 0, "diverged": 1}
 COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
 
@@ -102,6 +103,13 @@ def read(path: Path) -> xr.Dataset:
         raise PsstError(f"{path}: cannot be read: {error}; delete it and run again") from error
 
 
+def stored(values: Array) -> Array:
+    """As float32; what is not finite or beyond its range is NaN."""
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    return np.where(np.isfinite(narrow), narrow, np.float32(np.nan))
+
+
 class ChunkFile:
     """The file of a chunk while it is written: segment by segment, batch after batch.
 
@@ -171,11 +179,11 @@ class ChunkFile:
         """Mean potentials [population, run, sample] and traces [run, cell, sample] of a segment."""
         runs = slice(first_run, first_run + mean.shape[1])
         times = slice(first_sample, first_sample + mean.shape[2])
-        self.file.variables["mean_potential"][runs, :, times] = mean.transpose(1, 0, 2)
+        self.file.variables["mean_potential"][runs, :, times] = stored(mean).transpose(1, 0, 2)
         inside = (self.traced_runs >= runs.start) & (self.traced_runs < runs.stop)
         for key, trace in traces.items():
             for row in np.flatnonzero(inside):
-                self.file.variables[f"trace_{key}"][row, :, times] = trace[self.traced_runs[row] - first_run]
+                self.file.variables[f"trace_{key}"][row, :, times] = stored(trace[self.traced_runs[row] - first_run])
 
     def write_spikes(self, time: Array, cell: Array, run: Array) -> None:
         first = len(self.file.dimensions["spike"])

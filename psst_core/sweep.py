@@ -4,7 +4,9 @@ An axis is a dotted key (`network.coupling`) or a whole group (`solver`) with it
 comma lists, `range(start,stop,step)`, `choice(a,b)`.
 """
 
+import copy
 import itertools
+import math
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,17 +14,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Transformer
+from hydra.core.override_parser.types import Override, RangeSweep, Transformer
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from psst_core.config import check, compose, data_files, groups, resolve, update
+from psst_core.dataset import REPLICATES
 from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError
-from psst_core.keys import Config, get, put
+from psst_core.keys import Config, put
 from psst_core.registry import lookup
 
-REPLICATES = ("network", "trial")
 RESERVED = (*REPLICATES, "population", "run", "run_id", "cell", "time", "status", "spike")
 DECIDING = tuple(
     f"psst_core.{name}"
@@ -107,9 +109,13 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
         PsstError: naming the key and the value of the first thing that is wrong.
     """
     known = groups()
-    choices, fixed, swept = {"experiment": experiment}, {}, {}
+    choices = {"experiment": experiment}
+    fixed: dict[str, Any] = {}
+    swept: dict[str, list[Any]] = {}
     for override in (_parse(text) for text in overrides):
         key = override.key_or_group
+        if key in {**choices, **fixed, **swept} and key != "experiment":
+            raise PsstError(f"override {override.input_line!r}: {key} is given twice")
         if override.is_sweep_override():
             swept[key] = _values(override)
         elif key in known:
@@ -210,6 +216,9 @@ def _parse(text: str) -> Override:
 
 def _values(override: Override) -> list[Any]:
     """The values of a sweep, numbers without the noise of repeated addition."""
+    sweep = override.value()
+    if isinstance(sweep, RangeSweep):
+        _check_range(sweep, override.input_line)
     try:
         values = list(override.sweep_iterator(transformer=Transformer.identity))
     except (HydraException, TypeError, ValueError, AssertionError) as error:
@@ -218,6 +227,17 @@ def _values(override: Override) -> list[Any]:
             f"not supported as an axis ({error}); use a comma list, range(start,stop,step) or choice(a,b)"
         ) from error
     return [float(f"{value:.12g}") if isinstance(value, float) else _text(value) for value in values]
+
+
+def _check_range(sweep: RangeSweep, text: str | None) -> None:
+    """Refuse a range that would not end or be absurdly long, before its values are counted out."""
+    start, stop, step = float(sweep.start or 0), float(sweep.stop or 0), float(sweep.step)
+    if not all(map(math.isfinite, (start, stop, step))) or step == 0:
+        raise PsstError(f"axis {text!r}: start, stop and step must be finite numbers, and the step not 0")
+    if (stop - start) / step > MAX_RUNS:
+        raise PsstError(
+            f"axis {text!r}: has {(stop - start) / step:.3g} values; at most {MAX_RUNS:,} are planned at once"
+        )
 
 
 def _text(value: Any) -> Any:
@@ -236,14 +256,15 @@ def _axis_values(key: str, text: Any) -> list[Any]:
 
 def _typed_values(config: DictConfig, axes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     """Each axis's values as the schema types them."""
-    typed = {}
+    probe = copy.deepcopy(config)
+    typed: dict[str, list[Any]] = {}
     for key, values in axes.items():
-        kept = []
+        typed[key] = []
         for value in values:
-            probe = OmegaConf.masked_copy(config, list(config))
+            if "${" in str(value):
+                raise PsstError(f"axis {key}: {value} is an interpolation; write the value itself")
             update(probe, key, value)
-            kept.append(get(resolve(probe), key))
-        typed[key] = kept
+            typed[key].append(OmegaConf.select(probe, key))
     return typed
 
 

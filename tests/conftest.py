@@ -8,9 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from psst_core.analysis import summarise
+from psst_core.chunk import write_chunk
 from psst_core.config import compose, resolve, update
+from psst_core.dataset import read, write
+from psst_core.gather import gather, summary_name
 from psst_core.hardware import prepare
 from psst_core.keys import put
+from psst_core.plan import CHUNKS, claim, make_plan
+from psst_core.results import Results, open_sweep
 from psst_core.simulate import Integration, Program, Run, Segment, padded, step_count
 
 DATA = Path(__file__).parent / "data"
@@ -92,3 +98,20 @@ def with_trials(config: dict[str, Any], count: int) -> list[Run]:
 
 def with_values(config: dict[str, Any], key: str, values: list[float]) -> list[Run]:
     return [Run(put(config, {key: value})) for value in values]
+
+
+TINY = "run.duration=20 recorder.window=[0,20] sweep.networks=1 sweep.trials=2 "
+TINY += "stimulus.onset=0 stimulus.share=1 stimulus.amplitude=30 stimulus.rise=1 analysis.spectrum=[0,20] "
+
+
+def run_sweep(folder: Path, experiment: str, overrides: str = "") -> Results:
+    """All stages but drawing, in this process."""
+    plan = make_plan(experiment, overrides, "sweep")
+    claim(plan, folder)
+    for chunk, manifest in plan.manifests.items():
+        write_chunk(manifest, folder / CHUNKS / f"{chunk}.nc", lambda line: None)
+        with read(folder / CHUNKS / f"{chunk}.nc") as data:
+            summary = summarise(data, plan.config["recorder"]["window"], plan.config["analysis"])
+        write(summary, folder / CHUNKS / summary_name(chunk, plan.analysis))
+    gather(folder / "sweep")
+    return open_sweep(folder / "sweep")

@@ -59,6 +59,8 @@ BROKEN = [
     ("recorder.interval=0.015", "recorder.interval=0.015", "0.01 or 0.02"),
     ("recorder.window=[600,100]", "recorder.window", "first below the second"),
     ("network.coupling=", "network.coupling", "Float"),
+    ("run.dt=0.01 run.dt=0.02", "run.dt", "given twice"),
+    ("solver=rk4 solver=euler,rk4", "solver", "given twice"),
     ("network.coupling=0.5,0.50", "network.coupling", "twice"),
     ("network.coupling=0.1,high", "network.coupling=high", "Float"),
     ("network.coupling=interval(0,1)", "network.coupling=interval(0,1)", "range(start,stop,step)"),
@@ -66,7 +68,7 @@ BROKEN = [
     ("experiment=locust_coupling,chain_of_three", "experiment", "cannot be an axis"),
     ("sweep.trials=0", "sweep.trials=0", "between 1"),
     ("stimulus.populations=[pm]", "pm", "pn, ln"),
-    ("stimulus.cells=[500]", "500", "between 0 and 119"),
+    ("stimulus.cells=[500]", "500", "between 0 and 59"),
     ("stimulus.share=1.5", "stimulus.share=1.5", "between 0 and 1"),
     ("network.projections.pn_ln.pre=pm", "network.projections.pn_ln.pre=pm", "pn, ln"),
     ("network.projections.pn_ln.connectivity.probability=2", "connectivity.probability=2", "between 0 and 1"),
@@ -86,7 +88,10 @@ BROKEN = [
     ("network.size=${run.dt}", "$", "conf/experiment"),
     ("network=locust_al,hodgkin_huxley", "populations", "one sweep for each"),
     ("run.duration=1e12", "run.duration=1e+12", "2^31"),
-    ("network.coupling=range(0,1e9,0.001)", "", ""),
+    ("network.coupling=range(0,1e9,0.001)", "network.coupling=range(0,1e9,0.001)", "at most 1,000,000"),
+    ("network.coupling=range(0,1,0)", "network.coupling=range(0,1,0)", "step not 0"),
+    ("network.coupling=range(1,0,0.1)", "network.coupling", "empty"),
+    ("network.coupling=range(0,1,0.001) stimulus.amplitude=range(0,1000,1)", "48,000,000 runs", "at most"),
 ]
 
 

@@ -47,7 +47,8 @@ def test_parameters_and_connectivity_do_not_split_a_chunk():
     plan = make_plan(
         "locust_coupling",
         "network.size=8 solver=rk4 network.coupling=0,1 network.synapses.gaba.beta=0.1,0.2 stimulus.spread=0,0.3 "
-        "network.projections.ln_ln.connectivity.probability=0.1,0.5 sweep.networks=3 sweep.trials=1 hardware.batches=99",
+        "network.projections.ln_ln.connectivity.probability=0.1,0.5 sweep.networks=3 sweep.trials=1 "
+        "hardware.batches=99",
     )
     (manifest,) = plan.manifests.values()
     assert manifest["varying"] == ["network.synapses.gaba.beta"]

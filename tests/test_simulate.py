@@ -1,5 +1,8 @@
 """Batches, segments, recording: the same numbers whatever the company and the cuts."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from conftest import configuration, integrate, small_locust, with_trials, with_values
@@ -111,7 +114,7 @@ def test_spikes_are_the_crossings_of_the_threshold():
 def test_a_diverged_run_leaves_its_neighbours_alone():
     """Euler blows up where the sodium conductance is huge."""
     key = "network.populations.pn.mechanisms.sodium.conductance"
-    config = small_locust(solver__name="euler", run__dt=0.02)
+    config = small_locust(solver__name="euler")
     good, bad = with_values(config, key, [100.0, 1e6])
     alone, beside = integrate([good, good], varying=[key]), integrate([good, bad], varying=[key])
     assert beside.integration.finite().tolist() == [True, False]
@@ -141,3 +144,26 @@ def test_float32_runs_of_the_default_experiment_stay_finite():
     recorded = integrate(runs)
     assert recorded.integration.finite().all()
     assert np.isfinite(recorded.mean_potential).all()
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_simulated_time(tmp_path):
+    """A simulate job of 1 s and one of 4 s of the default network: their peaks are equal, and below 1.5 GB."""
+    peaks = [peak_memory(tmp_path, duration) for duration in (1000, 4000)]
+    assert max(peaks) < 1.5e9
+    assert peaks[1] / peaks[0] < 1.05
+
+
+def peak_memory(folder, duration):
+    script = f"""
+from pathlib import Path
+from psst_core import make_plan
+from psst_core.chunk import simulate_chunk
+overrides = "network.size=120 solver=exponential_euler sweep.networks=1 run.duration={duration}"
+plan = make_plan("locust_coupling", overrides)
+simulate_chunk(next(iter(plan.manifests.values())), Path("{folder}/{duration}.nc"), print)
+peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print(1024 * int(peak.split()[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])

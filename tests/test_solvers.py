@@ -9,13 +9,13 @@ from psst_core.registry import lookup, names
 
 
 def logistic(state, now):
-    """x' = x (1 − x), given as source x and decay x: the two frozen over an exponential step."""
+    """X' = x (1 − x), given as source x and decay x: the two frozen over an exponential step."""
     x = state["p"]["x"]
     return {"p": {"x": Relaxation(x, x)}}
 
 
 def driven(state, now):
-    """x' = cos t − x."""
+    """X' = cos t − x."""
     one = tf.ones_like(state["p"]["x"])
     return {"p": {"x": Relaxation(tf.cos(now.t) * one, 1.0)}}
 
@@ -69,7 +69,10 @@ def test_exponential_euler_is_exact_for_constant_source_and_decay():
     for decay in (0.0, 1e-9, 0.3, 1e3):
         x = tf.constant([[2.0]], tf.float64)
         found = solver.step(
-            lambda state, now, d=decay: {"p": {"x": Relaxation(0.7, d)}}, {"p": {"x": x}}, tf.constant(0.0, tf.float64), 0.5
+            lambda state, now, d=decay: {"p": {"x": Relaxation(0.7, d)}},
+            {"p": {"x": x}},
+            tf.constant(0.0, tf.float64),
+            0.5,
         )
         grown = 0.5 if decay == 0 else -np.expm1(-decay * 0.5) / decay
         assert float(found["p"]["x"][0, 0]) == pytest.approx(2.0 + grown * (0.7 - 2.0 * decay), rel=1e-13)

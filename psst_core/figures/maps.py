@@ -7,9 +7,9 @@ import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
 
+from psst_core.dataset import REPLICATES
 from psst_core.figures.style import PAGE, heat_map, label, numeric_names, population_name, slices
 from psst_core.results import Results
-from psst_core.sweep import REPLICATES
 
 
 def draw_maps(results: Results, measure: str, norm: Callable[[xr.DataArray], Any]) -> Figure:

@@ -6,9 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from psst_core.dataset import REPLICATES
 from psst_core.figures.style import PAGE, population_name
 from psst_core.results import Results
-from psst_core.sweep import REPLICATES, Axis
+from psst_core.sweep import Axis
 
 
 def applies(axes: Sequence[Axis]) -> bool:

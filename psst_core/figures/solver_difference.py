@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from psst_core.dataset import REPLICATES
 from psst_core.figures.style import (
     PAGE,
     label,
@@ -17,7 +18,7 @@ from psst_core.figures.style import (
     slices,
 )
 from psst_core.results import Results
-from psst_core.sweep import REPLICATES, Axis
+from psst_core.sweep import Axis
 
 SHOWN = ("firing_rate", "band_power", "synchrony")
 

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 from scipy import stats
 
+from psst_core.dataset import REPLICATES
 from psst_core.results import Results
-from psst_core.sweep import REPLICATES, Axis
+from psst_core.sweep import Axis
 
 COLUMN, PAGE = 3.4, 7.0
 CONFIDENCE = 0.95

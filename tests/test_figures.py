@@ -1,0 +1,75 @@
+"""Each figure on sweeps of every shape: many axes, one axis, one run; and the data behind them."""
+
+import itertools
+
+import matplotlib.image
+import numpy as np
+import pytest
+from conftest import TINY, run_sweep
+
+from psst_core.errors import PsstError
+from psst_core.figures import available, figure_digest, names, save
+from psst_core.figures.raster import strongest
+from psst_core.figures.style import mean_and_band, numeric_names
+from psst_core.sweep import Axis
+
+SHAPES = {
+    "two numbers and solvers": TINY + "network.size=8,12 network.coupling=0,0.5,1",
+    "one number": TINY + "network.size=8 network.coupling=0,0.5 solver=rk4",
+    "one run": TINY.replace("trials=2", "trials=1") + "network.size=8 network.coupling=0.5 solver=rk4",
+}
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def results(request, tmp_path_factory):
+    return run_sweep(tmp_path_factory.mktemp("results"), "locust_coupling", SHAPES[request.param])
+
+
+def test_every_figure_that_applies_is_drawn(results, tmp_path):
+    axes = [Axis(a["key"], a["name"], tuple(a["values"])) for a in results.record["axes"]]
+    wanted = available(names(), axes)
+    assert {"raster", "connectivity"} <= set(wanted)
+    for name in wanted:
+        save(name, results, [tmp_path / f"{name}.png", tmp_path / f"{name}.svg"])
+        image = matplotlib.image.imread(tmp_path / f"{name}.png")
+        assert image.shape[1] >= 600 and np.ptp(image[..., :3]) > 0.5, name
+        assert "<svg" in (tmp_path / f"{name}.svg").read_text()[:2000]
+
+
+def test_which_figures_apply():
+    coupling = Axis("network.coupling", "coupling", (0.0, 1.0))
+    solver = Axis("solver", "solver", ("rk4", "euler"))
+    assert available(names(), []) == ["connectivity", "raster"]
+    assert "rate_map" in available(names(), [coupling])
+    assert "solver_difference" not in available(names(), [coupling, Axis("solver", "solver", ("rk4",))])
+    assert available(names(), [coupling, solver]) == names()
+    with pytest.raises(PsstError, match="did you mean raster"):
+        available(["rastr"], [])
+
+
+def test_the_longest_axis_comes_first(results):
+    found = numeric_names(results)
+    assert all(len(results.axes[a]) >= len(results.axes[b]) for a, b in itertools.pairwise(found))
+
+
+def test_the_raster_shows_the_run_of_strongest_oscillation(results):
+    power = results.cube["band_power"].sel(population="ln").mean(["network", "trial"])
+    point = {name: value for name, value in strongest(results).items() if name in results.axes}
+    if power.notnull().any():
+        assert float(power.sel(point)) == float(power.max())
+
+
+def test_bands_are_student_s(results):
+    rate = results.cube["firing_rate"]
+    mean, band = mean_and_band(rate)
+    assert mean.dims == band.dims and "trial" not in mean.dims
+    if rate.sizes["trial"] == 2:
+        pair = rate.transpose(..., "network", "trial").values.reshape(-1, 2)
+        half = 12.7062 * np.abs(pair[:, 0] - pair[:, 1]) / 2
+        np.testing.assert_allclose(np.sort(band.values.ravel()), np.sort(half), rtol=1e-4)
+    else:
+        assert (band == 0).all()
+
+
+def test_digests_of_figures_differ():
+    assert len({figure_digest(name) for name in names()}) == len(names())

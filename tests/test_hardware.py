@@ -1,0 +1,48 @@
+"""What stands before TensorFlow is imported, and what a job may use."""
+
+import subprocess
+import sys
+
+import pytest
+
+from psst_core.hardware import prepare, vector_width
+
+SCRIPT = """
+import os
+from psst_core.hardware import prepare
+prepare({hardware})
+import tensorflow as tf
+print(os.environ["XLA_FLAGS"], tf.config.threading.get_intra_op_parallelism_threads())
+"""
+
+
+def prepared(hardware, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(hardware=hardware)],
+        env={"PATH": "/usr/bin:/bin", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_flags_from_the_configuration_and_from_outside():
+    done = prepared(
+        {"device": "cpu", "vector_width": 128, "xla_flags": ""}, XLA_FLAGS="--xla_cpu_enable_fast_math=false"
+    )
+    assert done.stdout.split() == ["--xla_cpu_prefer_vector_width=128", "--xla_cpu_enable_fast_math=false", "1"]
+
+
+def test_a_gpu_that_is_not_there_is_a_clear_error():
+    done = prepared({"device": "gpu", "vector_width": 0, "xla_flags": ""})
+    assert done.returncode != 0
+    assert "hardware.device=gpu: TensorFlow sees no GPU here" in done.stderr
+
+
+def test_too_late_is_an_error():
+    with pytest.raises(RuntimeError, match="imported already"):
+        prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
+
+
+def test_vector_width():
+    assert vector_width() in (256, 512)

@@ -1,0 +1,148 @@
+"""The whole line through Snakemake, as a person types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+from conftest import TINY
+
+TOP = Path(__file__).parent.parent
+SWEEP = TINY.replace("networks=1", "networks=2") + "network.size=8,12 network.coupling=0,0.5 hardware.batches=2"
+
+
+def snakemake(folder, *arguments):
+    command = [Path(sys.executable).with_name("snakemake"), "--snakefile", TOP / "workflow" / "Snakefile"]
+    return subprocess.run(
+        [*command, "--directory", folder, *arguments], capture_output=True, text=True, check=False, timeout=600
+    )
+
+
+def tiny(folder, *arguments, overrides=SWEEP, name="tiny"):
+    given = ["experiment=locust_coupling", f"overrides={overrides}", f"name={name}"]
+    return snakemake(folder, "--config", *given, *arguments)
+
+
+def times(folder):
+    return {file: file.stat().st_mtime_ns for file in folder.rglob("*.nc")}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("workflow")
+    done = tiny(folder)
+    assert done.returncode == 0, done.stderr
+    assert "figures in results/tiny/figures" in done.stderr
+    return folder
+
+
+def test_the_cube_and_the_figures_are_there(folder):
+    with xr.open_dataset(folder / "results" / "tiny" / "sweep.nc", decode_timedelta=False) as cube:
+        assert dict(cube.sizes) == {"size": 2, "coupling": 2, "solver": 2, "network": 2, "trial": 2, "population": 2}
+        assert (cube["status"] == 0).all()
+    drawn = {file.name for file in (folder / "results" / "tiny" / "figures").iterdir()}
+    names = ("rate_map", "power_map", "coupling_curves", "raster", "connectivity", "solver_difference")
+    assert drawn == {f"{name}.{ending}" for name in names for ending in ("png", "svg")}
+    assert len(list((folder / "results" / "chunks").glob("*.json"))) == 4
+    assert not list((folder / "results").rglob(".*.nc"))
+
+
+def test_again_there_is_nothing_to_be_done(folder):
+    before = times(folder)
+    done = tiny(folder)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stderr
+    assert times(folder) == before
+
+
+def test_a_deleted_chunk_is_made_again_and_no_other(folder):
+    chunk, *others = sorted(file for file in (folder / "results" / "chunks").glob("*.nc") if "summary" not in file.name)
+    kept = times(folder)
+    with xr.open_dataset(chunk, decode_timedelta=False) as data:
+        before = data.load()
+    chunk.unlink()
+    done = tiny(folder)
+    assert done.returncode == 0, done.stderr
+    assert all(times(folder)[file] == kept[file] for file in others)
+    with xr.open_dataset(chunk, decode_timedelta=False) as data:
+        for name in ("mean_potential", "spike_time", "spike_cell", "spike_run", "run_id"):
+            assert np.array_equal(data[name].values, before[name].values), name
+
+
+def test_a_second_name_simulates_nothing_again(folder):
+    kept = {file: time for file, time in times(folder).items() if file.parent.name == "chunks"}
+    done = tiny(folder, name="second")
+    assert done.returncode == 0, done.stderr
+    assert "simulate" not in done.stderr
+    assert all(times(folder)[file] == time for file, time in kept.items())
+
+
+WRONG = {
+    "an unknown experiment": (["--config", "experiment=nope"], "experiment=nope: no such experiment"),
+    "an unknown option": (["--config", "experimnt=chain_of_three"], "experimnt"),
+    "a wrong value": (["--config", "overrides=network.size=-4"], "network.size=-4: must be at least 1"),
+    "a name outside": (["--config", "name=../../evil"], "name=../../evil"),
+    "a dict": (["--config", "overrides={network.size: 8}"], "conf/experiment"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_bad_input_stops_before_any_job(folder, wrong):
+    arguments, message = WRONG[wrong]
+    before = times(folder)
+    done = snakemake(folder, *arguments)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "rule simulate" not in done.stderr
+    assert times(folder) == before
+    assert not (folder.parent / "evil").exists()
+
+
+def test_a_dry_run_writes_nothing(tmp_path):
+    done = tiny(tmp_path, "-n")
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_only_simulation_imports_tensorflow(folder):
+    """Plan, summarise, gather and draw, each really done, in a process that must not see TensorFlow."""
+    script = """
+import sys
+from pathlib import Path
+from psst_core import make_plan, open_sweep
+from psst_core.analysis import summarise
+from psst_core.dataset import read
+from psst_core.figures import available, save
+from psst_core.gather import gather
+plan = make_plan("locust_coupling")
+chunk = next(f for f in Path("results/chunks").glob("*.nc") if "summary" not in f.name)
+summarise(read(chunk), plan.config["recorder"]["window"], plan.config["analysis"])
+gather(Path("results/tiny"))
+results = open_sweep("results/tiny")
+for name in available(plan.config["figures"], plan.axes):
+    save(name, results, [Path(f"results/{name}.png")])
+assert "tensorflow" not in sys.modules and "keras" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_profiles_share_no_key_and_slurm_is_reached_by_its_name():
+    profiles = TOP / "workflow" / "profiles"
+    default, slurm = (yaml.safe_load((profiles / name / "config.yaml").read_text()) for name in ("default", "slurm"))
+    assert not set(default) & set(slurm)
+    assert (TOP / "slurm").resolve() == profiles / "slurm" / "config.yaml"
+
+
+def test_a_manifest_is_all_that_a_job_reads(folder):
+    """Its configuration resolved, its runs by id."""
+    for file in (folder / "results" / "chunks").glob("*.json"):
+        manifest = json.loads(file.read_text())
+        assert manifest["chunk"] == file.stem
+        assert {len(run["id"]) for batch in manifest["batches"] for run in batch} == {16}
+        assert "sweep" not in manifest["config"]
