@@ -3,9 +3,11 @@
 None of them changes which numbers are asked for; `XLA_FLAGS` from outside comes last and wins.
 """
 
+import contextlib
 import os
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +31,34 @@ def prepare(hardware: Mapping[str, Any]) -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     if hardware["device"] == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    with _messages_kept_for_errors() if hardware["device"] == "cpu" else contextlib.nullcontext():
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.list_logical_devices("CPU")
     if hardware["device"] == "gpu":
         gpus = tf.config.list_physical_devices("GPU")
         if not gpus:
             raise PsstError("hardware.device=gpu: TensorFlow sees no GPU here; take hardware=cpu or ask for a GPU node")
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
+
+
+@contextlib.contextmanager
+def _messages_kept_for_errors() -> Iterator[None]:
+    """Hold back what TensorFlow's libraries print while they load; it is printed after all when they fail."""
+    sys.stderr.flush()
+    outside = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(outside, held.read())
+            raise
+        finally:
+            os.dup2(outside, 2)
+            os.close(outside)
 
 
 def vector_width() -> int:

@@ -227,8 +227,12 @@ def describe(plan: Plan) -> str:
     sweep = plan.config["sweep"]
     return "\n".join(
         [
-            f"{plan.name}: {len(plan.sweep.runs)} runs in {len(plan.manifests)} chunks",
+            f"{plan.name}: {_count(len(plan.sweep.runs), 'run')} in {_count(len(plan.manifests), 'chunk')}",
             *axes,
-            f"  {sweep['networks']} networks x {sweep['trials']} trials",
+            f"  {_count(sweep['networks'], 'network')} x {_count(sweep['trials'], 'trial')}",
         ]
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

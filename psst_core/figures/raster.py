@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from psst_core.dataset import REPLICATES
 from psst_core.figures.style import PAGE, population_name
@@ -53,6 +54,7 @@ def draw(results: Results) -> Figure:
         )
     top.set_ylim(-1, first + 1)
     top.set_ylabel("cell")
+    top.yaxis.set_major_locator(MaxNLocator(integer=True))
     point = ", ".join(f"{name} {_short(value)}" for name, value in run.point.items())
     top.set_title(point.replace("_", " "))
     below[-1].set_xlabel("time (ms)")
