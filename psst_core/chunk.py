@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from psst_core.config import data_files
+from psst_core.checks import data_files
 from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf, stored
 from psst_core.errors import PsstError
 from psst_core.hardware import prepare

@@ -10,10 +10,10 @@ import xarray as xr
 import yaml
 
 from psst_core.analysis import MEASURES, PER_RUN
-from psst_core.config import units
 from psst_core.dataset import REPLICATES, read, write
 from psst_core.errors import PsstError
 from psst_core.plan import CHUNKS
+from psst_core.schema import units
 
 
 def gather(folder: Path) -> None:

@@ -34,6 +34,19 @@ def put(config: Mapping[str, Any], values: Mapping[str, Any]) -> Config:
     return result
 
 
+def flatten(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Every leaf with its dotted key; lists count their items."""
+    if isinstance(node, dict):
+        items: Any = node.items()
+    elif isinstance(node, list):
+        items = enumerate(node)
+    else:
+        yield key, node
+        return
+    for name, value in items:
+        yield from flatten(value, f"{key}.{name}" if key else str(name))
+
+
 def parameter_keys(config: Mapping[str, Any]) -> Iterator[str]:
     """The numbers that enter the compiled equations."""
     network = config["network"]

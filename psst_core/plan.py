@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from psst_core.config import data_files
+from psst_core.checks import data_files
 from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError
 from psst_core.files import write_text

@@ -243,7 +243,9 @@ class Integration:
         }
         sizes = program.network.sizes
         held = {
-            name: {key: tf.fill([sizes[name], program.lanes], tf.cast(x, program.dtype)) for key, x in values.items()}
+            name: {
+                key: tf.fill([sizes[name], program.lanes], tf.constant(x, program.dtype)) for key, x in values.items()
+            }
             for name, values in program.network.held_values().items()
         }
         sums = {name: tf.zeros([2, size, program.lanes], tf.float64) for name, size in sizes.items()}

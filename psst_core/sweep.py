@@ -18,7 +18,8 @@ from hydra.core.override_parser.types import Override, RangeSweep, Transformer
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from psst_core.config import check, compose, data_files, groups, resolve, update
+from psst_core.checks import check, data_files
+from psst_core.config import compose, groups, resolve, update
 from psst_core.dataset import REPLICATES
 from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError

@@ -3,10 +3,12 @@
 import pytest
 from conftest import configuration
 
-from psst_core.config import check, compose, groups, resolve, units, update
+from psst_core.checks import check
+from psst_core.config import compose, groups, resolve, update
 from psst_core.errors import PsstError
 from psst_core.keys import get, put
 from psst_core.plan import make_plan
+from psst_core.schema import units
 
 
 @pytest.mark.parametrize("experiment", groups()["experiment"])

@@ -1,0 +1,99 @@
+"""What types cannot say: ranges, references, times that fit the step. Errors come before any job starts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psst_core import solvers, stimuli  # noqa: F401  (importing fills the registry)
+from psst_core.datafiles import digest_file
+from psst_core.errors import PsstError
+from psst_core.keys import Config, flatten, start_values
+from psst_core.network import Network
+from psst_core.registry import build, check_range, check_ranges, lookup, suggestion
+from psst_core.schema import SCHEMAS, PopulationConfig, ProjectionConfig
+
+PRECISIONS = ("float64", "float32")
+SCALINGS = ("in_degree", "none")
+DEVICES = ("cpu", "gpu")
+
+
+def check(config: Config) -> None:
+    """Raise a PsstError for the first value that cannot be simulated, naming the key, the value and the remedy."""
+    for name, schema in SCHEMAS.items():
+        check_ranges(schema, config[name], name)
+    network, stimulus, solver, run = (config[name] for name in ("network", "stimulus", "solver", "run"))
+    for name, population in network["populations"].items():
+        key = f"network.populations.{name}"
+        check_ranges(PopulationConfig, population, key)
+        for variable, value in start_values(population["start"]).items():
+            check_range(value, {"unit": "1"}, f"{key}.start.{variable}")
+        for mechanism, settings in population["mechanisms"].items():
+            _check_part("mechanism", settings, f"{key}.mechanisms.{mechanism}")
+    for name, settings in network["synapses"].items():
+        _check_part("synapse", settings, f"network.synapses.{name}")
+    for name, projection in network["projections"].items():
+        check_ranges(ProjectionConfig, projection, f"network.projections.{name}")
+        _check_part("connectivity", projection["connectivity"], f"network.projections.{name}.connectivity")
+    _check_part("stimulus", stimulus, "stimulus")
+    lookup("solver", solver["name"], "solver.name")
+    _check_choice(solver["precision"], PRECISIONS, "solver.precision")
+    _check_choice(network["scaling"], SCALINGS, "network.scaling")
+    _check_choice(config["hardware"]["device"], DEVICES, "hardware.device")
+    _check_times(config)
+    built = Network.from_config(network)
+    build("stimulus", stimulus, "stimulus").check(built.sizes)
+    _check_recorder(config["recorder"], built)
+    if run["duration"] / run["dt"] >= 2**31:
+        raise PsstError(f"run.duration={run['duration']:g} ms: more than 2^31 steps of run.dt={run['dt']:g} ms")
+
+
+def data_files(config: Config) -> dict[str, str]:
+    """The files that a run reads: by key, the SHA-256 of their content."""
+    found = {}
+    for key, value in flatten({name: config[name] for name in ("network", "stimulus")}):
+        if key.rpartition(".")[2] in ("path", "start_file") and value:
+            found[key] = digest_file(value, key)
+    return found
+
+
+def _check_part(kind: str, settings: Mapping[str, Any], key: str) -> None:
+    check_ranges(lookup(kind, settings["type"], f"{key}.type"), settings, key)
+    try:
+        build(kind, settings, key)
+    except PsstError as error:
+        raise PsstError(f"{key}: {error}") from error
+
+
+def _check_choice(value: str, known: Sequence[str], key: str) -> None:
+    if value not in known:
+        raise PsstError(f"{key}={value}: must be {' or '.join(known)}{suggestion(value, known)}")
+
+
+def _check_times(config: Config) -> None:
+    run, recorder = config["run"], config["recorder"]
+    _check_multiple(run["duration"], "run.duration", run["dt"], "run.dt")
+    _check_multiple(recorder["interval"], "recorder.interval", run["dt"], "run.dt")
+    _check_multiple(run["duration"], "run.duration", recorder["interval"], "recorder.interval")
+    for key in ("recorder.window", "analysis.spectrum", "analysis.band"):
+        part, name = key.split(".")
+        values = config[part][name]
+        if len(values) != 2 or values[0] >= values[1]:
+            raise PsstError(f"{key}={values}: must be two numbers, the first below the second")
+
+
+def _check_multiple(value: float, key: str, unit: float, unit_key: str) -> None:
+    count = value / unit
+    if abs(count - round(count)) > 1e-6 or round(count) < 1:
+        below, above = int(count) * unit, (int(count) + 1) * unit
+        near = f"{below:g} or {above:g}" if below > 0 else f"{above:g}"
+        raise PsstError(f"{key}={value:g} ms: must be a multiple of {unit_key}={unit:g} ms, such as {near}")
+
+
+def _check_recorder(recorder: Mapping[str, Any], network: Network) -> None:
+    known = network.start_values()
+    for name, variables in recorder["variables"].items():
+        _check_choice(name, list(known), "recorder.variables")
+        for variable in variables:
+            _check_choice(variable, list(known[name]), f"recorder.variables.{name}")
+        for cell in recorder["cells"]:
+            if cell >= network.sizes[name]:
+                raise PsstError(f"recorder.cells={cell}: population {name} has cells 0 to {network.sizes[name] - 1}")

@@ -1,0 +1,151 @@
+"""The typed schema of a configuration: every key with its type, default, unit and range."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from psst_core.keys import Config, get
+from psst_core.registry import lookup, setting
+
+
+@dataclass
+class RunConfig:
+    """How long, in which steps, from which seed."""
+
+    duration: float = setting(1000.0, "ms", minimum=1e-9)
+    dt: float = setting(0.01, "ms", minimum=1e-9)
+    seed: int = setting(1, minimum=0)
+
+
+@dataclass
+class SolverConfig:
+    name: str = "rk4"
+    precision: str = "float64"
+
+
+@dataclass
+class PopulationConfig:
+    share: int = setting(1, minimum=1)
+    capacitance: float = setting(1.0, "uF/cm2", minimum=1e-9)
+    spike_threshold: float = setting(0.0, "mV")
+    start: dict[str, Any] = field(default_factory=dict)
+    mechanisms: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class ProjectionConfig:
+    pre: str = ""
+    post: str = ""
+    synapse: str = ""
+    conductance: float = setting(0.0, "mS/cm2", minimum=0)
+    reference_in_degree: float | None = setting(None, minimum=0)
+    connectivity: Any = None
+
+
+@dataclass
+class NetworkConfig:
+    """`coupling` scales every synapse, `ach` and `gaba` those of that transmitter."""
+
+    size: int = setting(1, minimum=1)
+    coupling: float = setting(1.0, minimum=0)
+    ach: float = setting(1.0, minimum=0)
+    gaba: float = setting(1.0, minimum=0)
+    scaling: str = "in_degree"
+    start_jitter: float = setting(0.0, minimum=0)
+    start_file: str | None = None
+    populations: dict[str, PopulationConfig] = field(default_factory=dict)
+    synapses: dict[str, Any] = field(default_factory=dict)
+    projections: dict[str, ProjectionConfig] = field(default_factory=dict)
+
+
+@dataclass
+class RecorderConfig:
+    """Spikes and each population's mean potential always; traces of `variables` (by population) on request.
+
+    Attributes:
+        interval: between samples.
+        window: where rates and synchrony are measured.
+        cells: of which traces are kept, counted in each population (none named: all).
+        runs: of which traces are kept, as lists of values by axis, `network` or `trial` (none named: all).
+    """
+
+    interval: float = setting(0.5, "ms", minimum=1e-9)
+    window: list[float] = setting([100.0, 600.0], "ms", minimum=0)
+    variables: dict[str, list[str]] = field(default_factory=dict)
+    cells: list[int] = setting([], minimum=0)
+    runs: dict[str, list[Any]] = field(default_factory=dict)
+
+
+@dataclass
+class AnalysisConfig:
+    """Of the spectrum of each population's mean potential: the stretch of time, the band, the background's end."""
+
+    spectrum: list[float] = setting([200.0, 600.0], "ms", minimum=0)
+    band: list[float] = setting([10.0, 60.0], "Hz", minimum=0)
+    background: float = setting(200.0, "Hz", minimum=0)
+
+
+@dataclass
+class HardwareConfig:
+    """Where and how batches run; none of it changes what is computed.
+
+    Attributes:
+        lanes: the largest number of runs in a batch.
+        batches: the largest number of batches in a chunk, which is one job and one file.
+        vector_width: bits of the processor's vectors that XLA may use; 0 takes the widest it has.
+        xla_flags: more flags for XLA.
+    """
+
+    device: str = "cpu"
+    lanes: int = setting(64, minimum=1, maximum=65536)
+    batches: int = setting(1, minimum=1, maximum=4096)
+    vector_width: int = setting(0, "bit", minimum=0, maximum=1024)
+    xla_flags: str = ""
+    mem_mb: int = setting(1500, "MB", minimum=100)
+    runtime: int = setting(60, "min", minimum=1)
+
+
+@dataclass
+class SweepConfig:
+    """`axes`: by key, values in Hydra's sweep grammar. `networks` × `trials`: replicates."""
+
+    axes: dict[str, Any] = field(default_factory=dict)
+    networks: int = setting(1, minimum=1, maximum=100000)
+    trials: int = setting(1, minimum=1, maximum=100000)
+
+
+@dataclass
+class PsstConfig:
+    description: str = ""
+    run: RunConfig = field(default_factory=RunConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    stimulus: Any = None
+    solver: SolverConfig = field(default_factory=SolverConfig)
+    recorder: RecorderConfig = field(default_factory=RecorderConfig)
+    analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
+    hardware: HardwareConfig = field(default_factory=HardwareConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
+    figures: list[str] = field(default_factory=list)
+
+
+SCHEMAS: dict[str, type] = {
+    f.name: f.type
+    for f in dataclasses.fields(PsstConfig)
+    if isinstance(f.type, type) and dataclasses.is_dataclass(f.type)
+}
+
+
+def units(config: Config, key: str) -> str | None:
+    """The unit of a number, by its dotted key; None for a word or a group."""
+    parent, _, name = key.rpartition(".")
+    if not parent:
+        return None
+    settings, folder = get(config, parent), parent.split(".")[-2:]
+    kinds = {"mechanisms": "mechanism", "synapses": "synapse"}
+    if "type" in settings:
+        kind = kinds.get(folder[0], folder[-1])
+        cls = lookup(kind, settings["type"], f"{parent}.type")
+    else:
+        cls = {"populations": PopulationConfig, "projections": ProjectionConfig}.get(folder[0]) or SCHEMAS[folder[-1]]
+    fields = {f.name: f.metadata for f in dataclasses.fields(cls)}
+    return fields[name].get("unit") if name in fields else None
