@@ -1,6 +1,5 @@
 """Measures of a run: Dataset in, Dataset out."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +24,7 @@ MEASURES = (
 PER_RUN = ("status", "diverged_time", "wall_time", "seed", "run_id")
 MIN_INTERVALS = 3
 SYNCHRONY_FLOOR = 1e-6
+POWER_FLOOR = 1e-9
 
 
 def summarise(chunk: xr.Dataset, window: tuple[float, float], analysis: Mapping[str, Any]) -> xr.Dataset:
@@ -43,7 +43,7 @@ def summarise(chunk: xr.Dataset, window: tuple[float, float], analysis: Mapping[
     shape = (chunk.sizes["run"], chunk.sizes["population"])
     values: dict[str, Array] = {name: np.full(shape, np.nan) for name in MEASURES}
     time, cell, run = (chunk[name].values for name in ("spike_time", "spike_cell", "spike_run"))
-    inside = (time >= window[0]) & (time < window[1])
+    inside = (time > window[0]) & (time <= window[1])
     time, cell, run = time[inside], cell[inside], run[inside]
     potential = chunk["mean_potential"].transpose("run", "population", "time").values
     sampled = (chunk["time"].values >= window[0]) & (chunk["time"].values < window[1])
@@ -64,7 +64,9 @@ def summarise(chunk: xr.Dataset, window: tuple[float, float], analysis: Mapping[
 
 
 def spike_measures(time: Array, cell: Array, cells: int, duration: float) -> dict[str, float]:
-    """Firing rate [Hz], share of active cells, and the variation of the inter-spike intervals.
+    """Firing rate [Hz], share of active cells, number of inter-spike intervals and their variation.
+
+    The variation is each cell's coefficient of variation, averaged over the cells with three intervals or more.
 
     Args:
         time, cell: one entry a spike, ms and index.
@@ -75,13 +77,15 @@ def spike_measures(time: Array, cell: Array, cells: int, duration: float) -> dic
         return {}
     order = np.lexsort((time, cell))
     time, cell = time[order], cell[order]
-    intervals = np.diff(time)[np.diff(cell) == 0]
-    enough = len(intervals) >= MIN_INTERVALS
+    same = np.diff(cell) == 0
+    intervals, owner = np.diff(time)[same], cell[1:][same]
+    trains = [intervals[owner == number] for number in np.unique(owner)]
+    variations = [np.std(train, ddof=1) / np.mean(train) for train in trains if len(train) >= MIN_INTERVALS]
     return {
         "firing_rate": len(time) / cells / (1e-3 * duration),
         "active_share": len(np.unique(cell)) / cells,
         "isi_count": len(intervals),
-        "isi_cv": float(np.std(intervals, ddof=1) / np.mean(intervals)) if enough else np.nan,
+        "isi_cv": float(np.mean(variations)) if variations else np.nan,
     }
 
 
@@ -111,20 +115,20 @@ def spectral_measures(potential: Array, interval: float, analysis: Mapping[str, 
     """
     frequency, density = spectrum(potential, interval, analysis["spectrum"])
     low, high = analysis["band"]
-    if len(frequency) < 3 or 1.0 / frequency[1] < 2.0 / max(low, 1e-9):
+    if len(frequency) < 3 or frequency[1] > low / 2:
         return {}
     band = (frequency >= low) & (frequency <= high)
     background = ~band & (frequency > 0) & (frequency <= analysis["background"])
+    if not band.any():
+        return {}
     power = float(density[band].sum() * frequency[1])
-    if power <= 0.0:
-        return {"band_power": 0.0}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        ratio = float(density[band].mean() / density[background].mean())
+    if power <= POWER_FLOOR:
+        return {"band_power": power}
+    noise = density[background].mean() if background.any() else 0.0
     return {
         "dominant_frequency": float(frequency[band][density[band].argmax()]),
         "band_power": power,
-        "band_ratio": ratio,
+        "band_ratio": float(density[band].mean() / noise) if noise > 0 else np.nan,
     }
 
 

@@ -1,13 +1,14 @@
 """What types cannot say: ranges, references, times that fit the step. Errors come before any job starts."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from psst_core import solvers, stimuli  # noqa: F401  (importing fills the registry)
 from psst_core.datafiles import digest_file
 from psst_core.errors import PsstError
-from psst_core.keys import Config, flatten, start_values
-from psst_core.network import Network
+from psst_core.keys import Config, flatten, get, start_values
+from psst_core.network import Network, start_state
 from psst_core.registry import build, check_range, check_ranges, lookup, suggestion
 from psst_core.schema import SCHEMAS, PopulationConfig, ProjectionConfig
 
@@ -29,7 +30,10 @@ def check(config: Config) -> None:
         for mechanism, settings in population["mechanisms"].items():
             _check_part("mechanism", settings, f"{key}.mechanisms.{mechanism}")
     for name, settings in network["synapses"].items():
-        _check_part("synapse", settings, f"network.synapses.{name}")
+        key = f"network.synapses.{name}"
+        _check_part("synapse", settings, key)
+        with _named(key):
+            build("synapse", settings, key).check(run["dt"])
     for name, projection in network["projections"].items():
         check_ranges(ProjectionConfig, projection, f"network.projections.{name}")
         _check_part("connectivity", projection["connectivity"], f"network.projections.{name}.connectivity")
@@ -41,9 +45,15 @@ def check(config: Config) -> None:
     _check_times(config)
     built = Network.from_config(network)
     build("stimulus", stimulus, "stimulus").check(built.sizes)
+    if network["start_file"]:
+        start_state(built, network, run["seed"], 0, 0)
     _check_recorder(config["recorder"], built)
-    if run["duration"] / run["dt"] >= 2**31:
-        raise PsstError(f"run.duration={run['duration']:g} ms: more than 2^31 steps of run.dt={run['dt']:g} ms")
+    most = 2**31 if solver["precision"] == "float64" else 2**24
+    if run["duration"] / run["dt"] >= most:
+        raise PsstError(
+            f"run.duration={run['duration']:g} ms: more than {most:,} steps of run.dt={run['dt']:g} ms, "
+            f"which solver.precision={solver['precision']} cannot count"
+        )
 
 
 def data_files(config: Config) -> dict[str, str]:
@@ -57,10 +67,16 @@ def data_files(config: Config) -> dict[str, str]:
 
 def _check_part(kind: str, settings: Mapping[str, Any], key: str) -> None:
     check_ranges(lookup(kind, settings["type"], f"{key}.type"), settings, key)
-    try:
+    with _named(key):
         build(kind, settings, key)
+
+
+@contextlib.contextmanager
+def _named(key: str) -> Iterator[None]:
+    try:
+        yield
     except PsstError as error:
-        raise PsstError(f"{key}: {error}") from error
+        raise PsstError(f"{key}.{error}") from error
 
 
 def _check_choice(value: str, known: Sequence[str], key: str) -> None:
@@ -73,11 +89,25 @@ def _check_times(config: Config) -> None:
     _check_multiple(run["duration"], "run.duration", run["dt"], "run.dt")
     _check_multiple(recorder["interval"], "recorder.interval", run["dt"], "run.dt")
     _check_multiple(run["duration"], "run.duration", recorder["interval"], "recorder.interval")
+    analysis, window = config["analysis"], recorder["window"]
     for key in ("recorder.window", "analysis.spectrum", "analysis.band"):
-        part, name = key.split(".")
-        values = config[part][name]
+        values = get(config, key)
         if len(values) != 2 or values[0] >= values[1]:
             raise PsstError(f"{key}={values}: must be two numbers, the first below the second")
+    for time in window:
+        if time:
+            _check_multiple(time, "recorder.window", recorder["interval"], "recorder.interval")
+    if window[0] >= run["duration"]:
+        raise PsstError(
+            f"recorder.window={window}: begins when the run is over, at {run['duration']:g} ms; "
+            f"set recorder.window=[0,{run['duration']:g}] or a longer run.duration"
+        )
+    nyquist = 500.0 / recorder["interval"]
+    if analysis["band"][0] <= 0 or analysis["band"][1] > nyquist:
+        raise PsstError(
+            f"analysis.band={analysis['band']}: must lie above 0 and within the {nyquist:g} Hz that samples every "
+            f"recorder.interval={recorder['interval']:g} ms can show"
+        )
 
 
 def _check_multiple(value: float, key: str, unit: float, unit_key: str) -> None:

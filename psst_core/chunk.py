@@ -4,6 +4,7 @@ import json
 import platform
 import time
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,12 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None
         path,
         len(runs),
         program.network.sizes,
-        np.arange(end // per_sample) * config["recorder"]["interval"],
+        np.round(np.arange(end // per_sample) * config["recorder"]["interval"], 9),
         {key: cells for key, (_, _, cells) in program.traced.items()},
         [i for i, run in enumerate(runs) if run["traced"]],
         (manifest["lanes"], program.samples_per_segment),
         {"Conventions": "CF-1.11", "title": "PSST chunk", "chunk": manifest["chunk"]}
-        | {"manifest": json.dumps(manifest), "host": platform.node()},
+        | {"manifest": json.dumps(manifest), "host": platform.node(), "versions": json.dumps(_versions())},
     )
     progress = _Progress(manifest, len(batches) * duration, report)
     first = 0
@@ -123,6 +124,12 @@ class _Progress:
         rate = (now - self.started) / max(self.done - self.compiled, 1e-9)
         left = f", {rate * (self.total - self.done):.0f} s left" if self.done > self.compiled else ""
         self.report(f"{self.title}: {100 * self.done / self.total:.0f} %{left}")
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in ("psst-core", "tensorflow", "numpy")} | {
+        "python": platform.python_version()
+    }
 
 
 def _check_files(manifest: Mapping[str, Any]) -> None:

@@ -68,6 +68,8 @@ def update(config: DictConfig, key: str, value: Any) -> None:
         PsstError: naming the key and the value, when there is no such key or the value is of another type.
     """
     *path, last = key.split(".")
+    if last == "type":
+        raise PsstError(f"{key}={value}: a type cannot be overridden; choose another file in conf/ or write one")
     node: Any = config
     for depth, part in enumerate(path):
         if not isinstance(node, DictConfig) or part not in node:
@@ -77,6 +79,8 @@ def update(config: DictConfig, key: str, value: Any) -> None:
         raise _unknown(node, key, last)
     if isinstance(node[last], DictConfig):
         raise PsstError(f"{key}={value}: is a group of keys ({', '.join(map(str, node[last]))}); name one of them")
+    if isinstance(node[last], float) and isinstance(value, int | str) and not isinstance(value, bool):
+        value = _number(value, key)
     with _messages(f"{key}={value}"):
         node[last] = value
 
@@ -93,6 +97,7 @@ def resolve(config: DictConfig) -> Config:
 def _complete(config: DictConfig) -> None:
     """Give every mechanism, synapse, connectivity and stimulus its class's fields, types and defaults."""
     for name, population in config.network.populations.items():
+        _complete_start(population.start, f"network.populations.{name}.start")
         for mechanism, settings in population.mechanisms.items():
             key = f"network.populations.{name}.mechanisms.{mechanism}"
             population.mechanisms[mechanism] = _typed("mechanism", settings, key)
@@ -104,6 +109,27 @@ def _complete(config: DictConfig) -> None:
     config.stimulus = _typed("stimulus", config.stimulus, "stimulus")
 
 
+def _complete_start(start: DictConfig, key: str) -> None:
+    """Numbers as floats, `sodium.m: 0.1` as `sodium: {m: 0.1}`."""
+    for name, value in list(start.items()):
+        name = str(name)
+        if isinstance(value, DictConfig):
+            _complete_start(value, f"{key}.{name}")
+            continue
+        part, _, state = name.partition(".")
+        node, last = (start, part) if not state else (start.setdefault(part, {}), state)
+        if state:
+            del start[name]
+        node[last] = _number(value, f"{key}.{name}")
+
+
+def _number(value: Any, key: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise PsstError(f"{key}={value}: must be a number") from error
+
+
 def _typed(kind: str, settings: Any, key: str) -> DictConfig:
     if not isinstance(settings, DictConfig) or "type" not in settings:
         raise PsstError(f"{key}={settings}: needs a `type`")
@@ -113,7 +139,10 @@ def _typed(kind: str, settings: Any, key: str) -> DictConfig:
     for name, value in settings.items():
         name = str(name)
         if name not in typed:
-            raise PsstError(f"{key}.{name}: no such key{suggestion(name, typed)}; there are: {', '.join(typed)}")
+            raise PsstError(
+                f"{key}.{name}: no such key of the type {settings.type}{suggestion(name, typed)}; there are: "
+                f"{', '.join(typed)}; to change a type, copy the whole file in conf/ and change it there"
+            )
         with _messages(f"{key}.{name}"):
             typed[name] = value
     return typed  # type: ignore[no-any-return]

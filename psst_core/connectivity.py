@@ -45,6 +45,7 @@ class Connectivity:
         raise NotImplementedError
 
     def in_degree(self, n_pre: int, n_post: int) -> float:
+        """Expected number of connections onto a cell; a recurrent rule counts the cell itself among its inputs."""
         raise NotImplementedError
 
     def check(self, n_pre: int, n_post: int, recurrent: bool) -> None:
@@ -162,7 +163,12 @@ class FromFile(Connectivity):
         return float(np.count_nonzero(self._weights())) / n_post
 
     def check(self, n_pre: int, n_post: int, recurrent: bool) -> None:
-        shape = self._weights().shape
+        weights = self._weights()
+        if weights.min(initial=0.0) < 0:
+            raise PsstError(
+                f"connectivity.path={self.path}: {self.variable} holds negative weights; must be at least 0"
+            )
+        shape = weights.shape
         if shape != (n_post, n_pre):
             raise PsstError(
                 f"connectivity.path={self.path}: {self.variable} has the shape {shape}, but the projection is from "

@@ -24,7 +24,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "isi_cv": {
         "long_name": "variation of intervals",
         "units": "1",
-        "comment": "coefficient of variation of all cells' inter-spike intervals; undefined (NaN) below 3 intervals",
+        "comment": "coefficient of variation of a cell's intervals, mean over cells with 3 or more; NaN without any",
     },
     "isi_count": {"long_name": "number of inter-spike intervals", "units": "1"},
     "synchrony": {
@@ -159,7 +159,7 @@ class ChunkFile:
             self._create("traced_run", "i4", ("traced_run",))[:] = traced_runs
         for key, of_cells in traced.items():
             population = key.partition(".")[0]
-            dimension = f"{population}_cell"
+            dimension = f"cell_of_{population}"
             if dimension not in self.file.dimensions:
                 self.file.createDimension(dimension, len(of_cells))
                 self._create(dimension, "i4", (dimension,))[:] = of_cells

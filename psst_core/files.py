@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pathlib import Path
 def atomic(target: Path) -> Iterator[Path]:
     """A path beside `target` to write to; it takes the target's place when the block ends well."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{os.getpid()}{target.suffix}")
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}{target.suffix}")
     try:
         yield beside
         with open(beside, "rb+") as file:

@@ -1,6 +1,7 @@
 """From summaries to the cube: one labelled data set for a sweep, with a dimension for each axis."""
 
 import csv
+import io
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,25 @@ import yaml
 from psst_core.analysis import MEASURES, PER_RUN
 from psst_core.dataset import REPLICATES, read, write
 from psst_core.errors import PsstError
-from psst_core.plan import CHUNKS
+from psst_core.files import write_text
+from psst_core.plan import CHUNKS, PLANS
 from psst_core.schema import units
 
+RECORDS = ("csv", "yaml")
 
-def gather(folder: Path) -> None:
-    """Write `sweep.nc` into the folder of a sweep, from its records and its chunks' summaries."""
-    record = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    with open(folder / "plan.csv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    write(cube(record, rows, folder.parent / CHUNKS), folder / "sweep.nc")
+
+def gather(folder: Path, plan: str) -> None:
+    """Write `sweep.nc` into the folder of a sweep, from its chunks' summaries, and the plan's records beside it.
+
+    Args:
+        folder: `results/<name>`.
+        plan: the digest of the claimed plan.
+    """
+    table, config = ((folder.parent / PLANS / f"{plan}.{ending}").read_text(encoding="utf-8") for ending in RECORDS)
+    record = yaml.safe_load(config)
+    write(cube(record, list(csv.DictReader(io.StringIO(table))), folder.parent / CHUNKS), folder / "sweep.nc")
+    write_text(folder / "plan.csv", table)
+    write_text(folder / "config.yaml", config)
 
 
 def summary_name(chunk: str, analysis: str) -> str:
@@ -66,7 +76,7 @@ def cube(record: dict[str, Any], rows: list[dict[str, str]], chunks: Path) -> xr
     population = next(iter(opened.values()))["population"].values
     result = xr.Dataset(data, coords=labels | {"population": ("population", population)})
     for axis in axes:
-        attributes = {"long_name": axis["key"].replace(".", " ").replace("_", " "), "key": axis["key"]}
+        attributes = {"long_name": _label(axis["key"]), "key": axis["key"]}
         unit = units(record["config"], axis["key"])
         result[axis["name"]].attrs = attributes | ({"units": unit} if unit else {})
     result.attrs = {
@@ -78,6 +88,12 @@ def cube(record: dict[str, Any], rows: list[dict[str, str]], chunks: Path) -> xr
         "configuration": yaml.safe_dump(record["config"], sort_keys=False),
     }
     return result
+
+
+def _label(key: str) -> str:
+    """A key in words: `network size`, `pn sodium conductance`."""
+    parts = [part for part in key.split(".") if part not in ("populations", "mechanisms", "synapses", "projections")]
+    return " ".join(parts[1:] if len(parts) > 2 else parts).replace("_", " ")
 
 
 def _missing(dtype: np.dtype[Any]) -> Any:

@@ -1,8 +1,8 @@
 """Dotted keys into a resolved configuration, and which of its numbers may differ between runs.
 
-Three kinds of key differ between the runs of a batch without another compilation: parameters (tensors [1, run] in the
-compiled program), what only shapes each run's own arrays (targets of the stimulus, start values), and what only
-enters the conductance of a projection.
+Three kinds of key differ between runs without another compilation: parameters (tensors [1, run] in the compiled
+program), what only shapes each run's own arrays (targets of the stimulus, start values, conductances of projections),
+and what decides the connectivity, which is an argument of the program.
 """
 
 import copy
@@ -63,7 +63,7 @@ def parameter_keys(config: Mapping[str, Any]) -> Iterator[str]:
 def array_keys(config: Mapping[str, Any]) -> Iterator[str]:
     """What decides the arrays that each run brings along: start values, the stimulus's weights, conductances."""
     network = config["network"]
-    yield from ("network.start_jitter", "network.coupling", "network.ach", "network.gaba")
+    yield from ("run.seed", "network.start_jitter", "network.coupling", "network.ach", "network.gaba")
     for name, population in network["populations"].items():
         yield from (f"network.populations.{name}.start.{variable}" for variable in start_values(population["start"]))
     for name in network["projections"]:

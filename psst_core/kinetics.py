@@ -11,12 +11,12 @@ Tensor = Any
 
 
 def bernoulli(z: Tensor) -> Tensor:
-    """Z / (exp(z) − 1), with its limit 1 at z = 0.
+    """z / (exp(z) − 1), with its limit 1 at z = 0.
 
-    Near zero the quotient is 0/0 and loses digits, so its series 1 − z/2 + z²/12 − z⁴/720 + z⁶/30240 stands in,
-    where its first neglected term is below the rounding error of the precision (Abramowitz & Stegun 23.1.1).
+    Near zero the quotient is 0/0 and loses digits, so its series 1 − z/2 + z²/12 − z⁴/720 + z⁶/30240 stands in, where
+    its first neglected term, z⁸/1209600, is below the rounding error (Abramowitz & Stegun 23.1.1).
     """
-    near = tf.abs(z) < (0.1 if z.dtype == tf.float64 else 0.5)
+    near = tf.abs(z) < (0.05 if z.dtype == tf.float64 else 0.5)
     square = z * z
     series = 1.0 - 0.5 * z + square * (1.0 / 12.0 + square * (-1.0 / 720.0 + square * (1.0 / 30240.0)))
     safe = tf.where(near, tf.ones_like(z), z)
@@ -24,7 +24,7 @@ def bernoulli(z: Tensor) -> Tensor:
 
 
 def linoid(y: Tensor, k: float) -> Tensor:
-    """Y / (exp(y/k) − 1), with its limit k at y = 0 (Hodgkin & Huxley 1952, doi:10.1113/jphysiol.1952.sp004764)."""
+    """y / (exp(y/k) − 1), with its limit k at y = 0 (Hodgkin & Huxley 1952, doi:10.1113/jphysiol.1952.sp004764)."""
     return k * bernoulli(y * (1.0 / k))
 
 
@@ -44,7 +44,7 @@ def sigmoid(y: Tensor, k: float) -> Tensor:
 
 
 def power(x: Tensor, exponent: int) -> Tensor:
-    """X multiplied `exponent` times (exponent ≥ 1), by squaring."""
+    """x multiplied `exponent` times (exponent ≥ 1), by squaring."""
     if exponent == 1:
         return x
     half = power(x * x, exponent // 2)

@@ -25,12 +25,12 @@ class Relaxation:
 
 
 def two_state(opening: Tensor, closing: Tensor) -> Relaxation:
-    """X' = α (1 − x) − β x for the rates α, β [1/ms] of opening and closing."""
+    """x' = α (1 − x) − β x for the rates α, β [1/ms] of opening and closing."""
     return Relaxation(opening, opening + closing)
 
 
 def towards(target: Tensor, rate: Tensor) -> Relaxation:
-    """X' = (x∞ − x)·rate for the target x∞ and the rate 1/τ [1/ms]."""
+    """x' = (x∞ − x)·rate for the target x∞ and the rate 1/τ [1/ms]."""
     return Relaxation(target * rate, rate)
 
 
@@ -70,8 +70,11 @@ class Clock:
         return self.steps * self.dt
 
     def reached(self, time: Tensor) -> Tensor:
-        """Whether `time` (ms) is now or past, to a millionth of a step."""
-        return self.steps >= time / self.dt - 1e-6
+        """Whether `time` (ms) is now or past.
+
+        Stages lie half a step apart or more, so a tenth of a step forgives the rounding of time/dt in single precision.
+        """
+        return self.steps >= time / self.dt - 0.1
 
 
 class Mechanism:
@@ -90,7 +93,7 @@ class Mechanism:
         return dict.fromkeys(self.states, 0.0)
 
     def relaxations(self, x: States, cell: Cell) -> dict[str, Relaxation]:
-        """X' of each state, given the states `x` and the cell."""
+        """x' of each state, given the states `x` and the cell."""
         return {}
 
 
@@ -129,8 +132,11 @@ class Synapse(Mechanism):
     reversal: float
 
     def kinetics(self, pre: Cell, held: States, now: Clock) -> dict[str, Relaxation]:
-        """X' of each state, given the presynaptic cell."""
+        """x' of each state, given the presynaptic cell."""
         raise NotImplementedError
+
+    def check(self, dt: float) -> None:
+        """Raise a PsstError where the step is too long for the synapse."""
 
     def after_step(self, held: States, before: Tensor, after: Tensor, dt: float) -> dict[str, Tensor]:
         """The held values of the next step, given the presynaptic v at both ends of this one."""

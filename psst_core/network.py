@@ -178,7 +178,7 @@ class Network:
     def relaxations(
         self, state: PerPopulation, held: PerPopulation, drive: dict[str, Tensor], connections: Any, now: Clock
     ) -> dict[str, dict[str, Relaxation]]:
-        """X' = source − decay·x for every variable.
+        """x' = source − decay·x for every variable.
 
         Args:
             state, held: by population and variable, tensors [cell, run].
@@ -233,15 +233,16 @@ class Network:
 def share_out(config: Mapping[str, Any]) -> dict[str, int]:
     """The size of each population: `network.size` shared out as their `share`s say."""
     shares = {name: part["share"] for name, part in config["populations"].items()}
-    whole = sum(shares.values())
+    if not shares:
+        raise PsstError("network.populations: is empty; a network needs at least one population")
+    whole = sum(shares.values()) // gcd(*shares.values())
     if config["size"] % whole:
         parts = ":".join(str(share) for share in shares.values())
-        least = whole // gcd(*shares.values()) if shares else 1
         raise PsstError(
             f"network.size={config['size']}: cannot be shared out {parts} between {', '.join(shares)}; "
-            f"take a multiple of {max(least, whole)}"
+            f"take a multiple of {whole}"
         )
-    return {name: config["size"] // whole * share for name, share in shares.items()}
+    return {name: config["size"] * share // sum(shares.values()) for name, share in shares.items()}
 
 
 def connect(network: Network, seed: int, number: int) -> dict[str, Connections]:

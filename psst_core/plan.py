@@ -2,7 +2,7 @@
 
 A batch holds runs that one call of the compiled program integrates: they share everything but parameters and what
 each brings along. A chunk holds batches that share the compiled program; it is one job and one file. Its manifest
-(`results/chunks/<chunk>.json`) is all that the job reads, and is never changed once it is written.
+(`results/chunks/<chunk>.json`) is all that the job reads, and is never changed once the chunk is made.
 """
 
 import csv
@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from psst_core.checks import data_files
+from psst_core.dataset import REPLICATES
 from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError
 from psst_core.files import write_text
@@ -26,7 +27,7 @@ from psst_core.keys import Config, array_keys, connectivity_keys, get, parameter
 from psst_core.sweep import Axis, Sweep, SweepRun, expand, split_overrides
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-CHUNKS = "chunks"
+CHUNKS, PLANS, LOGS = FOLDERS = ("chunks", "plans", "logs")
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,8 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """Changes with any run, its place, the axes or the analysis."""
-        runs = [[run.id, run.point, place.chunk] for run, place in zip(self.sweep.runs, self.places, strict=True)]
-        return digest([runs, [[axis.key, axis.name] for axis in self.axes], self.analysis])
+        """Changes with any run, its place, the configuration, the analysis, or how cubes are gathered."""
+        return digest([self.table(), self.record(), code_digest(("psst_core.gather", "psst_core.dataset"))])
 
     def table(self) -> str:
         """`plan.csv`: a row a run."""
@@ -105,10 +105,10 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None) -> Plan:
 
 
 def check_name(name: str) -> str:
-    if not NAME.fullmatch(name) or name == CHUNKS:
+    if not NAME.fullmatch(name) or name in FOLDERS:
         raise PsstError(
             f"name={name}: must be letters, digits, dots, dashes and underscores, beginning with a letter or digit, "
-            f"and not '{CHUNKS}'; it names a folder in results/"
+            f"and none of {', '.join(FOLDERS)}; it names a folder in results/"
         )
     return name
 
@@ -122,13 +122,13 @@ def pack(sweep: Sweep) -> tuple[dict[str, dict[str, Any]], tuple[Place, ...]]:
     places: dict[int, Place] = {}
     hardware = sweep.config["hardware"]
     for members in programs.values():
-        varying = _varying([run for _, run in members])
+        differing = _differing([run for _, run in members])
         batches: dict[str, list[tuple[int, SweepRun]]] = {}
         for number, run in members:
             batches.setdefault(_connections(run), []).append((number, run))
         parts = [part for batch in batches.values() for part in _portions(batch, hardware["lanes"])]
         for chunk_batches in _portions(parts, hardware["batches"]):
-            manifest = _manifest([[run for _, run in batch] for batch in chunk_batches], varying, sweep)
+            manifest = _manifest([[run for _, run in batch] for batch in chunk_batches], differing, sweep)
             manifests[manifest["chunk"]] = manifest
             numbers = [number for batch in chunk_batches for number, _ in batch]
             places |= {number: Place(manifest["chunk"], position) for position, number in enumerate(numbers)}
@@ -136,14 +136,15 @@ def pack(sweep: Sweep) -> tuple[dict[str, dict[str, Any]], tuple[Place, ...]]:
 
 
 def claim(plan: Plan, results: Path) -> None:
-    """Write the manifests that are not there yet, and the sweep's records."""
+    """Write the manifests of chunks that are not made yet, and the plan's records by their digest."""
     for chunk, manifest in plan.manifests.items():
-        target = results / CHUNKS / f"{chunk}.json"
+        target, text = results / CHUNKS / f"{chunk}.json", json.dumps(manifest, indent=1)
+        made = target.with_suffix(".nc").exists() and target.exists()
+        if not made and not (target.exists() and target.read_text(encoding="utf-8") == text):
+            write_text(target, text)
+    for ending, text in (("csv", plan.table()), ("yaml", plan.record())):
+        target = results / PLANS / f"{plan.digest}.{ending}"
         if not target.exists():
-            write_text(target, json.dumps(manifest, indent=1))
-    for file, text in (("plan.csv", plan.table()), ("config.yaml", plan.record())):
-        target = results / plan.name / file
-        if not target.exists() or target.read_text(encoding="utf-8") != text:
             write_text(target, text)
 
 
@@ -152,11 +153,13 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _manifest(batches: Sequence[Sequence[SweepRun]], varying: Sequence[str], sweep: Sweep) -> dict[str, Any]:
+def _manifest(batches: Sequence[Sequence[SweepRun]], differing: Sequence[str], sweep: Sweep) -> dict[str, Any]:
+    """What a chunk's job reads; `differing` are the keys in which the runs of its program differ."""
     first = batches[0][0]
+    parameters = set(parameter_keys(first.config))
     config = {key: value for key, value in first.config.items() if key not in ("sweep", "figures", "analysis")}
     content = {
-        "varying": list(varying),
+        "varying": [key for key in differing if key in parameters],
         "lanes": max(len(batch) for batch in batches),
         "recorder": config["recorder"],
         "batches": [
@@ -165,7 +168,7 @@ def _manifest(batches: Sequence[Sequence[SweepRun]], varying: Sequence[str], swe
                     "id": run.id,
                     "network": run.network,
                     "trial": run.trial,
-                    "values": run.values,
+                    "values": {key: get(run.config, key) for key in differing},
                     "traced": _traced(run, sweep),
                 }
                 for run in batch
@@ -181,18 +184,25 @@ def _traced(run: SweepRun, sweep: Sweep) -> bool:
     place = run.point | {"network": run.network, "trial": run.trial}
     place |= {axis.key: run.point[axis.name] for axis in sweep.axes}
     wanted = run.base["recorder"]["runs"]
-    for key in wanted:
-        if key not in place:
-            raise PsstError(f"recorder.runs.{key}: no such axis; there are: {', '.join(place)}")
+    known = {name: set(range(sweep.config["sweep"][f"{name}s"])) for name in REPLICATES}
+    known |= {name: set(axis.values) for axis in sweep.axes for name in (axis.name, axis.key)}
+    for key, values in wanted.items():
+        if key not in known:
+            raise PsstError(f"recorder.runs.{key}: no such axis; there are: {', '.join(known)}")
+        if not set(values) <= known[key]:
+            raise PsstError(f"recorder.runs.{key}={values}: must be among {sorted(known[key])}")
     return bool(run.base["recorder"]["variables"]) and all(place[key] in values for key, values in wanted.items())
+
+
+def _free_keys(config: Config) -> list[str]:
+    """The keys in which runs of one compiled program may differ."""
+    return [*parameter_keys(config), *array_keys(config), *connectivity_keys(config)]
 
 
 def _structure(config: Config) -> str:
     """What runs of one compiled program share."""
-    free = [*parameter_keys(config), *array_keys(config), *connectivity_keys(config)]
-    shared = {name: config[name] for name in ("network", "stimulus", "solver", "recorder")}
-    run = {name: config["run"][name] for name in ("duration", "dt")}
-    return digest(put(shared | {"run": run}, dict.fromkeys(free)))
+    shared = {name: config[name] for name in ("network", "stimulus", "solver", "recorder", "run")}
+    return digest(put(shared, dict.fromkeys(_free_keys(config))))
 
 
 def _connections(run: SweepRun) -> str:
@@ -201,10 +211,10 @@ def _connections(run: SweepRun) -> str:
     return digest([run.network, run.config["run"]["seed"], [get(run.config, key) for key in keys]])
 
 
-def _varying(runs: Sequence[SweepRun]) -> list[str]:
-    """The parameters in which these runs differ."""
-    swept = {key for run in runs for key in run.values}
-    return [key for key in parameter_keys(runs[0].config) if key in swept and len({r.values[key] for r in runs}) > 1]
+def _differing(runs: Sequence[SweepRun]) -> list[str]:
+    """The keys in which runs of one program differ, by an axis over them or over a whole group."""
+    configs = [run.config for run in runs]
+    return [key for key in _free_keys(configs[0]) if len({repr(get(config, key)) for config in configs}) > 1]
 
 
 def _portions(items: list[Any], most: int) -> list[list[Any]]:

@@ -91,7 +91,8 @@ class Results:
             if name not in rows or (name in COLUMNS and name not in ("network", "trial")):
                 raise PsstError(f"{name}={value}: no such axis; there are: {', '.join(self.axes)}, network, trial")
             column = rows[name]
-            match = np.isclose(column, value) if pd.api.types.is_numeric_dtype(column) else column == str(value)
+            numbers = pd.api.types.is_numeric_dtype(column) and isinstance(value, int | float | np.number)
+            match = np.isclose(column, value, rtol=1e-9, atol=0) if numbers else column.astype(str) == str(value)
             if not match.any():
                 raise PsstError(f"{name}={value}: not in the sweep; there are: {', '.join(map(str, column.unique()))}")
             rows = rows[match]

@@ -14,7 +14,7 @@ class RunConfig:
 
     duration: float = setting(1000.0, "ms", minimum=1e-9)
     dt: float = setting(0.01, "ms", minimum=1e-9)
-    seed: int = setting(1, minimum=0)
+    seed: int = setting(1, minimum=0, maximum=2**53)
 
 
 @dataclass
@@ -87,7 +87,7 @@ class AnalysisConfig:
 
 @dataclass
 class HardwareConfig:
-    """Where and how batches run; none of it changes what is computed.
+    """Where and how batches run; none of it changes what is asked for, and all but flags that do so, its numbers.
 
     Attributes:
         lanes: the largest number of runs in a batch.
@@ -140,6 +140,8 @@ def units(config: Config, key: str) -> str | None:
     parent, _, name = key.rpartition(".")
     if not parent:
         return None
+    if ".start." in key:
+        return "mV" if name == "v" else None
     settings, folder = get(config, parent), parent.split(".")[-2:]
     kinds = {"mechanisms": "mechanism", "synapses": "synapse"}
     if "type" in settings:

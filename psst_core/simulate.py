@@ -82,8 +82,9 @@ class Program:
         self.steps_per_sample = step_count(recorder["interval"], self.dt)
         self.window = tuple(step_count(time, self.dt) for time in recorder["window"])
         self.traced = traced_cells(self.network, recorder)
-        cells = sum(self.network.sizes.values())
-        fitting = SEGMENT_BYTES // (cells * lanes * self.steps_per_sample)
+        spikes = sum(self.network.sizes.values()) * self.steps_per_sample
+        traces = sum(len(cells) for _, _, cells in self.traced.values()) * self.dtype.size
+        fitting = SEGMENT_BYTES // (lanes * (spikes + traces))
         self.samples_per_segment = int(np.clip(fitting, 1, SEGMENT_SAMPLES))
         self.advance = tf.function(self._advance, jit_compile=True, autograph=False)
 
@@ -291,5 +292,5 @@ def traced_cells(network: Network, recorder: Mapping[str, Any]) -> dict[str, tup
     for name, variables in recorder["variables"].items():
         cells = recorder["cells"] or range(network.sizes[name])
         for variable in variables:
-            traced[f"{name}.{variable}"] = (name, variable, [cell for cell in cells if cell < network.sizes[name]])
+            traced[f"{name}.{variable}"] = (name, variable, list(cells))
     return traced

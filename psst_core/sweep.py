@@ -20,17 +20,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from psst_core.checks import check, data_files
 from psst_core.config import compose, groups, resolve, update
-from psst_core.dataset import REPLICATES
-from psst_core.digest import code_digest, digest
+from psst_core.dataset import ATTRIBUTES
+from psst_core.digest import code_digest, digest, imported
 from psst_core.errors import PsstError
 from psst_core.keys import Config, put
 from psst_core.registry import lookup
+from psst_core.schema import units
 
-RESERVED = (*REPLICATES, "population", "run", "run_id", "cell", "time", "status", "spike")
-DECIDING = tuple(
-    f"psst_core.{name}"
-    for name in ("connectivity", "datafiles", "keys", "kinetics", "mechanisms", "network", "seeds", "simulate")
-)
+RESERVED = {*ATTRIBUTES, "run", "cell", "spike", "chunk", "position"}
+SWEEPABLE = ("network", "stimulus", "solver", "run")
+STORING = ("psst_core.chunk", "psst_core.dataset")
 SAFE = re.compile(r"[A-Za-z0-9_.,=+\-()\[\]:/* ]*")
 MAX_RUNS = 1_000_000
 
@@ -115,7 +114,9 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     swept: dict[str, list[Any]] = {}
     for override in (_parse(text) for text in overrides):
         key = override.key_or_group
-        if key in {**choices, **fixed, **swept} and key != "experiment":
+        if key == "experiment":
+            raise PsstError(f"override {override.input_line!r}: name the experiment with --config experiment=")
+        if key in {**choices, **fixed, **swept}:
             raise PsstError(f"override {override.input_line!r}: {key} is given twice")
         if override.is_sweep_override():
             swept[key] = _values(override)
@@ -133,8 +134,6 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     for group in set(choices) & set(values):
         swept[group] = [choices.pop(group)]
     values |= swept
-    if "experiment" in values:
-        raise PsstError("experiment: cannot be an axis; run one sweep for each")
     group_axes = {key: [str(value) for value in values[key]] for key in values if key in known}
     number_axes = {key: values[key] for key in values if key not in known}
     bases = []
@@ -146,9 +145,10 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     names = _dimension_names(list(values))
     typed = group_axes | bases[0][2]
     axes = tuple(Axis(key, names[key], tuple(typed[key])) for key in values)
+    config = bases[0][1]
     for axis in axes:
         _check_axis(axis)
-    config = bases[0][1]
+        units(config, axis.key)
     populations = {tuple(base["network"]["populations"]) for _, base, _ in bases}
     if len(populations) > 1:
         raise PsstError(
@@ -159,6 +159,8 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     if count > MAX_RUNS:
         raise PsstError(f"the sweep has {count:,} runs; at most {MAX_RUNS:,} are planned at once")
     runs = tuple(_runs(axes, group_axes, bases))
+    if len({run.id for run in runs}) < len(runs):
+        raise PsstError("the sweep holds the same run more than once; two choices of an axis mean the same")
     return Sweep(experiment, tuple(overrides), axes, runs[0].config, runs)
 
 
@@ -192,17 +194,14 @@ def _identity(config: Config) -> dict[str, Any]:
 
 
 def deciding_modules(config: Config) -> tuple[str, ...]:
-    """The modules whose code decides the numbers of this configuration's runs."""
-    network, modules = config["network"], set(DECIDING)
+    """The modules whose code decides the numbers of this configuration's runs, or stores them."""
+    network = config["network"]
     kinds = [("stimulus", config["stimulus"]["type"]), ("solver", config["solver"]["name"])]
     kinds += [("synapse", part["type"]) for part in network["synapses"].values()]
     for population in network["populations"].values():
         kinds += [("mechanism", part["type"]) for part in population["mechanisms"].values()]
-    for kind, name in kinds:
-        modules |= {
-            cls.__module__ for cls in lookup(kind, name, kind).__mro__ if cls.__module__.startswith("psst_core")
-        }
-    return tuple(sorted(modules))
+    used = {lookup(kind, name, kind).__module__ for kind, name in kinds}
+    return tuple(sorted(imported({"psst_core.simulate", *used}) | set(STORING)))
 
 
 def _parse(text: str) -> Override:
@@ -282,10 +281,10 @@ def _dimension_names(keys: Sequence[str]) -> dict[str, str]:
 def _check_axis(axis: Axis) -> None:
     if not axis.values:
         raise PsstError(f"axis {axis.key}: is empty; give at least one value")
-    if axis.key.startswith(("sweep", "hardware", "analysis", "recorder")):
+    if axis.key.split(".")[0] not in SWEEPABLE:
         raise PsstError(f"axis {axis.key}: decides no number of a run, so it cannot be an axis")
     for position, value in enumerate(axis.values):
-        if isinstance(value, list | dict):
+        if value is None or isinstance(value, list | dict):
             raise PsstError(f"axis {axis.key}: {value} is not a number or a word")
         if value in axis.values[:position]:
             raise PsstError(f"axis {axis.key}: holds {value} twice")

@@ -113,5 +113,5 @@ def run_sweep(folder: Path, experiment: str, overrides: str = "") -> Results:
         with read(folder / CHUNKS / f"{chunk}.nc") as data:
             summary = summarise(data, plan.config["recorder"]["window"], plan.config["analysis"])
         write(summary, folder / CHUNKS / summary_name(chunk, plan.analysis))
-    gather(folder / "sweep")
+    gather(folder / "sweep", plan.digest)
     return open_sweep(folder / "sweep")

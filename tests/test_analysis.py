@@ -16,7 +16,16 @@ def test_rates_and_intervals():
     assert found["firing_rate"] == pytest.approx(6 / 4 / 0.5)
     assert found["active_share"] == 0.5
     assert found["isi_count"] == 4
-    assert found["isi_cv"] == pytest.approx(np.std([10, 10, 10, 20], ddof=1) / 12.5)
+    assert found["isi_cv"] == pytest.approx(0, abs=1e-12)
+
+
+def test_variation_is_that_of_each_cell_not_between_cells():
+    """A clock of 10 ms and one of 50 ms: each is regular, however different they are."""
+    fast, slow = np.arange(0, 500, 10.0), np.arange(0, 500, 50.0)
+    cell = np.repeat([0, 1], [len(fast), len(slow)])
+    found = spike_measures(np.concatenate([fast, slow]), cell, 2, 500.0)
+    assert found["isi_cv"] == pytest.approx(0, abs=1e-12)
+    assert found["isi_count"] == 49 + 9
 
 
 def test_a_poisson_train_varies_by_one_and_a_clock_by_none():
@@ -58,4 +67,6 @@ def test_noise_has_no_ridge():
 
 def test_too_short_or_flat():
     assert spectral_measures(np.zeros(400), 0.5, ANALYSIS) == {}
-    assert spectral_measures(np.full(2000, -60.0), 0.5, ANALYSIS)["band_power"] == pytest.approx(0, abs=1e-20)
+    flat = spectral_measures(np.full(2000, -60.0), 0.5, ANALYSIS)
+    assert flat["band_power"] == pytest.approx(0, abs=1e-20) and "dominant_frequency" not in flat
+    assert spectral_measures(np.arange(2000.0), 0.5, ANALYSIS | {"band": [11.0, 12.0]}) == {}

@@ -2,14 +2,18 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from psst_core import config as config_module
+from psst_core.digest import digest
 from psst_core.keys import get, put
 from psst_core.plan import claim, describe, make_plan, read_manifest
+from psst_core.sweep import _identity
 
 
 def members(plan):
@@ -41,6 +45,52 @@ def test_every_run_is_in_exactly_one_batch(lanes, batches, networks, trials):
     for run, place in zip(plan.sweep.runs, plan.places, strict=True):
         chunk = [r for batch in plan.manifests[place.chunk]["batches"] for r in batch]
         assert chunk[place.position]["id"] == run.id
+
+
+@pytest.fixture
+def own_conf(tmp_path, monkeypatch):
+    """A copy of conf/ to add files to."""
+    shutil.copytree(config_module.CONF, tmp_path / "conf")
+    monkeypatch.setattr(config_module, "CONF", tmp_path / "conf")
+    return tmp_path / "conf"
+
+
+SWEEPS = {
+    "the default": "",
+    "a group whose choices differ in numbers alone": "stimulus=odour,strong solver=rk4",
+    "networks that differ in numbers alone": "network=locust_al,stronger network.size=8 solver=rk4",
+    "seeds, starts and connectivity": "run.seed=1,2 network.populations.pn.start.v=-70,-60 solver=rk4 network.size=8 "
+    "network.coupling=0.1 network.projections.ln_ln.connectivity.probability=0.1,0.5 hardware.batches=9",
+    "lanes": "hardware.lanes=7 hardware.batches=3 network.synapses.gaba.beta=0.1,0.2 network.size=8",
+}
+
+
+@pytest.mark.parametrize("overrides", SWEEPS)
+def test_the_manifest_gives_each_run_what_its_id_says(own_conf, overrides):
+    """The configuration that a job will use has the identity that was planned, for every run."""
+    odour = (own_conf / "stimulus" / "odour.yaml").read_text()
+    (own_conf / "stimulus" / "strong.yaml").write_text(odour.replace("amplitude: 10.0", "amplitude: 20.0"))
+    network = (own_conf / "network" / "locust_al.yaml").read_text()
+    (own_conf / "network" / "stronger.yaml").write_text(network.replace("conductance: 100.0", "conductance: 120.0"))
+    plan = make_plan("locust_coupling", SWEEPS[overrides])
+    assert len({run.id for run in plan.sweep.runs}) == len(plan.sweep.runs)
+    for manifest in plan.manifests.values():
+        for run in (run for batch in manifest["batches"] for run in batch):
+            identity = digest(_identity(put(manifest["config"], run["values"])))
+            assert digest([identity, run["network"], run["trial"]]) == run["id"]
+
+
+def test_an_unmade_chunk_takes_new_hardware_and_a_made_one_keeps_its_record(tmp_path):
+    plan, other = (make_plan("chain_of_three", f"hardware.mem_mb={size}", "x") for size in (1000, 8000))
+    (chunk,) = plan.manifests
+    assert list(other.manifests) == [chunk]
+    claim(plan, tmp_path)
+    claim(other, tmp_path)
+    file = tmp_path / "chunks" / f"{chunk}.json"
+    assert read_manifest(file)["config"]["hardware"]["mem_mb"] == 8000
+    file.with_suffix(".nc").touch()
+    claim(plan, tmp_path)
+    assert read_manifest(file)["config"]["hardware"]["mem_mb"] == 8000
 
 
 def test_parameters_and_connectivity_do_not_split_a_chunk():
@@ -81,10 +131,10 @@ def test_claims_are_written_once_and_read_back(tmp_path):
     before = file.stat().st_mtime_ns
     claim(plan, tmp_path)
     assert file.stat().st_mtime_ns == before
-    with open(tmp_path / "chain_of_three" / "plan.csv", newline="") as table:
+    with open(tmp_path / "plans" / f"{plan.digest}.csv", newline="") as table:
         (row,) = csv.DictReader(table)
     assert row["chunk"] == chunk and row["run_id"] == plan.sweep.runs[0].id
-    record = yaml.safe_load((tmp_path / "chain_of_three" / "config.yaml").read_text())
+    record = yaml.safe_load((tmp_path / "plans" / f"{plan.digest}.yaml").read_text())
     assert get(record["config"], "run.duration") == 700.0
     assert not list(tmp_path.rglob(".*"))
 

@@ -73,7 +73,7 @@ def test_traces_of_chosen_runs(tmp_path):
     run = results.run()
     assert run.traces["trace_hh.v"].shape == (3, 1300)
     assert run.traces["trace_hh.v"].attrs["units"] == "mV"
-    np.testing.assert_allclose(run.traces["trace_hh.v"].mean("hh_cell"), run.mean_potential[0], atol=1e-4)
+    np.testing.assert_allclose(run.traces["trace_hh.v"].mean("cell_of_hh"), run.mean_potential[0], atol=1e-4)
     assert set(run.traces.data_vars) == {"trace_hh.v", "trace_hh.ach.open", "trace_hh.gaba.open"}
 
 
@@ -93,10 +93,10 @@ def test_a_diverged_run_is_a_status_and_not_a_lost_chunk(tmp_path):
 
 def test_another_run_than_planned_is_refused(tmp_path):
     results = run_sweep(tmp_path, "chain_of_three", "run.duration=10 recorder.window=[0,10]")
-    plan = results.folder / "plan.csv"
+    (plan,) = (tmp_path / "plans").glob("*.csv")
     plan.write_text(plan.read_text().replace(results.plan["run_id"][0], "0" * 16))
     with pytest.raises(PsstError, match="holds another run"):
-        gather(results.folder)
+        gather(results.folder, plan.stem)
 
 
 def test_a_folder_that_is_no_sweep(tmp_path):
@@ -140,3 +140,25 @@ def test_recording_does_not_change_a_run():
     a, b = (integrate([Run(config)]) for config in (plain, traced))
     assert np.array_equal(a.spike_step, b.spike_step)
     np.testing.assert_allclose(a.mean_potential, b.mean_potential, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "axis,name,unit",
+    [
+        ("run.seed=1,2", "run_seed", "1"),
+        ("network.populations.pn.start.v=-70,-60", "v", "mV"),
+        ("network.projections.pn_ln.reference_in_degree=45,90", "reference_in_degree", "1"),
+        ("network.ach=1e-9,2e-9", "ach", "1"),
+        ("solver.precision=float32,float64", "precision", None),
+    ],
+)
+def test_axes_of_every_kind_reach_the_cube_and_the_run(tmp_path, axis, name, unit):
+    overrides = "network.size=8 network.coupling=0.5 solver=rk4 run.duration=5 recorder.window=[0,5]"
+    results = run_sweep(tmp_path, "locust_coupling", f"{overrides} sweep.networks=1 sweep.trials=1 {axis}")
+    assert results.cube.sizes[name] == 2
+    assert results.cube[name].attrs.get("units") == unit
+    key = axis.partition("=")[0]
+    for value in results.axes[name]:
+        run = results.run(**{name: value})
+        assert get(run.config, key) == value
+        assert run.point[name] == value

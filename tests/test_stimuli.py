@@ -46,6 +46,17 @@ def test_steps_switch_at_their_step(dt, precision):
     assert waveform(stimulus, times, dt, precision).tolist() == [0, 6, 6, 0]
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_swept_edge_switches_at_the_same_step_as_a_fixed_one(precision):
+    """In single precision time/dt is off by more than a millionth of a step."""
+    dt = 0.01
+    steps = np.arange(1, 100_000, 37)
+    edges = tf.constant(np.array([round(step * dt, 2) for step in steps]), precision)
+    zero = tf.constant(0.0, precision)
+    assert bool(tf.reduce_all(Clock(tf.constant(steps, precision), zero, dt).reached(edges)))
+    assert not bool(tf.reduce_any(Clock(tf.constant(steps - 1, precision), zero + 0.5, dt).reached(edges)))
+
+
 def test_a_third_of_the_cells_rounded_down():
     chosen = weights(build("stimulus", {"type": "odour", "share": 0.33}, ""))
     assert np.count_nonzero(chosen) == 39

@@ -130,19 +130,21 @@ def test_code_counts_but_its_comments_do_not(tmp_path, monkeypatch):
 
     def digest_of(text):
         source.write_text(text)
-        digest_module._stripped.cache_clear()
-        code_digest.cache_clear()
+        digest_module._code.cache_clear()
         return code_digest(("model",))
 
     plain = digest_of("def f(x):\n    return 2 * x\n")
     assert digest_of('"""A module."""\n\n\ndef f(x):\n    """Twice."""\n    return 2*x  # twice\n') == plain
     assert digest_of("def f(x):\n    return 3 * x\n") != plain
+    snippet = "class A:\n    x: int = 1\n\n    def f(self):\n        return f'{self.x} {3}'\n"
+    assert digest_of(snippet) == "8d8e79dd16d89d6e"
 
 
 def test_deciding_modules_are_those_in_use():
     locust = expand("locust_coupling", QUICK).config
     chain = expand("chain_of_three").config
     assert "psst_core.channels.calcium" in deciding_modules(locust)
+    assert {"psst_core.kinetics", "psst_core.connectivity", "psst_core.stimuli.base"} <= set(deciding_modules(locust))
     assert "psst_core.channels.calcium" not in deciding_modules(chain)
     assert {"psst_core.network", "psst_core.simulate", "psst_core.solvers.classical"} <= set(deciding_modules(chain))
     assert "psst_core.analysis" not in deciding_modules(locust)

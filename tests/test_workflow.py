@@ -122,7 +122,7 @@ from psst_core.gather import gather
 plan = make_plan("locust_coupling")
 chunk = next(f for f in Path("results/chunks").glob("*.nc") if "summary" not in f.name)
 summarise(read(chunk), plan.config["recorder"]["window"], plan.config["analysis"])
-gather(Path("results/tiny"))
+gather(Path("results/tiny"), next(Path("results/plans").glob("*.csv")).stem)
 results = open_sweep("results/tiny")
 for name in available(plan.config["figures"], plan.axes):
     save(name, results, [Path(f"results/{name}.png")])

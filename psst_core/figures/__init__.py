@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from psst_core.digest import code_digest
+from psst_core.digest import code_digest, digest, imported
 from psst_core.errors import PsstError
 from psst_core.files import atomic
 from psst_core.registry import suggestion
@@ -37,8 +37,9 @@ def available(figures: Sequence[str], axes: Sequence[Axis]) -> list[str]:
 
 
 def figure_digest(name: str) -> str:
-    """Changes when the figure's own code or the common style does."""
-    return code_digest((f"{__name__}.{name}", *(f"{__name__}.{helper}" for helper in HELPERS)))
+    """Changes when the code of the figure, what it shares with others, or the style does."""
+    modules = sorted(module for module in imported({f"{__name__}.{name}"}) if module.startswith(__name__))
+    return digest([code_digest(modules), STYLE.read_text(encoding="utf-8")])
 
 
 def save(name: str, results: Results, targets: Sequence[Path]) -> None:

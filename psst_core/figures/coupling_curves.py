@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from psst_core.figures.style import (
     PAGE,
+    caption,
     label,
     mean_and_band,
     numeric_axes,
@@ -15,6 +16,7 @@ from psst_core.figures.style import (
     scale_x,
     series,
     slices,
+    undefined,
 )
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -43,14 +45,17 @@ def draw(results: Results) -> Figure:
                 name = None if lines is None else f"{value:g}"
                 panel.plot(cube[x], mean, marker="o", color=colour, label=name)
                 panel.fill_between(cube[x], mean - band, mean + band, color=colour, alpha=0.2, linewidth=0)
+            if not cube[measure].sel(population=population).notnull().any():
+                undefined(panel)
             scale_x(panel, results.axes[x])
             if measure != "dominant_frequency":
                 panel.set_ylim(bottom=0)
             if panel in axes[0]:
                 panel.set_title(label(cube[measure]))
         row[0].set_ylabel(population_name(population))
-    for panel in axes[-1]:
-        panel.set_xlabel(label(cube[x]))
+    figure.supxlabel(label(cube[x]), size=8)
+    figure.suptitle(caption(results, [name for name in (x, lines) if name]), size=8)
     if lines is not None:
-        axes[0, 0].legend(title=label(cube[lines]))
+        handles, names = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, title=label(cube[lines]), loc="outside right upper")
     return figure

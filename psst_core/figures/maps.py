@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from psst_core.dataset import REPLICATES
-from psst_core.figures.style import PAGE, heat_map, label, numeric_names, population_name, slices
+from psst_core.figures.style import PAGE, caption, heat_map, label, numeric_names, population_name, slices
 from psst_core.results import Results
 
 
@@ -33,6 +33,6 @@ def draw_maps(results: Results, measure: str, norm: Callable[[xr.DataArray], Any
         if y:
             row[0].set_ylabel(label(cube[y]))
         figure.colorbar(image, ax=list(row), label=label(cube[measure]).replace(" (", "\n("), pad=0.01)
-    for panel in axes[-1]:
-        panel.set_xlabel(label(cube[x]))
+    figure.supxlabel(label(cube[x]), size=8)
+    figure.suptitle(caption(results, [name for name in (x, y, "solver") if name], "mean"), size=8)
     return figure

@@ -54,7 +54,7 @@ def draw(results: Results) -> Figure:
         )
     top.set_ylim(-1, first + 1)
     top.set_ylabel("cell")
-    top.yaxis.set_major_locator(MaxNLocator(integer=True))
+    top.set_yticks([tick for tick in MaxNLocator(integer=True).tick_values(0, first - 1) if 0 <= tick < first])
     point = ", ".join(f"{name} {_short(value)}" for name, value in run.point.items())
     top.set_title(point.replace("_", " "))
     below[-1].set_xlabel("time (ms)")

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from psst_core.dataset import REPLICATES
 from psst_core.figures.style import (
     PAGE,
+    caption,
     label,
     mean_and_band,
     numeric_axes,
@@ -21,6 +21,7 @@ from psst_core.results import Results
 from psst_core.sweep import Axis
 
 SHOWN = ("firing_rate", "band_power", "synchrony")
+MARKERS = "os^D"
 
 
 def applies(axes: Sequence[Axis]) -> bool:
@@ -29,11 +30,12 @@ def applies(axes: Sequence[Axis]) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """Second solver minus first on the same network and trial (95 % band); grey: ± one s.d. of replicates."""
+    """Each further solver minus the first, on the same network and trial; grey: ± one s.d. of replicates."""
     x, *rest = numeric_names(results)
     lines = rest[0] if rest else None
-    one, other = results.axes["solver"][:2]
-    cube = results.cube.sel(slices(results, [name for name in (x, lines, "solver") if name]))
+    first, *others = results.axes["solver"]
+    shown = [name for name in (x, lines, "solver") if name]
+    cube = results.cube.sel(slices(results, shown))
     populations = list(results.record["config"]["network"]["populations"])
     figure, axes = plt.subplots(
         len(populations), len(SHOWN), figsize=(PAGE, 0.9 + 1.5 * len(populations)), sharex=True, squeeze=False
@@ -41,23 +43,23 @@ def draw(results: Results) -> Figure:
     for row, population in zip(axes, populations, strict=True):
         for panel, measure in zip(row, SHOWN, strict=True):
             values = cube[measure].sel(population=population)
-            spread = values.sel(solver=one).std(REPLICATES, ddof=1)
+            spread = mean_and_band(values.sel(solver=first))[1]
             if lines is not None:
                 spread = spread.mean(lines)
             panel.fill_between(cube[x], -spread, spread, color="0.85", linewidth=0, label="replicates, ±1 s.d.")
             panel.axhline(0, color="0.4", lw=0.6)
-            difference = values.sel(solver=other) - values.sel(solver=one)
-            for value, colour in series(results, x, lines):
-                mean, band = mean_and_band(difference if lines is None else difference.sel({lines: value}))
-                name = None if lines is None else f"{label(cube[lines])} {value:g}"
-                panel.errorbar(cube[x], mean, band, marker="o", color=colour, lw=0.8, label=name)
+            for marker, other in zip(MARKERS, others, strict=False):
+                difference = values.sel(solver=other) - values.sel(solver=first)
+                for value, colour in series(results, x, lines):
+                    mean, band = mean_and_band(difference if lines is None else difference.sel({lines: value}))
+                    name = other.replace("_", " ") + ("" if lines is None else f", {label(cube[lines])} {value:g}")
+                    panel.errorbar(cube[x], mean, band, marker=marker, color=colour, lw=0.8, label=name)
             scale_x(panel, results.axes[x])
             if panel in axes[0]:
                 panel.set_title(f"Δ {label(cube[measure])}")
         row[0].set_ylabel(population_name(population))
-    for panel in axes[-1]:
-        panel.set_xlabel(label(cube[x]))
+    figure.supxlabel(label(cube[x]), size=8)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-    figure.suptitle(f"{other} minus {one}, same network and trial".replace("_", " "), size=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    figure.suptitle(f"minus {first}, same network and trial: {caption(results, shown)}".replace("_", " "), size=8)
     return figure

@@ -8,14 +8,12 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
-from scipy import stats
 
 from psst_core.dataset import REPLICATES
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
 COLUMN, PAGE = 3.4, 7.0
-CONFIDENCE = 0.95
 UNITS = {"mV2": "mV²", "uA/cm2": "µA/cm²", "mS/cm2": "mS/cm²", "1": ""}
 NAMES = {"pn": "PN", "ln": "LN", "hh": "HH"}
 
@@ -43,11 +41,12 @@ def numeric_names(results: Results) -> list[str]:
 
 
 def mean_and_band(variable: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Mean over the replicates and half the width of its 95 % confidence interval (Student's t)."""
-    count = variable.count(REPLICATES)
-    error = variable.std(REPLICATES, ddof=1) / np.sqrt(count)
-    quantile = xr.apply_ufunc(lambda n: stats.t.ppf(0.5 + CONFIDENCE / 2, np.maximum(n - 1, 1)), count)
-    return variable.mean(REPLICATES), (error * quantile).where(count > 1, 0.0)
+    """Mean and standard deviation over networks and trials.
+
+    Trials on one network are not independent of each other, so the band describes and does not infer.
+    """
+    band = variable.std(REPLICATES, ddof=1) if variable.sizes["network"] * variable.sizes["trial"] > 1 else None
+    return variable.mean(REPLICATES), xr.zeros_like(variable.mean(REPLICATES)) if band is None else band
 
 
 def series(results: Results, x: str, lines: str | None) -> list[tuple[Any, Any]]:
@@ -62,6 +61,19 @@ def series(results: Results, x: str, lines: str | None) -> list[tuple[Any, Any]]
 def slices(results: Results, shown: Sequence[str]) -> dict[str, Any]:
     """A selection of the first value on each axis that a figure does not show."""
     return {name: values[0] for name, values in results.axes.items() if name not in shown}
+
+
+def caption(results: Results, shown: Sequence[str], what: str = "mean ± s.d.") -> str:
+    """What a figure averages over, and where it stands on the axes that it does not show."""
+    count = " × ".join(f"{results.cube.sizes[name]} {name}{'s'[: results.cube.sizes[name] > 1]}" for name in REPLICATES)
+    place = slices(results, [*shown, *(name for name, values in results.axes.items() if len(values) == 1)])
+    fixed = "".join(f", {name} {value}" for name, value in place.items())
+    return f"{what} over {count}{fixed}".replace("_", " ")
+
+
+def undefined(axes: Axes) -> None:
+    """Say that there is nothing to show, where a measure is undefined everywhere."""
+    axes.text(0.5, 0.5, "undefined", transform=axes.transAxes, ha="center", va="center", color="0.5")
 
 
 def scale_x(axes: Axes, values: Sequence[float]) -> None:
@@ -89,6 +101,8 @@ def scale_x(axes: Axes, values: Sequence[float]) -> None:
 def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any) -> Any:
     """Cells of equal size, one for each value of the axes, with the numbers written in them."""
     grid = values.transpose(y, x).values if y else values.values[None]
+    if not np.isfinite(grid).any():
+        undefined(axes)
     image = axes.imshow(grid, norm=norm, origin="lower", aspect="auto")
     axes.set_xticks(range(grid.shape[1]), [f"{value:g}" for value in values[x].values], rotation=45)
     axes.set_yticks(range(grid.shape[0]), [f"{value:g}" for value in values[y].values] if y else [""])

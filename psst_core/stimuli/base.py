@@ -63,6 +63,8 @@ class Stimulus:
         for cell in self.cells:
             if not 0 <= cell < eligible:
                 raise PsstError(f"stimulus.cells holds {cell}: must lie between 0 and {eligible - 1}")
+        if len(set(self.cells)) < len(self.cells):
+            raise PsstError(f"stimulus.cells={self.cells}: names a cell twice")
         self.amplitudes(self._count(eligible))
         self.table(sum(sizes.values()))
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from psst_core import tf
+from psst_core.errors import PsstError
 from psst_core.mechanisms import Clock, Tensor
 from psst_core.registry import parameter, register
 from psst_core.stimuli.base import Stimulus
@@ -14,7 +15,8 @@ class Odour(Stimulus):
     """Receptor current: rises from `onset` with τ = `rise`, falls from `offset` with τ = `fall`.
 
     I(t) = 0 before onset; a (1 − exp(−(t − onset)/rise)) until offset; then b exp(−(t − offset)/fall) with
-    b = `decay_from` · a (0.9996 in Mohanta & Assisi 2019). a in µA/cm², times in ms.
+    b = `decay_from` · a, where 0.9996 of Mohanta & Assisi 2019 is for puffs of 500 ms; for a short one set
+    decay_from to 1 − exp(−(offset − onset)/rise). a in µA/cm², times in ms.
     """
 
     amplitude: float = parameter(10.0, "uA/cm2")
@@ -23,6 +25,11 @@ class Odour(Stimulus):
     rise: float = parameter(75.0, "ms", minimum=1e-3)
     fall: float = parameter(150.0, "ms", minimum=1e-3)
     decay_from: float = parameter(0.9996, "1", minimum=0)
+
+    def check(self, sizes: dict[str, int]) -> None:
+        super().check(sizes)
+        if self.offset <= self.onset:
+            raise PsstError(f"stimulus.offset={self.offset:g} ms: must come after stimulus.onset={self.onset:g} ms")
 
     def waveform(self, now: Clock, table: Tensor) -> Tensor:
         t = now.t

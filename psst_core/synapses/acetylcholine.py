@@ -36,6 +36,12 @@ class Acetylcholine(Synapse):
         if self.pulse not in ("whole_steps", "published"):
             raise PsstError(f"pulse={self.pulse}: must be whole_steps or published")
 
+    def check(self, dt: float) -> None:
+        if self.duration / dt < 0.5:
+            raise PsstError(
+                f"duration={self.duration:g} ms: is less than half of run.dt={dt:g} ms; take a shorter step"
+            )
+
     def kinetics(self, pre: Cell, held: States, now: Clock) -> dict[str, Relaxation]:
         past = now.fraction if self.pulse == "published" else 0.0
         transmitter = tf.where(held["pulse"] > past, tf.ones_like(pre.v), tf.zeros_like(pre.v)) * self.concentration

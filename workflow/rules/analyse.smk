@@ -19,7 +19,9 @@ rule gather:
     input:
         summary_files,
     output:
-        RESULTS / "{name}" / "sweep.nc",
+        cube=RESULTS / "{name}" / "sweep.nc",
+        plan=RESULTS / "{name}" / "plan.csv",
+        config=RESULTS / "{name}" / "config.yaml",
     log:
         RESULTS / "logs" / "gather" / "{name}.log",
     params:

@@ -42,9 +42,10 @@ def plan():
 
 
 def manifest(chunk):
-    """What a job has to do: its claimed manifest, or, before that is written, the plan's."""
-    file = RESULTS / CHUNKS / f"{chunk}.json"
-    return read_manifest(file) if file.exists() else plan().manifests[chunk]
+    """What a job has to do: as planned, or in the job itself, which never plans, as claimed."""
+    if workflow.is_main_process:
+        return plan().manifests[chunk]
+    return read_manifest(RESULTS / CHUNKS / f"{chunk}.json")
 
 
 def chunk_files(wildcards=None):
@@ -60,6 +61,10 @@ def summary_files(wildcards=None):
 
 def cube_file(wildcards=None):
     return RESULTS / plan().name / "sweep.nc"
+
+
+def record_files(wildcards=None):
+    return [RESULTS / plan().name / file for file in ("plan.csv", "config.yaml")]
 
 
 def figure_files(wildcards=None):
