@@ -146,3 +146,19 @@ def test_a_manifest_is_all_that_a_job_reads(folder):
         assert manifest["chunk"] == file.stem
         assert {len(run["id"]) for batch in manifest["batches"] for run in batch} == {16}
         assert "sweep" not in manifest["config"]
+
+
+@pytest.mark.slow
+def test_a_part_of_the_default_experiment_under_a_name(tmp_path):
+    done = snakemake(
+        tmp_path,
+        "--config",
+        "experiment=locust_coupling",
+        "overrides=network.size=60 network.coupling=0.5,1 solver=rk4 run.duration=200",
+        "name=mine",
+    )
+    assert done.returncode == 0, done.stderr
+    with xr.open_dataset(tmp_path / "results" / "mine" / "sweep.nc", decode_timedelta=False) as cube:
+        assert dict(cube.sizes) == {"size": 1, "coupling": 2, "solver": 1, "network": 2, "trial": 4, "population": 2}
+        assert cube["coupling"].values.tolist() == [0.5, 1.0]
+        assert (cube["status"] == 0).all()

@@ -52,14 +52,18 @@ def draw(results: Results) -> Figure:
                 difference = values.sel(solver=other) - values.sel(solver=first)
                 for value, colour in series(results, x, lines):
                     mean, band = mean_and_band(difference if lines is None else difference.sel({lines: value}))
-                    name = other.replace("_", " ") + ("" if lines is None else f", {label(cube[lines])} {value:g}")
+                    parts = [other] if len(others) > 1 or lines is None else []
+                    parts += [] if lines is None else [f"{label(cube[lines])} {value:g}"]
+                    name = ", ".join(parts).replace("_", " ")
                     panel.errorbar(cube[x], mean, band, marker=marker, color=colour, lw=0.8, label=name)
             scale_x(panel, results.axes[x])
             if panel in axes[0]:
                 panel.set_title(f"Δ {label(cube[measure])}")
         row[0].set_ylabel(population_name(population))
-    figure.supxlabel(label(cube[x]), size=8)
+    for panel in axes[-1]:
+        panel.set_xlabel(label(cube[x]))
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
-    figure.suptitle(f"minus {first}, same network and trial: {caption(results, shown)}".replace("_", " "), size=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    pair = f"{' or '.join(others)} minus {first} on the same network and trial"
+    figure.suptitle(f"{pair}: {caption(results, shown)}".replace("_", " "), size=8)
     return figure
