@@ -165,7 +165,6 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
 
 
 def _runs(axes: Sequence[Axis], group_axes: Mapping[str, Any], bases: Sequence[Any]) -> Iterator[SweepRun]:
-    names = {axis.key: axis.name for axis in axes}
     for combination, base, typed in bases:
         chosen = dict(zip(group_axes, combination, strict=True))
         for numbers in itertools.product(*typed.values()):
@@ -173,7 +172,7 @@ def _runs(axes: Sequence[Axis], group_axes: Mapping[str, Any], bases: Sequence[A
             config = put(base, values)
             check(config)
             identity = digest(_identity(config))
-            point = {axis.name: (chosen | values)[axis.key] for axis in axes if axis.key in names}
+            point = {axis.name: (chosen | values)[axis.key] for axis in axes}
             for network in range(config["sweep"]["networks"]):
                 for trial in range(config["sweep"]["trials"]):
                     yield SweepRun(digest([identity, network, trial]), point, network, trial, base, values)
