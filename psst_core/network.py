@@ -126,6 +126,12 @@ class Network:
     def sizes(self) -> dict[str, int]:
         return {name: population.size for name, population in self.populations.items()}
 
+    @property
+    def places(self) -> dict[str, slice]:
+        """Where each population's cells lie when all cells are counted through."""
+        ends = np.cumsum(list(self.sizes.values())).tolist()
+        return {name: slice(end - self.sizes[name], end) for name, end in zip(self.sizes, ends, strict=True)}
+
     def check(self) -> None:
         """Raise where a mechanism reads what its population does not have, or a start value fits no variable."""
         for projection in self.projections.values():

@@ -93,15 +93,13 @@ class Program:
         config = put(self.config, inputs["parameters"])
         network = Network.from_config(config["network"]).with_conductances(inputs["conductance"])
         stimulus = build("stimulus", config["stimulus"], "stimulus")
-        offsets = np.cumsum([0, *network.sizes.values()])
-        slices = {name: slice(*offsets[i : i + 2]) for i, name in enumerate(network.populations)}
 
         def drive(now: Clock) -> dict[str, Tensor]:
             current = tf.convert_to_tensor(stimulus.waveform(now, inputs["table"]), self.dtype)
             per_cell = current.shape.rank == 2 and current.shape[0] != 1
             return {
                 name: (current[cells] if per_cell else current) * inputs["weights"][name]
-                for name, cells in slices.items()
+                for name, cells in network.places.items()
             }
 
         def one_step(step: Tensor, state: Any, held: Any) -> tuple[Any, Any, dict[str, Tensor]]:
@@ -197,22 +195,19 @@ class Integration:
 
     def potential_moments(self) -> dict[str, Array]:
         """By population, the mean of v and of v² over the window's samples, [2, cell, run]."""
-        first, last = (max(-(-step // self.program.steps_per_sample), 0) for step in self.program.window)
-        count = min(last, self.step // self.program.steps_per_sample) - first
-        runs = len(self.runs)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return {name: sums.numpy()[..., :runs] / max(count, 0) for name, sums in self.carry[2].items()}
+        first, last = self.program.window
+        count = (min(last, self.step) - first) // self.program.steps_per_sample
+        return {name: sums.numpy()[..., : len(self.runs)] / count for name, sums in self.carry[2].items()}
 
     def _segment(self, recorded: Any, samples: int) -> Segment:
         means, traces, spikes = recorded
         program, runs = self.program, len(self.runs)
         steps = samples * program.steps_per_sample
-        found, first_cell = [], 0
-        for name, size in program.network.sizes.items():
+        found = []
+        for name, cells in program.network.places.items():
             fired = spikes[name].numpy()[:steps]
             step, cell, run = np.unravel_index(np.flatnonzero(fired), fired.shape)
-            found.append(np.stack([step, cell + first_cell, run]))
-            first_cell += size
+            found.append(np.stack([step, cells.start + cell, run]))
         events = np.concatenate(found, axis=1)
         events = events[:, events[2] < runs]
         events = events[:, np.lexsort((events[1], events[0], events[2]))]
@@ -226,11 +221,11 @@ class Integration:
             {key: trace.numpy()[:samples, :, :runs].transpose(2, 1, 0) for key, trace in traces.items()},
         )
 
-    def _lanes(self, arrays: Sequence[Any], dtype: Any = None) -> Tensor:
+    def _lanes(self, arrays: Sequence[Any]) -> Tensor:
         """One array [cell] or number a run, as a tensor [cell, lane]; the last run fills the spare lanes."""
         columns = [np.atleast_1d(np.asarray(array, dtype=np.float64)) for array in arrays]
         columns += columns[-1:] * (self.program.lanes - len(columns))
-        return tf.constant(np.stack(columns, axis=-1), dtype or self.program.dtype)
+        return tf.constant(np.stack(columns, axis=-1), self.program.dtype)
 
     def _start(self, networks: Sequence[Network]) -> Any:
         states = [
@@ -256,7 +251,6 @@ class Integration:
         program, first = self.program, self.runs[0]
         sizes = program.network.sizes
         weights = [stimulus_weights(run, sizes) for run in self.runs]
-        offsets = np.cumsum([0, *sizes.values()])
         connections = connect(networks[0], first.config["run"]["seed"], first.network)
         stimulus = build("stimulus", first.config["stimulus"], "stimulus")
         return {
@@ -270,7 +264,7 @@ class Integration:
                 for name, p in program.network.projections.items()
             },
             "weights": {
-                name: self._lanes([w[slice(*offsets[i : i + 2])] for w in weights]) for i, name in enumerate(sizes)
+                name: self._lanes([w[cells] for w in weights]) for name, cells in program.network.places.items()
             },
             "table": tf.constant(stimulus.table(sum(sizes.values())), program.dtype),
         }

@@ -8,7 +8,7 @@ import pytest
 from conftest import TINY, run_sweep
 
 from psst_core.errors import PsstError
-from psst_core.figures import available, figure_digest, names, save
+from psst_core.figures import available, figure_digest, names, remove_stale, save
 from psst_core.figures.raster import strongest
 from psst_core.figures.style import mean_and_band, numeric_names
 from psst_core.sweep import Axis
@@ -68,6 +68,13 @@ def test_bands_are_standard_deviations_over_replicates(results):
         np.testing.assert_allclose(np.sort(band.values.ravel()), np.sort(pair.std(axis=1, ddof=1)))
     else:
         assert (band == 0).all()
+
+
+def test_only_figures_of_ours_that_are_not_wanted_are_removed(tmp_path):
+    for name in ("raster.png", "rate_map.png", "my_own.png"):
+        (tmp_path / name).touch()
+    remove_stale(tmp_path, [tmp_path / "raster.png"])
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["my_own.png", "raster.png"]
 
 
 def test_digests_of_figures_differ():

@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,6 +56,13 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
             with atomic(target) as beside:
                 figure.savefig(beside, metadata=metadata)
         plt.close(figure)
+
+
+def remove_stale(folder: Path, wanted: Collection[Path]) -> None:
+    """Remove figures of ours that an earlier sweep of the same name left in its folder."""
+    for file in folder.glob("*.*"):
+        if file.stem in names() and file not in wanted:
+            file.unlink()
 
 
 def _module(name: str) -> ModuleType:

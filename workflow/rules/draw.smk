@@ -1,14 +1,6 @@
 # Figures, redrawn when their code or the cube changes.
 
-from psst_core.figures import figure_digest, names
-
-
-def remove_stale_figures():
-    """Remove figures of ours that an earlier sweep of the same name left behind."""
-    wanted = set(figure_files())
-    for file in (RESULTS / plan().name / "figures").glob("*.*"):
-        if file.stem in names() and file not in wanted:
-            file.unlink()
+from psst_core.figures import figure_digest, remove_stale
 
 
 rule draw:
