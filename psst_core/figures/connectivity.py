@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from psst_core.figures.raster import strongest
-from psst_core.figures.style import COLUMN, population_name
+from psst_core.figures.style import COLUMN, cell_ticks, population_name
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
@@ -46,10 +46,12 @@ def draw(results: Results) -> Figure:
         axes.text(cells * 1.02 - 0.5, middle, population_name(name), ha="left", va="center")
     for spine in axes.spines.values():
         spine.set_visible(True)
+    axes.set_xticks(cell_ticks(cells))
+    axes.set_yticks(cell_ticks(cells))
     axes.set_xlabel("presynaptic cell")
     axes.set_ylabel("postsynaptic cell")
     handles = [
-        Patch(color=colour, label=f"{LABELS.get(kind, kind)}, {np.count_nonzero(matrix == 1 + i)} connections")
+        Patch(color=colour, label=f"{LABELS.get(kind, kind)} (n = {np.count_nonzero(matrix == 1 + i)})")
         for i, (kind, colour) in enumerate(zip(kinds, colours[1:], strict=True))
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))

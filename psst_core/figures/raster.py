@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from psst_core.dataset import REPLICATES
-from psst_core.figures.style import PAGE, population_name
+from psst_core.figures.style import PAGE, cell_ticks, population_name
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
@@ -47,14 +46,14 @@ def draw(results: Results) -> Figure:
         panel.set_ylabel(f"{population_name(name)} mean\npotential (mV)")
         first = cells.stop
     stimulus = run.config["stimulus"]
+    edge = first - 0.4
     if stimulus["type"] == "odour":
-        top.plot([stimulus["onset"], stimulus["offset"]], [first + 0.5] * 2, color="0.3", lw=3, solid_capstyle="butt")
-        top.annotate(
-            "odour", (stimulus["onset"], first + 0.5), (-3, 0), textcoords="offset points", ha="right", va="center"
-        )
-    top.set_ylim(-1, first + 1)
+        edge += 0.04 * first
+        top.plot([stimulus["onset"], stimulus["offset"]], [edge] * 2, color="0.3", lw=3, solid_capstyle="butt")
+        top.annotate("odour", (stimulus["offset"], edge), (3, 0), textcoords="offset points", ha="left", va="center")
+    top.set_ylim(-0.6, edge)
     top.set_ylabel("cell")
-    top.set_yticks([tick for tick in MaxNLocator(integer=True).tick_values(0, first - 1) if 0 <= tick < first])
+    top.set_yticks(cell_ticks(first))
     point = ", ".join(f"{name} {_short(value)}" for name, value in run.point.items())
     top.set_title(point.replace("_", " "))
     below[-1].set_xlabel("time (ms)")

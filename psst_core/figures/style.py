@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from psst_core.dataset import REPLICATES
 from psst_core.results import Results
@@ -69,6 +69,12 @@ def caption(results: Results, shown: Sequence[str], what: str = "mean ± s.d.") 
     place = slices(results, [*shown, *(name for name, values in results.axes.items() if len(values) == 1)])
     fixed = "".join(f", {name} {value}" for name, value in place.items())
     return f"{what} over {count}{fixed}".replace("_", " ")
+
+
+def cell_ticks(cells: int) -> list[int]:
+    """A few whole numbers among the cells, counted from 0."""
+    ticks = MaxNLocator(integer=True).tick_values(0, cells - 1)
+    return [int(tick) for tick in ticks if 0 <= tick < cells and tick == int(tick)]
 
 
 def undefined(axes: Axes) -> None:
