@@ -115,6 +115,7 @@ def check_name(name: str) -> str:
 
 def pack(sweep: Sweep) -> tuple[dict[str, dict[str, Any]], tuple[Place, ...]]:
     """The manifests by chunk, and the place of each run."""
+    _check_recorded_runs(sweep)
     programs: dict[str, list[tuple[int, SweepRun]]] = {}
     for number, run in enumerate(sweep.runs):
         programs.setdefault(_structure(run.config), []).append((number, run))
@@ -183,15 +184,19 @@ def _traced(run: SweepRun, sweep: Sweep) -> bool:
     """Whether traces of this run are kept."""
     place = run.point | {"network": run.network, "trial": run.trial}
     place |= {axis.key: run.point[axis.name] for axis in sweep.axes}
-    wanted = run.base["recorder"]["runs"]
+    recorder = run.base["recorder"]
+    return bool(recorder["variables"]) and all(place[key] in values for key, values in recorder["runs"].items())
+
+
+def _check_recorded_runs(sweep: Sweep) -> None:
+    """Raise where `recorder.runs` names what the sweep does not have."""
     known = {name: set(range(sweep.config["sweep"][f"{name}s"])) for name in REPLICATES}
     known |= {name: set(axis.values) for axis in sweep.axes for name in (axis.name, axis.key)}
-    for key, values in wanted.items():
+    for key, values in sweep.config["recorder"]["runs"].items():
         if key not in known:
             raise PsstError(f"recorder.runs.{key}: no such axis; there are: {', '.join(known)}")
         if not set(values) <= known[key]:
             raise PsstError(f"recorder.runs.{key}={values}: must be among {sorted(known[key])}")
-    return bool(run.base["recorder"]["variables"]) and all(place[key] in values for key, values in wanted.items())
 
 
 def _free_keys(config: Config) -> list[str]:

@@ -10,13 +10,11 @@ import pandas as pd
 import xarray as xr
 import yaml
 
-from psst_core.dataset import Array, read
+from psst_core.dataset import REPLICATES, Array, read
 from psst_core.errors import PsstError
 from psst_core.keys import Config, put
 from psst_core.network import Network, connect
 from psst_core.plan import CHUNKS, read_manifest
-
-COLUMNS = ("run_id", "network", "trial", "chunk", "position")
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Results:
         """The rows of the plan at a point, such as `select(coupling=0.5, solver="rk4", trial=0)`."""
         rows = self.plan
         for name, value in point.items():
-            if name not in rows or (name in COLUMNS and name not in ("network", "trial")):
+            if name not in (*self.axes, *REPLICATES):
                 raise PsstError(f"{name}={value}: no such axis; there are: {', '.join(self.axes)}, network, trial")
             column = rows[name]
             numbers = pd.api.types.is_numeric_dtype(column) and isinstance(value, int | float | np.number)
@@ -112,7 +110,7 @@ class Results:
             names = [str(name) for name in chunk.data_vars if str(name).startswith("trace_")]
             traced = "traced_run" in chunk and position in chunk["traced_run"].values
             return RunData(
-                {name: row[name] for name in (*self.axes, "network", "trial")},
+                {name: row[name] for name in (*self.axes, *REPLICATES)},
                 dict(zip(chunk["population"].values, chunk["population_size"].values.tolist(), strict=True)),
                 chunk["spike_time"].values[mine],
                 chunk["spike_cell"].values[mine],

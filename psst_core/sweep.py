@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -70,7 +71,7 @@ class SweepRun:
     base: Config = field(repr=False)
     values: dict[str, Any] = field(repr=False)
 
-    @property
+    @cached_property
     def config(self) -> Config:
         return put(self.base, self.values)
 

@@ -1,10 +1,7 @@
 """Maps of one measure: what the rate map and the power map share."""
 
-from collections.abc import Callable
-from typing import Any
-
 import matplotlib.pyplot as plt
-import xarray as xr
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from psst_core.dataset import REPLICATES
@@ -12,7 +9,7 @@ from psst_core.figures.style import PAGE, caption, heat_map, label, numeric_name
 from psst_core.results import Results
 
 
-def draw_maps(results: Results, measure: str, norm: Callable[[xr.DataArray], Any]) -> Figure:
+def draw_maps(results: Results, measure: str) -> Figure:
     """Rows are populations, each with a colour scale of its own; columns are solvers."""
     x, *rest = numeric_names(results)
     y = rest[0] if rest else None
@@ -26,7 +23,7 @@ def draw_maps(results: Results, measure: str, norm: Callable[[xr.DataArray], Any
     )
     for row, population in zip(axes, populations, strict=True):
         here = values.sel(population=population)
-        scale = norm(here)
+        scale = Normalize(0.0, float(here.max()))
         for panel, solver in zip(row, columns, strict=True):
             image = heat_map(panel, here if solver is None else here.sel(solver=solver), x, y, scale)
             panel.set_title(f"{population_name(population)}{f', {solver}' if solver else ''}".replace("_", " "))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from psst_core.figures.maps import draw_maps
@@ -17,4 +16,4 @@ def applies(axes: Sequence[Axis]) -> bool:
 
 def draw(results: Results) -> Figure:
     """A map for each population and solver, of means over networks and trials."""
-    return draw_maps(results, "firing_rate", lambda values: Normalize(0.0, float(values.max())))
+    return draw_maps(results, "firing_rate")
