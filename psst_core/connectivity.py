@@ -26,14 +26,19 @@ class Connections:
 
     @classmethod
     def of(cls, post: Any, pre: Any, weight: Any = 1.0) -> "Connections":
+        """Connections in any order; those named twice add up."""
         post, pre = np.asarray(post, dtype=np.int64), np.asarray(pre, dtype=np.int64)
+        weight = np.broadcast_to(np.asarray(weight, dtype=float), post.shape)
         order = np.lexsort((pre, post))
-        return cls(post[order], pre[order], np.broadcast_to(np.asarray(weight, dtype=float), post.shape)[order])
+        post, pre, weight = post[order], pre[order], weight[order]
+        new = np.append(True, (np.diff(post) != 0) | (np.diff(pre) != 0))[: len(post)]
+        total = np.add.reduceat(weight, np.flatnonzero(new)) if len(post) else weight
+        return cls(post[new], pre[new], total)
 
     def matrix(self, n_post: int, n_pre: int) -> npt.NDArray[np.float64]:
-        """Weights [post, pre]; connections named twice add up."""
+        """Weights [post, pre]."""
         dense = np.zeros((n_post, n_pre))
-        np.add.at(dense, (self.post, self.pre), self.weight)
+        dense[self.post, self.pre] = self.weight
         return dense
 
 

@@ -14,6 +14,12 @@ from typing import Any
 from psst_core import tf
 from psst_core.errors import PsstError
 
+# Stage and sum loops become one function each and write several arrays in one pass, without copies in between.
+LOOP_FLAGS = (
+    "--xla_cpu_copy_insertion_use_region_analysis=true",
+    "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion,xla_cpu_small_while_loop_byte_threshold=1000000000",
+)
+
 
 def prepare(hardware: Mapping[str, Any]) -> None:
     """Set the environment for the `hardware` part of a configuration, then the devices and threads.
@@ -25,7 +31,7 @@ def prepare(hardware: Mapping[str, Any]) -> None:
     if "tensorflow" in sys.modules:
         raise RuntimeError("TensorFlow is imported already; XLA reads its flags only once")
     width = hardware["vector_width"] or vector_width()
-    flags = [f"--xla_cpu_prefer_vector_width={width}", hardware["xla_flags"], os.environ.get("XLA_FLAGS", "")]
+    flags = [f"--xla_cpu_prefer_vector_width={width}", *LOOP_FLAGS, hardware["xla_flags"], os.environ.get("XLA_FLAGS", "")]
     os.environ["XLA_FLAGS"] = " ".join(flag for flag in flags if flag)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")

@@ -79,6 +79,11 @@ def connectivity_keys(config: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"network.projections.{name}.connectivity.{field}" for field in projection["connectivity"])
 
 
+def connectivity_name(config: Config, network: int) -> str:
+    """One text for all runs with the same connections; `network` is the number of the replicate."""
+    return repr([network, config["run"]["seed"], [get(config, key) for key in connectivity_keys(config)]])
+
+
 def start_values(start: Mapping[str, Any]) -> dict[str, float]:
     """`{v: …, sodium: {m: …}}` as `{v: …, sodium.m: …}`."""
     values: dict[str, float] = {}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from psst_core import channels, pools, synapses, tf  # noqa: F401  (importing fills the registry)
+from psst_core import channels, pools, synapses  # noqa: F401  (importing fills the registry)
 from psst_core.connectivity import Connections, Connectivity
 from psst_core.datafiles import read_arrays
 from psst_core.errors import PsstError
@@ -22,6 +22,7 @@ from psst_core.keys import start_values
 from psst_core.mechanisms import Cell, Channel, Clock, Mechanism, Pool, Relaxation, Synapse, Tensor
 from psst_core.registry import build
 from psst_core.seeds import generator
+from psst_core.wiring import synaptic_sum
 
 Array = npt.NDArray[np.float64]
 PerPopulation = dict[str, dict[str, Any]]
@@ -182,18 +183,18 @@ class Network:
         }
 
     def relaxations(
-        self, state: PerPopulation, held: PerPopulation, drive: dict[str, Tensor], connections: Any, now: Clock
+        self, state: PerPopulation, held: PerPopulation, drive: dict[str, Tensor], wiring: Any, now: Clock
     ) -> dict[str, dict[str, Relaxation]]:
         """x' = source − decay·x for every variable.
 
         Args:
             state, held: by population and variable, tensors [cell, run].
             drive: by population, the injected current, broadcastable to [cell, run], µA/cm².
-            connections: by projection, weights [post, pre].
+            wiring: by projection, the arrays of its connections.
             now: the moment of the stage.
         """
         result: dict[str, dict[str, Relaxation]] = {}
-        inputs = self._synaptic_input(state, connections)
+        inputs = self._synaptic_input(state, wiring)
         for name, population in self.populations.items():
             x = state[name]
             conductance, source = inputs[name]
@@ -225,12 +226,12 @@ class Network:
                 renewed[name] |= _prefix(key, values)
         return renewed
 
-    def _synaptic_input(self, state: PerPopulation, connections: Any) -> dict[str, tuple[Tensor, Tensor]]:
+    def _synaptic_input(self, state: PerPopulation, wiring: Any) -> dict[str, tuple[Tensor, Tensor]]:
         """By population, Σ g and Σ g E over its synapses, [cell, run]."""
         total: dict[str, tuple[Tensor, Tensor]] = dict.fromkeys(self.populations, (0.0, 0.0))
         for name, projection in self.projections.items():
             open_fraction = state[projection.pre][f"{projection.synapse}.open"]
-            g = projection.conductance * tf.matmul(connections[name], open_fraction)
+            g = projection.conductance * synaptic_sum(wiring[name], open_fraction)
             conductance, source = total[projection.post]
             total[projection.post] = conductance + g, source + g * self.synapses[projection.synapse].reversal
         return total

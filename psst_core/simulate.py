@@ -12,16 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from psst_core import solvers, stimuli, tf  # noqa: F401  (importing fills the registry)
-from psst_core.keys import Config, get, put
+from psst_core.connectivity import Connections
+from psst_core.keys import Config, connectivity_name, get, put
 from psst_core.mechanisms import Clock, Tensor, crossed
 from psst_core.network import Network, connect, start_state
 from psst_core.registry import build, lookup
 from psst_core.seeds import generator
+from psst_core.wiring import wire
 
 Array = npt.NDArray[Any]
 SEGMENT_BYTES = 16_000_000
 SEGMENT_SAMPLES = 200
-LANES = {"float64": 8, "float32": 64}
+VECTOR = {"float64": 8, "float32": 16}
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,9 @@ class Segment:
 
 
 def padded(runs: int, precision: str) -> int:
-    """The number of lanes for that many runs: at this padding a run's bits do not depend on its company."""
-    lanes = LANES[precision]
-    return -(-runs // lanes) * lanes
+    """The number of lanes for that many runs: one run goes along its cells, several fill whole vectors of 512 bits."""
+    vector = VECTOR[precision]
+    return 1 if runs == 1 else -(-runs // vector) * vector
 
 
 def step_count(time: float, dt: float) -> int:
@@ -104,7 +106,7 @@ class Program:
 
         def one_step(step: Tensor, state: Any, held: Any) -> tuple[Any, Any, dict[str, Tensor]]:
             after = self.solver.step(
-                lambda x, now: network.relaxations(x, held, drive(now), inputs["connections"], now),
+                lambda x, now: network.relaxations(x, held, drive(now), inputs["wiring"], now),
                 state,
                 tf.cast(step, self.dtype),
                 self.dt,
@@ -251,7 +253,7 @@ class Integration:
         program, first = self.program, self.runs[0]
         sizes = program.network.sizes
         weights = [stimulus_weights(run, sizes) for run in self.runs]
-        connections = connect(networks[0], first.config["run"]["seed"], first.network)
+        drawn = self._connections(networks)
         stimulus = build("stimulus", first.config["stimulus"], "stimulus")
         return {
             "parameters": {key: self._lanes([get(run.config, key) for run in self.runs]) for key in program.varying},
@@ -259,8 +261,11 @@ class Integration:
                 name: self._lanes([network.projections[name].conductance for network in networks])
                 for name in program.network.projections
             },
-            "connections": {
-                name: tf.constant(connections[name].matrix(sizes[p.post], sizes[p.pre]), program.dtype)
+            "wiring": {
+                name: {
+                    key: tf.constant(array, program.dtype if array.dtype == np.float64 else None)
+                    for key, array in wire([d[name] for d in drawn], sizes[p.post], sizes[p.pre]).items()
+                }
                 for name, p in program.network.projections.items()
             },
             "weights": {
@@ -268,6 +273,17 @@ class Integration:
             },
             "table": tf.constant(stimulus.table(sum(sizes.values())), program.dtype),
         }
+
+    def _connections(self, networks: Sequence[Network]) -> list[dict[str, Connections]]:
+        """The connections of each lane; runs of one network share one object."""
+        drawn: dict[str, dict[str, Connections]] = {}
+        names = []
+        for network, run in zip(networks, self.runs, strict=True):
+            names.append(connectivity_name(run.config, run.network))
+            if names[-1] not in drawn:
+                drawn[names[-1]] = connect(network, run.config["run"]["seed"], run.network)
+        names += names[-1:] * (self.program.lanes - len(names))
+        return [drawn[name] for name in names]
 
 
 def stimulus_weights(run: Run, sizes: dict[str, int]) -> Array:

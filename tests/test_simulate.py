@@ -8,33 +8,31 @@ import pytest
 from conftest import configuration, integrate, small_locust, with_trials, with_values
 
 from psst_core.keys import put
-from psst_core.simulate import Run, padded
-
-
-@pytest.mark.parametrize("solver", ["rk4", "exponential_euler"])
-def test_a_batch_equals_its_single_runs(solver):
-    config = configuration(run__duration=50.0, solver__name=solver, stimulus__onset=0.0, network__size=16)
-    runs = [Run(put(config, {"network.coupling": c}), 0, trial) for trial, c in enumerate((0.0, 0.3, 1.0, 0.1, 0.7))]
-    together = integrate(runs).state()
-    for number, run in enumerate(runs):
-        alone = integrate([run], lanes=1).state()
-        for name, values in alone.items():
-            np.testing.assert_allclose(together[name][:, number], values[:, 0], rtol=1e-12, atol=1e-300, err_msg=name)
+from psst_core.simulate import Run
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
-def test_company_changes_no_bit_at_one_width(precision):
-    config = small_locust(solver__precision=precision)
-    runs = with_trials(config, 5)
-    lanes = padded(5, precision)
-    together, reverse = integrate(runs, lanes=lanes), integrate(runs[::-1], lanes=lanes)
-    for number, run in enumerate(runs):
-        alone = integrate([run], lanes=lanes)
-        for name, values in alone.state().items():
-            assert np.array_equal(together.state()[name][:, number], values[:, 0]), name
-            assert np.array_equal(reverse.state()[name][:, 4 - number], values[:, 0]), name
-        assert len(alone.spike_step) == np.count_nonzero(together.spike_run == number)
+@pytest.mark.parametrize("solver", ["rk4", "midpoint", "exponential_euler"])
+def test_no_bit_of_a_run_depends_on_its_company(solver, precision):
+    """Alone or among others, on one network or on several, in whatever order and at whatever width."""
+    config = small_locust(solver__name=solver, solver__precision=precision, network__size=16)
+    runs = [
+        Run(put(config, {"network.coupling": coupling}), trial % 3, trial)
+        for trial, coupling in enumerate((0.3, 0.0, 1.0, 0.1, 0.7))
+    ]
+    together, reverse, wide = integrate(runs), integrate(runs[::-1]), integrate(runs, lanes=48)
     assert len(together.spike_step) > 20
+    for number, run in enumerate(runs):
+        for company in ([run], [run, run, run]):
+            alone = integrate(company)
+            for name, values in alone.state().items():
+                assert np.array_equal(together.state()[name][:, number], values[:, 0]), name
+                assert np.array_equal(wide.state()[name][:, number], values[:, 0]), name
+                assert np.array_equal(reverse.state()[name][:, 4 - number], values[:, 0]), name
+            spikes = alone.spike_run == 0
+            same = together.spike_run == number
+            assert np.array_equal(together.spike_step[same], alone.spike_step[spikes])
+            assert np.array_equal(together.spike_cell[same], alone.spike_cell[spikes])
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])

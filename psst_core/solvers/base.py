@@ -62,15 +62,20 @@ class RungeKutta(Solver):
             slope = slopes(state, tf.constant(c[0], dtype))
             return zip_states(lambda x, k: x + dt * b[0] * k, state, slope)
 
-        fractions = tf.constant([*c, 0.0], dtype)
-        weights = tf.constant(b, dtype)
+        fractions = tf.constant(c, dtype)
+        reach = tf.constant([*c[1:], b[-1]], dtype)
+        share = tf.constant([*(b[i] / c[i + 1] for i in range(len(c) - 1)), 0.0], dtype)
+        own = 1.0 - sum(b[i] / c[i + 1] for i in range(len(c) - 1))
 
         def stage(i: Tensor, x: State, total: State) -> tuple[Tensor, State, State]:
             slope = slopes(x, fractions[i])
-            total = zip_states(lambda y, k: y + dt * weights[i] * k, total, slope)
-            following = zip_states(lambda y, k: y + dt * fractions[i + 1] * k, state, slope)
+            last = i == len(c) - 1
+            following = zip_states(
+                lambda y, t, k: tf.where(last, t, y) + dt * reach[i] * k, state, total, slope
+            )
+            total = zip_states(lambda t, x: t + share[i] * x, total, following)
             return i + 1, following, total
 
-        total: State
-        _, _, total = tf.while_loop(lambda i, *_: i < len(c), stage, (0, state, state), maximum_iterations=len(c))
-        return total
+        total = zip_states(lambda y: own * y, state)
+        _, after, _ = tf.while_loop(lambda i, *_: i < len(c), stage, (0, state, total), maximum_iterations=len(c))
+        return after

@@ -1,0 +1,70 @@
+"""Σ_pre w·open onto each postsynaptic cell, added in the order of the presynaptic cells.
+
+That order is the same in every layout and at every width of the batch, and absent connections add exactly zero: no bit
+of a sum depends on the layout, on how many runs share the batch, or on whether they share a network.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from psst_core import tf
+from psst_core.connectivity import Connections
+
+Array = npt.NDArray[Any]
+Tensor = Any
+UNROLLED = 5
+GATHERED_COST = 4
+
+
+def wire(drawn: Sequence[Connections], n_post: int, n_pre: int) -> dict[str, Array]:
+    """The arrays that `synaptic_sum` takes, for the connections of each run of a batch.
+
+    Runs that share one network object share the arrays: dense ones, or lists of each cell's inputs where these are
+    shorter by far; their memory is linear in the synapses. Else each run has a dense matrix of its own.
+
+    Returns:
+        `weight` [pre, post, 1] or [pre, post, run], or `weight` [input, post, 1] with `pre` [input, post]; the first
+        axis is padded with zero weights to a multiple of the loop's stride.
+    """
+    first = drawn[0]
+    if any(other is not first for other in drawn):
+        each = {id(connections): _padded(connections.matrix(n_post, n_pre).T) for connections in drawn}
+        return {"weight": _narrow(np.stack([each[id(connections)] for connections in drawn], axis=-1))}
+    inputs = np.bincount(first.post, minlength=n_post)
+    if GATHERED_COST * inputs.max(initial=0) > n_pre:
+        return {"weight": _padded(first.matrix(n_post, n_pre).T)[:, :, None]}
+    place = np.arange(len(first.post)) - np.repeat(np.cumsum(inputs) - inputs, inputs)
+    weight, pre = np.zeros((inputs.max(initial=0), n_post)), np.zeros((inputs.max(initial=0), n_post), dtype=np.int32)
+    weight[place, first.post], pre[place, first.post] = first.weight, first.pre
+    return {"weight": _narrow(_padded(weight)[:, :, None]), "pre": _padded(pre)}
+
+
+def synaptic_sum(wiring: Mapping[str, Tensor], open_fraction: Tensor) -> Tensor:
+    """Σ_pre w·open, [post, run], of the open fractions [pre, run]."""
+    weight, last = wiring["weight"], open_fraction.shape[0] - 1
+
+    def add(k: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+        for row in range(UNROLLED):
+            source = wiring["pre"][k + row] if "pre" in wiring else tf.minimum(k + row, last)
+            total = total + tf.cast(weight[k + row], total.dtype) * tf.gather(open_fraction, source)
+        return k + UNROLLED, total
+
+    rows, n_post = weight.shape[:2]
+    nothing = tf.zeros([n_post, open_fraction.shape[1]], open_fraction.dtype)
+    _, total = tf.while_loop(lambda k, _: k < rows, add, (0, nothing), maximum_iterations=rows // UNROLLED)
+    return total
+
+
+def _padded(rows: Array) -> Array:
+    """With rows of zeros up to the next multiple of the loop's stride, which it takes at least once."""
+    wanted = UNROLLED * max(1, -(-len(rows) // UNROLLED))
+    return np.pad(rows, [(0, wanted - len(rows))] + [(0, 0)] * (rows.ndim - 1))
+
+
+def _narrow(weight: Array) -> Array:
+    """As bytes where these hold every weight exactly, as they do where a connection is just there or not."""
+    small = weight.astype(np.int8)
+    return small if np.array_equal(small, weight) else weight
