@@ -1,28 +1,34 @@
 """A simulate job: from a chunk's manifest to its file."""
 
+import contextlib
 import json
+import os
 import platform
+import shutil
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from psst_core import tf
 from psst_core.checks import data_files
 from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf, stored
 from psst_core.errors import PsstError
 from psst_core.hardware import prepare
 from psst_core.keys import put
 from psst_core.logs import Report
+from psst_core.plan import COMPILED
 from psst_core.simulate import Integration, Program, Run, Segment, padded, step_count
 
 REPORT_SECONDS = 10.0
 
 
 def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report) -> None:
-    """Integrate a chunk's batches and write its file.
+    """Integrate a chunk's batches and write its file, the one while the other goes on.
 
     Args:
         manifest: as planned.
@@ -30,9 +36,16 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report) ->
         report: takes a line of progress every ten seconds.
     """
     _check_files(manifest)
-    prepare(manifest["config"]["hardware"])
-    with atomic_netcdf(target) as beside:
-        write_chunk(manifest, beside, report)
+    compiled = target.parent.parent / COMPILED
+    prepare(manifest["config"]["hardware"], compiled)
+    try:
+        with atomic_netcdf(target) as beside:
+            write_chunk(manifest, beside, report)
+    except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
+        shutil.rmtree(compiled, ignore_errors=True)
+        raise PsstError(
+            f"{compiled}: a compiled program was damaged ({error}); all are removed; start again"
+        ) from error
 
 
 def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None:
@@ -52,19 +65,23 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None
         [i for i, run in enumerate(runs) if run["traced"]],
         (manifest["lanes"], program.samples_per_segment),
         {"Conventions": "CF-1.11", "title": "PSST chunk", "chunk": manifest["chunk"]}
-        | {"manifest": json.dumps(manifest), "host": platform.node(), "versions": json.dumps(_versions())},
+        | {"manifest": json.dumps(manifest), "host": platform.node(), "versions": json.dumps(_versions())}
+        | {"xla_flags": os.environ.get("XLA_FLAGS", "")},
     )
     progress = _Progress(manifest, len(batches) * duration, report)
     first = 0
-    try:
+    with contextlib.closing(file), ThreadPoolExecutor(max_workers=1) as writer:
+        writing: Future[None] = writer.submit(lambda: None)
         for batch in batches:
             started = time.perf_counter()
             members = [Run(put(config, run["values"]), run["network"], run["trial"]) for run in batch]
             integration = Integration(program, members)
             diverged = np.full(len(batch), np.nan)
             for segment in integration.segments(end):
-                _write_segment(file, segment, first, per_sample, dt, diverged)
+                writing.result()
+                writing = writer.submit(_write_segment, file, segment, first, per_sample, dt, diverged)
                 progress.advance(segment.steps * dt)
+            writing.result()
             diverged = np.where(~integration.finite() & np.isnan(diverged), duration, diverged)
             moments = integration.potential_moments()
             mean, square = (np.concatenate([m[i] for m in moments.values()]).T for i in (0, 1))
@@ -84,8 +101,6 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None
                 },
             )
             first += len(batch)
-    finally:
-        file.close()
 
 
 def _write_segment(file: ChunkFile, segment: Segment, first: int, per_sample: int, dt: float, diverged: Array) -> None:

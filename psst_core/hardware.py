@@ -5,24 +5,32 @@ None of them changes which numbers are asked for; `XLA_FLAGS` from outside comes
 
 import contextlib
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from psst_core import tf
+from psst_core.digest import digest
 from psst_core.errors import PsstError
 
-# Stage and sum loops become one function each and write several arrays in one pass, without copies in between.
-LOOP_FLAGS = (
+# Loops over steps, stages and synapses become one function; a pass over memory writes several arrays and copies none.
+LOOPS = (
     "--xla_cpu_copy_insertion_use_region_analysis=true",
     "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion,xla_cpu_small_while_loop_byte_threshold=1000000000",
 )
 
 
-def prepare(hardware: Mapping[str, Any]) -> None:
+def prepare(hardware: Mapping[str, Any], compiled: Path | None = None) -> None:
     """Set the environment for the `hardware` part of a configuration, then the devices and threads.
+
+    Args:
+        hardware: as resolved; its `xla_flags`, then `XLA_FLAGS` from outside, follow our own, and the last one wins.
+        compiled: a folder in which jobs share compiled programs. TensorFlow writes there beside and moves, so several
+            jobs may do so at once; each kind of processor, set of flags and version has a folder of its own in it.
 
     Raises:
         PsstError: when a GPU is asked for and TensorFlow sees none.
@@ -31,8 +39,14 @@ def prepare(hardware: Mapping[str, Any]) -> None:
     if "tensorflow" in sys.modules:
         raise RuntimeError("TensorFlow is imported already; XLA reads its flags only once")
     width = hardware["vector_width"] or vector_width()
-    flags = [f"--xla_cpu_prefer_vector_width={width}", *LOOP_FLAGS, hardware["xla_flags"], os.environ.get("XLA_FLAGS", "")]
+    flags = [f"--xla_cpu_prefer_vector_width={width}", *LOOPS, hardware["xla_flags"], os.environ.get("XLA_FLAGS", "")]
     os.environ["XLA_FLAGS"] = " ".join(flag for flag in flags if flag)
+    if compiled is not None:
+        name = digest([os.environ["XLA_FLAGS"], _processor(), metadata.version("tensorflow")])
+        folder = compiled.resolve() / name
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = f"--tf_xla_persistent_cache_directory={folder} --tf_xla_persistent_cache_device_types=CPU"
+        os.environ["TF_XLA_FLAGS"] = f"{kept} {os.environ.get('TF_XLA_FLAGS', '')}".strip()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     if hardware["device"] == "cpu":
@@ -69,6 +83,11 @@ def _messages_kept_for_errors() -> Iterator[None]:
 
 def vector_width() -> int:
     """Bits of the widest vectors of this processor."""
+    return 512 if "avx512f" in _processor() else 256
+
+
+def _processor() -> list[str]:
+    """What this processor can do, as far as the system tells."""
     info = Path("/proc/cpuinfo")
-    flags = info.read_text(encoding="utf-8").split() if info.exists() else []
-    return 512 if "avx512f" in flags else 256
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    return next((line.split()[2:] for line in lines if line.startswith("flags")), [platform.machine()])

@@ -28,7 +28,7 @@ _LN2 = (0.6931471803691238, 1.9082149292705877e-10)
 
 
 def exp(x: Tensor) -> Tensor:
-    """exp(x), right to 1.1 units in the last place.
+    """eˣ, right to 1.1 units in the last place.
 
     In double precision the compiler's own needs a division and is less exact. Here x = n ln 2 + r, |r| ≤ ln 2/2, and a
     polynomial in r has its exponent bits raised by n (Cody & Waite 1980, Software Manual for the Elementary Functions,

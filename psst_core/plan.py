@@ -23,11 +23,14 @@ from psst_core.dataset import REPLICATES
 from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError
 from psst_core.files import write_text
-from psst_core.keys import Config, array_keys, connectivity_keys, get, parameter_keys, put
+from psst_core.keys import Config, array_keys, connectivity_keys, connectivity_name, get, parameter_keys, put
+from psst_core.network import share_out
+from psst_core.packing import Machine, portions
 from psst_core.sweep import Axis, Sweep, SweepRun, expand, split_overrides
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-CHUNKS, PLANS, LOGS = FOLDERS = ("chunks", "plans", "logs")
+CHUNKS, PLANS, LOGS, COMPILED = FOLDERS = ("chunks", "plans", "logs", "compiled")
+OWN_MATRIX_BYTES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Plan:
-    """A named sweep, packed."""
+    """A named sweep, packed for a machine."""
 
     name: str
     sweep: Sweep
+    machine: Machine
     manifests: dict[str, dict[str, Any]]
     places: tuple[Place, ...]
 
@@ -89,19 +93,22 @@ class Plan:
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
-def make_plan(experiment: str, overrides: Any = "", name: Any = None) -> Plan:
+def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: Path = Path("results")) -> Plan:
     """Plan a sweep as the command line gives it.
 
     Args:
         experiment: a file in conf/experiment/, without its ending.
         overrides: `key=value` texts, separated by spaces.
         name: the folder in results/; by default the experiment's, with a digest behind it where there are overrides.
+        results: where the same sweep was planned before; it is then divided as it was, whatever machine this is.
     """
     texts = split_overrides(overrides)
     sweep = expand(str(experiment), texts)
     default = f"{experiment}-{digest(sorted(texts))[:8]}" if texts else experiment
-    manifests, places = pack(sweep)
-    return Plan(check_name(str(name) if name is not None else default), sweep, manifests, places)
+    earlier = results / PLANS / f"{sweep.digest}.machine.json"
+    machine = Machine.read(earlier) if earlier.exists() else Machine.here(results)
+    manifests, places = pack(sweep, machine)
+    return Plan(check_name(str(name) if name is not None else default), sweep, machine, manifests, places)
 
 
 def check_name(name: str) -> str:
@@ -113,27 +120,56 @@ def check_name(name: str) -> str:
     return name
 
 
-def pack(sweep: Sweep) -> tuple[dict[str, dict[str, Any]], tuple[Place, ...]]:
-    """The manifests by chunk, and the place of each run."""
+def pack(sweep: Sweep, machine: Machine) -> tuple[dict[str, dict[str, Any]], tuple[Place, ...]]:
+    """The manifests by chunk, and the place of each run.
+
+    Runs of one compiled program are put in the order of their networks. A job takes a stretch of them, and a batch all
+    of that or, where a matrix for each run would be too large, what shares one network.
+    """
     _check_recorded_runs(sweep)
-    programs: dict[str, list[tuple[int, SweepRun]]] = {}
+    programs: dict[str, list[int]] = {}
     for number, run in enumerate(sweep.runs):
-        programs.setdefault(_structure(run.config), []).append((number, run))
+        programs.setdefault(_structure(run.config), []).append(number)
+    config = {name: sweep.runs[numbers[0]].config for name, numbers in programs.items()}
+    seconds = {
+        name: machine.seconds(config[name], machine.batches(config[name], len(n))) for name, n in programs.items()
+    }
     manifests: dict[str, dict[str, Any]] = {}
     places: dict[int, Place] = {}
-    hardware = sweep.config["hardware"]
-    for members in programs.values():
-        differing = _differing([run for _, run in members])
-        batches: dict[str, list[tuple[int, SweepRun]]] = {}
-        for number, run in members:
-            batches.setdefault(_connections(run), []).append((number, run))
-        parts = [part for batch in batches.values() for part in _portions(batch, hardware["lanes"])]
-        for chunk_batches in _portions(parts, hardware["batches"]):
-            manifest = _manifest([[run for _, run in batch] for batch in chunk_batches], differing, sweep)
+    for name, numbers in programs.items():
+        differing = _differing([sweep.runs[number] for number in numbers])
+        networks = _by_network(numbers, sweep, machine)
+        ordered = [(number, group) for group, members in enumerate(networks) for number in members]
+        jobs = machine.jobs(config[name], len(numbers), seconds[name] / sum(seconds.values()))
+        for job in _split(ordered, portions(len(ordered), jobs)):
+            batches = []
+            for _, members in itertools.groupby(job, key=lambda pair: pair[1]):
+                together = [number for number, _ in members]
+                batches += _split(together, machine.batches(config[name], len(together)))
+            manifest = _manifest([[sweep.runs[number] for number in batch] for batch in batches], differing, sweep)
             manifests[manifest["chunk"]] = manifest
-            numbers = [number for batch in chunk_batches for number, _ in batch]
-            places |= {number: Place(manifest["chunk"], position) for position, number in enumerate(numbers)}
+            for position, number in enumerate(number for batch in batches for number in batch):
+                places[number] = Place(manifest["chunk"], position)
     return manifests, tuple(places[number] for number in range(len(sweep.runs)))
+
+
+def _by_network(numbers: Sequence[int], sweep: Sweep, machine: Machine) -> list[list[int]]:
+    """Runs that may share a batch: all, while a matrix for each is small, else those of one network."""
+    config = sweep.runs[numbers[0]].config
+    groups: dict[str, list[int]] = {}
+    for number in numbers:
+        groups.setdefault(connectivity_name(sweep.runs[number].config, sweep.runs[number].network), []).append(number)
+    sizes = share_out(config["network"])
+    pairs = sum(sizes[part["pre"]] * sizes[part["post"]] for part in config["network"]["projections"].values())
+    if pairs * max(machine.widths(config)) <= OWN_MATRIX_BYTES:
+        return [list(numbers)]
+    return list(groups.values())
+
+
+def _split(items: Sequence[Any], sizes: Sequence[int]) -> list[list[Any]]:
+    """The items in stretches of those sizes."""
+    ends = list(itertools.accumulate(sizes))
+    return [list(items[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
 
 
 def claim(plan: Plan, results: Path) -> None:
@@ -143,8 +179,13 @@ def claim(plan: Plan, results: Path) -> None:
         made = target.with_suffix(".nc").exists() and target.exists()
         if not made and not (target.exists() and target.read_text(encoding="utf-8") == text):
             write_text(target, text)
-    for ending, text in (("csv", plan.table()), ("yaml", plan.record())):
-        target = results / PLANS / f"{plan.digest}.{ending}"
+    records = {
+        f"{plan.digest}.csv": plan.table(),
+        f"{plan.digest}.yaml": plan.record(),
+        f"{plan.sweep.digest}.machine.json": plan.machine.text(),
+    }
+    for name, text in records.items():
+        target = results / PLANS / name
         if not target.exists():
             write_text(target, text)
 
@@ -210,23 +251,10 @@ def _structure(config: Config) -> str:
     return digest(put(shared, dict.fromkeys(_free_keys(config))))
 
 
-def _connections(run: SweepRun) -> str:
-    """What runs of one connectivity share."""
-    keys = connectivity_keys(run.config)
-    return digest([run.network, run.config["run"]["seed"], [get(run.config, key) for key in keys]])
-
-
 def _differing(runs: Sequence[SweepRun]) -> list[str]:
     """The keys in which runs of one program differ, by an axis over them or over a whole group."""
     configs = [run.config for run in runs]
     return [key for key in _free_keys(configs[0]) if len({repr(get(config, key)) for config in configs}) > 1]
-
-
-def _portions(items: list[Any], most: int) -> list[list[Any]]:
-    """As few parts of at most that many items as will do, of nearly equal size."""
-    parts = -(-len(items) // most)
-    bounds = [len(items) * part // parts for part in range(parts + 1)]
-    return [items[low:high] for low, high in itertools.pairwise(bounds)]
 
 
 def work(manifest: Mapping[str, Any]) -> int:

@@ -91,14 +91,16 @@ class HardwareConfig:
 
     Attributes:
         lanes: the largest number of runs in a batch.
-        batches: the largest number of batches in a chunk, which is one job and one file.
+        jobs: how many jobs run at once; a sweep is divided into that many or more. 0: this machine's cores.
+        job_minutes: how long a job may be expected to take.
         vector_width: bits of the processor's vectors that XLA may use; 0 takes the widest it has.
         xla_flags: more flags for XLA.
     """
 
     device: str = "cpu"
     lanes: int = setting(64, minimum=1, maximum=65536)
-    batches: int = setting(1, minimum=1, maximum=4096)
+    jobs: int = setting(0, minimum=0, maximum=100000)
+    job_minutes: float = setting(10.0, "min", minimum=0.1)
     vector_width: int = setting(0, "bit", minimum=0, maximum=1024)
     xla_flags: str = ""
     mem_mb: int = setting(1500, "MB", minimum=100)

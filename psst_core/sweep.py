@@ -86,6 +86,12 @@ class Sweep:
     config: Config
     runs: tuple[SweepRun, ...]
 
+    @cached_property
+    def digest(self) -> str:
+        """Of its runs, and of how jobs are wanted."""
+        hardware = {key: self.config["hardware"][key] for key in ("lanes", "jobs", "job_minutes", "mem_mb")}
+        return digest([[run.id for run in self.runs], hardware])
+
 
 def split_overrides(text: Any) -> list[str]:
     """The single overrides in one text, refusing what Snakemake, Slurm or a shell would change on its way."""

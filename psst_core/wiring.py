@@ -27,7 +27,7 @@ def wire(drawn: Sequence[Connections], n_post: int, n_pre: int) -> dict[str, Arr
 
     Returns:
         `weight` [pre, post, 1] or [pre, post, run], or `weight` [input, post, 1] with `pre` [input, post]; the first
-        axis is padded with zero weights to a multiple of the loop's stride.
+        axis is padded with zero weights.
     """
     first = drawn[0]
     if any(other is not first for other in drawn):
@@ -59,8 +59,13 @@ def synaptic_sum(wiring: Mapping[str, Tensor], open_fraction: Tensor) -> Tensor:
 
 
 def _padded(rows: Array) -> Array:
-    """With rows of zeros up to the next multiple of the loop's stride, which it takes at least once."""
-    wanted = UNROLLED * max(1, -(-len(rows) // UNROLLED))
+    """With rows of zeros up to a length that few networks differ in, so that they share a compiled program.
+
+    Lengths are multiples of the loop's stride, from 4 strides on of its double, from 8 of its fourfold, and so on.
+    """
+    strides = max(1, -(-len(rows) // UNROLLED))
+    step = 2 ** max(0, strides.bit_length() - 3)
+    wanted = UNROLLED * step * -(-strides // step)
     return np.pad(rows, [(0, wanted - len(rows))] + [(0, 0)] * (rows.ndim - 1))
 
 

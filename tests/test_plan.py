@@ -20,31 +20,69 @@ def members(plan):
     return [run["id"] for m in plan.manifests.values() for batch in m["batches"] for run in batch]
 
 
-def test_the_default_experiment_is_one_batch_for_each_shape_and_network():
-    plan = make_plan("locust_coupling")
-    assert len(plan.manifests) == 3 * 2 * 2
-    assert {len(m["batches"][0]) for m in plan.manifests.values()} == {36}
+def batches(plan):
+    return [len(batch) for m in plan.manifests.values() for batch in m["batches"]]
+
+
+def test_the_default_experiment_is_a_few_jobs_for_each_program():
+    plan = make_plan("locust_coupling", "hardware.jobs=2")
+    assert len(plan.manifests) == 3 * 2
+    assert sum(batches(plan)) == 432
+    many = make_plan("locust_coupling", "hardware.jobs=24")
+    assert 20 <= len(many.manifests) <= 36
+    assert sorted(members(many)) == sorted(members(plan))
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(1, 9), st.integers(1, 3), st.integers(1, 3), st.integers(1, 7))
-def test_every_run_is_in_exactly_one_batch(lanes, batches, networks, trials):
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3), st.integers(1, 7))
+def test_every_run_is_in_exactly_one_batch(lanes, jobs, networks, trials):
     plan = make_plan(
         "locust_coupling",
         f"network.size=8,12 network.coupling=0,0.5 solver=rk4 stimulus.amplitude=5,10 sweep.networks={networks} "
-        f"sweep.trials={trials} hardware.lanes={lanes} hardware.batches={batches}",
+        f"sweep.trials={trials} hardware.lanes={lanes} hardware.jobs={jobs} run.duration=100000",
     )
     assert sorted(members(plan)) == sorted(run.id for run in plan.sweep.runs)
+    assert len(plan.manifests) >= min(jobs, len(plan.sweep.runs))
     for manifest in plan.manifests.values():
-        assert len(manifest["batches"]) <= batches
-        for batch in manifest["batches"]:
-            assert 1 <= len(batch) <= lanes
-            assert len({run["network"] for run in batch}) == 1
-            configs = [put(manifest["config"], run["values"]) for run in batch]
-            assert len({config["network"]["size"] for config in configs}) == 1
+        assert all(1 <= len(batch) <= lanes for batch in manifest["batches"])
+        configs = [put(manifest["config"], run["values"]) for batch in manifest["batches"] for run in batch]
+        assert len({config["network"]["size"] for config in configs}) == 1
     for run, place in zip(plan.sweep.runs, plan.places, strict=True):
         chunk = [r for batch in plan.manifests[place.chunk]["batches"] for r in batch]
         assert chunk[place.position]["id"] == run.id
+
+
+def test_large_networks_share_a_batch_only_where_they_are_the_same():
+    overrides = "solver=rk4 network.coupling=0,0.5 sweep.networks=3 sweep.trials=8 hardware.jobs=1 network.size="
+    small, large = (make_plan("locust_coupling", f"{overrides}{size}") for size in (40, 2000))
+    assert batches(small) == [48]
+    for manifest in large.manifests.values():
+        for batch in manifest["batches"]:
+            assert len({run["network"] for run in batch}) == 1
+    assert sum(batches(large)) == 48
+
+
+def test_many_networks_are_one_job_and_one_program():
+    plan = make_plan(
+        "locust_coupling",
+        "network.size=2000 solver=rk4 network.coupling=0.1 sweep.networks=50 sweep.trials=1 run.duration=600 "
+        "network.projections.ln_ln.connectivity.probability=0.1,0.5 hardware.jobs=1 hardware.job_minutes=100000",
+    )
+    (manifest,) = plan.manifests.values()
+    assert batches(plan) == [1] * 100
+    assert manifest["lanes"] == 1
+
+
+def test_a_sweep_is_divided_again_as_it_was(tmp_path):
+    overrides = "network.size=120 network.coupling=0.1,0.2 solver=rk4"
+    first = make_plan("locust_coupling", overrides, results=tmp_path)
+    claim(first, tmp_path)
+    slow = {precision: {n: 1e3 * us for n, us in table.items()} for precision, table in first.machine.costs.items()}
+    (tmp_path / "machine.json").write_text(json.dumps(slow))
+    again = make_plan("locust_coupling", overrides, results=tmp_path)
+    other = make_plan("locust_coupling", overrides.replace("0.2", "0.3"), results=tmp_path)
+    assert list(again.manifests) == list(first.manifests)
+    assert len(other.manifests) > len(first.manifests)
 
 
 @pytest.fixture
@@ -60,8 +98,8 @@ SWEEPS = {
     "a group whose choices differ in numbers alone": "stimulus=odour,strong solver=rk4",
     "networks that differ in numbers alone": "network=locust_al,stronger network.size=8 solver=rk4",
     "seeds, starts and connectivity": "run.seed=1,2 network.populations.pn.start.v=-70,-60 solver=rk4 network.size=8 "
-    "network.coupling=0.1 network.projections.ln_ln.connectivity.probability=0.1,0.5 hardware.batches=9",
-    "lanes": "hardware.lanes=7 hardware.batches=3 network.synapses.gaba.beta=0.1,0.2 network.size=8",
+    "network.coupling=0.1 network.projections.ln_ln.connectivity.probability=0.1,0.5",
+    "lanes": "hardware.lanes=7 hardware.jobs=3 network.synapses.gaba.beta=0.1,0.2 network.size=8",
 }
 
 
@@ -98,18 +136,17 @@ def test_parameters_and_connectivity_do_not_split_a_chunk():
         "locust_coupling",
         "network.size=8 solver=rk4 network.coupling=0,1 network.synapses.gaba.beta=0.1,0.2 stimulus.spread=0,0.3 "
         "network.projections.ln_ln.connectivity.probability=0.1,0.5 sweep.networks=3 sweep.trials=1 "
-        "hardware.batches=99",
+        "hardware.jobs=1",
     )
     (manifest,) = plan.manifests.values()
     assert manifest["varying"] == ["network.synapses.gaba.beta"]
-    assert len(manifest["batches"]) == 2 * 3
-    assert {len(batch) for batch in manifest["batches"]} == {8}
+    assert [len(batch) for batch in manifest["batches"]] == [48]
 
 
 @pytest.mark.parametrize("key", ["run.dt=0.01,0.02", "solver=rk4,euler", "solver.precision=float32,float64"])
 def test_what_needs_another_program_splits_chunks(key):
     first = "" if key.startswith("solver=") else "solver=rk4 "
-    overrides = f"{first}{key} network.size=8 network.coupling=0 sweep.networks=1 sweep.trials=1 hardware.batches=9"
+    overrides = f"{first}{key} network.size=8 network.coupling=0 sweep.networks=1 sweep.trials=1"
     assert len(make_plan("locust_coupling", overrides).manifests) == 2
 
 
@@ -148,6 +185,6 @@ def test_traces_of_chosen_runs_only(tmp_path):
 
 
 def test_the_description_names_axes_and_counts():
-    text = describe(make_plan("locust_coupling"))
-    assert "432 runs in 12 chunks" in text
+    text = describe(make_plan("locust_coupling", "hardware.jobs=2"))
+    assert "432 runs in 6 chunks" in text
     assert "network.coupling: 0.0, 0.02" in text

@@ -12,7 +12,7 @@ import yaml
 from conftest import TINY
 
 TOP = Path(__file__).parent.parent
-SWEEP = TINY.replace("networks=1", "networks=2") + "network.size=8,12 network.coupling=0,0.5 hardware.batches=2"
+SWEEP = TINY.replace("networks=1", "networks=2") + "network.size=8,12 network.coupling=0,0.5 hardware.jobs=2"
 
 
 def snakemake(folder, *arguments):

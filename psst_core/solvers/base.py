@@ -24,9 +24,11 @@ class Solver:
 
     Attributes:
         order: the global error on smooth problems is O(dt^order).
+        stages: how often a step evaluates the network.
     """
 
     order: ClassVar[int]
+    stages: ClassVar[int]
 
     def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
         """The state after one step of `dt` ms from `step`·dt."""
@@ -70,12 +72,11 @@ class RungeKutta(Solver):
         def stage(i: Tensor, x: State, total: State) -> tuple[Tensor, State, State]:
             slope = slopes(x, fractions[i])
             last = i == len(c) - 1
-            following = zip_states(
-                lambda y, t, k: tf.where(last, t, y) + dt * reach[i] * k, state, total, slope
-            )
+            following = zip_states(lambda y, t, k: tf.where(last, t, y) + dt * reach[i] * k, state, total, slope)
             total = zip_states(lambda t, x: t + share[i] * x, total, following)
             return i + 1, following, total
 
         total = zip_states(lambda y: own * y, state)
+        after: State
         _, after, _ = tf.while_loop(lambda i, *_: i < len(c), stage, (0, state, total), maximum_iterations=len(c))
         return after

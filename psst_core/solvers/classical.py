@@ -9,6 +9,7 @@ class Euler(RungeKutta):
     """x ← x + dt f(t, x)."""
 
     order = 1
+    stages = 1
     tableau = Tableau(c=(0.0,), b=(1.0,))
 
 
@@ -17,6 +18,7 @@ class Midpoint(RungeKutta):
     """Runge's method: the slope at the middle of the step."""
 
     order = 2
+    stages = 2
     tableau = Tableau(c=(0.0, 0.5), b=(0.0, 1.0))
 
 
@@ -25,4 +27,5 @@ class RK4(RungeKutta):
     """Kutta's fourth-order method."""
 
     order = 4
+    stages = 4
     tableau = Tableau(c=(0.0, 0.5, 0.5, 1.0), b=(1 / 6, 1 / 3, 1 / 3, 1 / 6))

@@ -15,6 +15,7 @@ class ExponentialEuler(Solver):
     """
 
     order = 1
+    stages = 1
 
     def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
         now = Clock(step, tf.zeros_like(step), dt)

@@ -1,0 +1,26 @@
+"""The tutorial's way in NumPy: a Python loop over steps, double precision; of the antennal lobe the first run."""
+
+import numpy as np
+from full_state import MODELS, NUMPY
+from worker import Worker
+
+
+def main() -> None:
+    worker = Worker(__doc__, precisions=("double",))
+    problem = worker.problem
+    step, start, threshold = MODELS[problem["model"]](NUMPY, problem)
+    cells = len(threshold)
+
+    def integrate() -> dict:
+        x, spikes = start, np.zeros(cells, dtype=int)
+        for i in range(int(problem["steps"])):
+            after = step(x, i)
+            spikes += (x[:cells] < threshold) & (after[:cells] >= threshold)
+            x = after
+        return {"spikes": spikes if problem["model"] == "cells" else [spikes.sum()]}
+
+    worker.serve(f"NumPy {np.__version__}", integrate)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The benchmark's problems as plain arrays, for programs that know nothing of PSST.
+
+`locust`: the antennal lobe, runs that share the connectivity of network 0 and differ in odour and start (its trials).
+`cells`: independent Hodgkin–Huxley neurons under constant currents.
+"""
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from psst_core.config import compose, resolve, update
+from psst_core.network import Network, connect, start_state
+from psst_core.simulate import Run, stimulus_weights
+
+VARIABLES = {
+    "pn": {
+        "v": "v",
+        "n": "potassium.n",
+        "m": "sodium.m",
+        "h": "sodium.h",
+        "m_a": "a_type.m",
+        "h_a": "a_type.h",
+        "o": "ach.open",
+    },
+    "ln": {
+        "v": "v",
+        "n": "potassium.n",
+        "m_ca": "calcium.m",
+        "h_ca": "calcium.h",
+        "m_k": "calcium_potassium.m",
+        "ca": "calcium_pool.concentration",
+        "o": "gaba.open",
+    },
+    "hh": {"v": "v", "n": "potassium.n", "m": "sodium.m", "h": "sodium.h"},
+}
+DT = 0.01
+
+
+def locust_config(steps: int, **values: Any) -> dict[str, Any]:
+    """The locust network with odour from the start; `solver__precision="float32"` sets solver.precision."""
+    given = {"stimulus.onset": 0.0, "run.duration": steps * DT, "recorder.window": [0.0, steps * DT]}
+    return _resolved({"experiment": "locust_coupling"}, given, values)
+
+
+def cells_config(n: int, steps: int, **values: Any) -> dict[str, Any]:
+    """n Hodgkin–Huxley cells under 0 to 10 µA/cm² (one cell: 10), without jitter or traces."""
+    given = {
+        "network.size": n,
+        "network.start_jitter": 0.0,
+        "stimulus.first": 0.0 if n > 1 else 10.0,
+        "recorder.variables.hh": [],
+        "run.duration": steps * DT,
+        "recorder.window": [0.0, steps * DT],
+    }
+    return _resolved({"experiment": "f_i_curve"}, given, values)
+
+
+def locust_problem(config: dict[str, Any], runs: int, steps: int) -> dict[str, Any]:
+    """Matrices [post, pre], conductances, odour weights and start values [cell, run] of trials 0 to `runs` − 1."""
+    network, seed = Network.from_config(config["network"]), config["run"]["seed"]
+    sizes, connections = network.sizes, connect(network, seed, 0)
+    problem = {"model": "locust", "runs": runs, "steps": steps, "dt": DT}
+    for name, projection in network.projections.items():
+        problem[name] = connections[name].matrix(sizes[projection.post], sizes[projection.pre])
+        problem[f"{name}.conductance"] = projection.conductance
+    for name in ("amplitude", "onset", "offset", "rise", "fall", "decay_from"):
+        problem[f"odour.{name}"] = config["stimulus"][name]
+    weights = np.stack([stimulus_weights(Run(config, 0, trial), sizes) for trial in range(runs)], axis=1)
+    starts = [start_state(network, config["network"], seed, 0, trial) for trial in range(runs)]
+    for population, cells in network.places.items():
+        problem[f"{population}.weight"] = weights[cells]
+        for short, name in VARIABLES[population].items():
+            problem[f"{population}.{short}"] = np.stack([start[population][name] for start in starts], axis=1)
+    return problem
+
+
+def cells_problem(n: int, steps: int) -> dict[str, Any]:
+    """Currents and start values [cell]."""
+    config = cells_config(n, steps)
+    network = Network.from_config(config["network"])
+    start = start_state(network, config["network"], config["run"]["seed"], 0, 0)["hh"]
+    problem = {short: start[name] for short, name in VARIABLES["hh"].items()}
+    currents = stimulus_weights(Run(config), network.sizes)
+    return {"model": "cells", "runs": 1, "steps": steps, "dt": DT, "current": currents, **problem}
+
+
+def _resolved(choices: dict[str, str], *settings: dict[str, Any]) -> dict[str, Any]:
+    config = compose(choices)
+    for values in settings:
+        for key, value in values.items():
+            update(config, key.replace("__", "."), value)
+    return resolve(config)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", choices=["locust", "cells"])
+    parser.add_argument("file", help="the .npz to write")
+    parser.add_argument("--runs", type=int, default=1, help="of the locust network")
+    parser.add_argument("--cells", type=int, default=1, help="independent neurons")
+    parser.add_argument("--steps", type=int, default=3000)
+    given = parser.parse_args()
+    if given.model == "locust":
+        problem = locust_problem(locust_config(given.steps), given.runs, given.steps)
+    else:
+        problem = cells_problem(given.cells, given.steps)
+    np.savez(given.file, **problem)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""PSST itself: the same problem through psst_core, all runs in one compiled batch."""
+
+import time
+from importlib.metadata import version
+
+import numpy as np
+from problem import cells_config, locust_config
+from worker import Worker
+
+from psst_core.hardware import prepare
+from psst_core.simulate import Integration, Program, Run, padded
+
+
+def main() -> None:
+    worker = Worker(__doc__, methods=("rk4", "exponential_euler"))
+    problem, precision = worker.problem, worker.dtype.name
+    solver = {"solver__name": worker.options.method, "solver__precision": precision}
+    steps = int(problem["steps"])
+    by_cell = problem["model"] == "cells"
+    config = cells_config(len(problem["current"]), steps, **solver) if by_cell else locust_config(steps, **solver)
+    prepare(config["hardware"])
+    runs = [Run(config, 0, trial) for trial in range(int(problem["runs"]))]
+    program = Program(config, [], padded(len(runs), precision))
+    width = len(problem["current"]) if by_cell else len(runs)
+
+    def integrate() -> dict:
+        integration, spikes = Integration(program, runs), np.zeros(width, dtype=int)
+        began = time.perf_counter()
+        for segment in integration.segments(steps):
+            spikes += np.bincount(segment.spike_cell if by_cell else segment.spike_run, minlength=width)
+        return {"seconds": time.perf_counter() - began, "spikes": spikes}
+
+    integrate()
+    worker.serve(f"PSST {version('psst-core')} (TensorFlow {version('tensorflow')})", integrate)
+
+
+if __name__ == "__main__":
+    main()
