@@ -94,7 +94,7 @@ class Machine:
         total: float = self.seconds(config, self.batches(config, runs))
         wanted = max(total / (60 * hardware["job_minutes"]), share * (hardware["jobs"] or self.cores))
         most = min(runs, math.ceil(total / START_SECONDS))
-        return max(1, min(math.ceil(wanted - 0.01), most))
+        return int(max(1, min(math.ceil(wanted - 0.01), most)))
 
 
 def portions(count: int, parts: int) -> list[int]:

@@ -35,7 +35,7 @@ def wire(drawn: Sequence[Connections], n_post: int, n_pre: int) -> dict[str, Arr
         return {"weight": _narrow(np.stack([each[id(connections)] for connections in drawn], axis=-1))}
     inputs = np.bincount(first.post, minlength=n_post)
     if GATHERED_COST * inputs.max(initial=0) > n_pre:
-        return {"weight": _padded(first.matrix(n_post, n_pre).T)[:, :, None]}
+        return {"weight": _narrow(_padded(first.matrix(n_post, n_pre).T)[:, :, None])}
     place = np.arange(len(first.post)) - np.repeat(np.cumsum(inputs) - inputs, inputs)
     weight, pre = np.zeros((inputs.max(initial=0), n_post)), np.zeros((inputs.max(initial=0), n_post), dtype=np.int32)
     weight[place, first.post], pre[place, first.post] = first.weight, first.pre

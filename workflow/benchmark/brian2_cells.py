@@ -18,9 +18,9 @@ below = int(v < 0) : 1 (constant over dt)
 
 
 def main() -> None:
-    worker = Worker(__doc__, methods=("rk4", "exponential_euler"))
+    worker = Worker(__doc__, methods=("rk4", "exponential_euler"), modes=("default", "tuned"))
     problem, method = worker.problem, worker.options.method
-    standalone = Standalone(worker)
+    standalone = Standalone(worker, tuned=worker.options.mode == "tuned")
     defaultclock.dt = problem["dt"] * ms
     n = len(problem["current"])
     cells = NeuronGroup(

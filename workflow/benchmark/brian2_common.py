@@ -25,21 +25,23 @@ bh = phi*4/(exp((40 - u)/5) + 1) : 1
 dm/dt = (am*(1 - m) - bm*m)/ms : 1
 dh/dt = (ah*(1 - h) - bh*h)/ms : 1
 """
-# the last one lets gcc vectorise the loops over cells, which touch more arrays than it compares by itself
-FLAGS = ["-w", "-O3", "-march=native", "-ffast-math", "-std=c++11", "--param=vect-max-version-for-alias-checks=1000"]
+# without Brian2's -fno-finite-math-only gcc takes its vector exp, and with the last one it vectorises the loops over
+# cells, which touch more arrays than it compares by itself
+TUNED = ["-w", "-O3", "-march=native", "-ffast-math", "-std=c++11", "--param=vect-max-version-for-alias-checks=1000"]
 PHI = 3 ** ((22 - 36) / 10)
 
 
 class Standalone:
-    """A C++ standalone project in a folder of its own."""
+    """A C++ standalone project in a folder of its own, compiled as Brian2 does it or with better flags for gcc."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, tuned: bool = False) -> None:
         require("g++", "g++")
         require("make", "make")
         self._kept = tempfile.TemporaryDirectory()
         self.folder = Path(self._kept.name)
         prefs["core.default_float_dtype"] = worker.dtype.type
-        prefs["codegen.cpp.extra_compile_args_gcc"] = FLAGS
+        if tuned:
+            prefs["codegen.cpp.extra_compile_args_gcc"] = TUNED
         prefs["devices.cpp_standalone.openmp_threads"] = 0
         set_device("cpp_standalone", directory=str(self.folder), build_on_run=False)
 

@@ -1,8 +1,9 @@
 """The antennal lobe in Brian2 (C++ standalone).
 
-`merged`: all runs in one group per population, a block of synapses for each run. `separate`: one binary for one run,
-started for each run in turn, as many at once as --threads says. Brian2 sums synaptic inputs once a step, before the
-cells advance: with rk4 they are held over a step, a quarter of the sums that the method asks for.
+`merged`: all runs in one group per population, a block of synapses for each run; `tuned` compiles that with better
+flags for gcc. `separate`: one binary for one run, started for each run in turn, as many at once as --threads says.
+Brian2 sums synaptic inputs once a step, before the cells advance: with rk4 they are held over a step, a quarter of the
+sums that the method asks for.
 """
 
 from typing import Any
@@ -81,10 +82,10 @@ def project(problem: dict, runs: int, pre: NeuronGroup, post: NeuronGroup, name:
 
 
 def main() -> None:
-    worker = Worker(__doc__, methods=("rk4", "exponential_euler"), modes=("merged", "separate"))
+    worker = Worker(__doc__, methods=("rk4", "exponential_euler"), modes=("merged", "separate", "tuned"))
     problem, options = worker.problem, worker.options
-    runs, merged = int(problem["runs"]), options.mode == "merged"
-    standalone = Standalone(worker)
+    runs, merged = int(problem["runs"]), options.mode != "separate"
+    standalone = Standalone(worker, tuned=options.mode == "tuned")
     defaultclock.dt = problem["dt"] * ms
     numbers = {name.removeprefix("odour."): value for name, value in problem.items() if name.startswith("odour.")}
     numbers |= {"phi": PHI, "phi_a": 3 ** ((36 - 23.5) / 10), "phi_k": 2.3 ** ((26 - 23) / 10)}

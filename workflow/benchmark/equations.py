@@ -1,4 +1,4 @@
-"""The antennal lobe's and the Hodgkin–Huxley neuron's equations for NumPy or JAX (`xp`), arrays [cell].
+"""The antennal lobe's and the Hodgkin–Huxley neuron's equations for NumPy, JAX or TensorFlow (`xp`), arrays [cell].
 
 Every variable as x' = source − decay·x, returned as pairs (source, decay): what both solvers need.
 """
@@ -33,7 +33,7 @@ def sodium(xp, v):
 
 
 def hodgkin_huxley(xp, x, current):
-    g_na, g_k = 100 * x["m"] ** 3 * x["h"], 10 * x["n"] ** 4
+    g_na, g_k = 100 * x["m"] ** 3 * x["h"], 10 * (x["n"] ** 2) ** 2
     m, h = sodium(xp, x["v"])
     return {
         "v": (current - 0.15 * 55 + g_na * 50 - g_k * 95, 0.15 + g_na + g_k),
@@ -45,7 +45,12 @@ def hodgkin_huxley(xp, x, current):
 
 def projection_neurons(xp, x, current, gaba, pulse):
     """`gaba` is the summed conductance, `pulse` whether acetylcholine is released."""
-    v, g_na, g_k, g_a = x["v"], 100 * x["m"] ** 3 * x["h"], 10 * x["n"] ** 4, 10 * x["m_a"] ** 4 * x["h_a"]
+    v, g_na, g_k, g_a = (
+        x["v"],
+        100 * x["m"] ** 3 * x["h"],
+        10 * (x["n"] ** 2) ** 2,
+        10 * (x["m_a"] ** 2) ** 2 * x["h_a"],
+    )
     m, h = sodium(xp, v)
     rate_m = PHI_A * (xp.exp((v + 35.82) / 19.69) + xp.exp(-(v + 79.69) / 12.7) + 0.37)
     rate_h = PHI_A * xp.where(v < -63, xp.exp((v + 46.05) / 5) + xp.exp(-(v + 238.4) / 37.45), 1 / 19)
@@ -63,7 +68,7 @@ def projection_neurons(xp, x, current, gaba, pulse):
 
 def local_interneurons(xp, x, current, ach, gaba):
     """`ach` and `gaba` are the summed conductances."""
-    v, g_k, g_ca, g_kca = x["v"], 10 * x["n"] ** 4, 3 * x["m_ca"] ** 2 * x["h_ca"], 0.3 * PHI_K * x["m_k"]
+    v, g_k, g_ca, g_kca = x["v"], 10 * (x["n"] ** 2) ** 2, 3 * x["m_ca"] ** 2 * x["h_ca"], 0.3 * PHI_K * x["m_k"]
     tau_h = 0.3 * xp.exp((v - 40) / 13) + 0.002 * xp.exp((60 - v) / 29)
     source = current - 0.15 * 50 - 0.02 * 95 - g_k * 95 + g_ca * 140 - g_kca * 90 - gaba * 70
     return {

@@ -1,4 +1,4 @@
-"""PSST itself: the same problem through psst_core, all runs in one compiled batch."""
+"""PSST itself: the same problem through psst_core, all runs in one compiled batch; `own` gives each a network."""
 
 import time
 from importlib.metadata import version
@@ -12,14 +12,15 @@ from psst_core.simulate import Integration, Program, Run, padded
 
 
 def main() -> None:
-    worker = Worker(__doc__, methods=("rk4", "exponential_euler"))
+    worker = Worker(__doc__, methods=("rk4", "exponential_euler"), modes=("default", "one", "own"))
     problem, precision = worker.problem, worker.dtype.name
     solver = {"solver__name": worker.options.method, "solver__precision": precision}
     steps = int(problem["steps"])
     by_cell = problem["model"] == "cells"
     config = cells_config(len(problem["current"]), steps, **solver) if by_cell else locust_config(steps, **solver)
     prepare(config["hardware"])
-    runs = [Run(config, 0, trial) for trial in range(int(problem["runs"]))]
+    own = worker.options.mode == "own"
+    runs = [Run(config, trial if own else 0, trial) for trial in range(int(problem["runs"]))]
     program = Program(config, [], padded(len(runs), precision))
     width = len(problem["current"]) if by_cell else len(runs)
 

@@ -1,0 +1,14 @@
+"""One simulate job, as a sweep has it, in a folder of its own; prints its peak memory in bytes."""
+
+import sys
+from pathlib import Path
+
+from worker import own_peak_memory
+
+from psst_core import make_plan
+from psst_core.chunk import simulate_chunk
+
+overrides, folder = sys.argv[1:]
+plan = make_plan("locust_coupling", overrides, results=Path(folder))
+simulate_chunk(next(iter(plan.manifests.values())), Path(folder) / "chunks" / "job.nc", lambda line: None)
+print(own_peak_memory())

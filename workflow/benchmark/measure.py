@@ -1,0 +1,343 @@
+"""The conductor: starts the programs, asks them in turn, and writes what they took to results/benchmark/benchmark.nc.
+
+All programs of a group are set up first, two at a time; then each is asked once a repeat, alone, on one core.
+"""
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from problem import cells_problem, locust_config, locust_problem
+
+from psst_core import PsstError
+from psst_core.dataset import write
+
+HERE = Path(__file__).parent
+LABELS = {
+    "psst": "PSST",
+    "handwritten": "hand-written TensorFlow",
+    "limit": "C limit",
+    "brian2": "Brian2",
+    "jax": "JAX",
+}
+LABELS |= {"neuron": "NEURON", "jaxley": "Jaxley", "tutorial": "tutorial", "numpy": "NumPy"}
+MODES = {"brian2": ("merged", "separate", "tuned"), "jax": ("plain", "tuned")}
+OURS = ("psst", "handwritten", "limit", "tutorial", "numpy")
+CASES = (("rk4", "double"), ("rk4", "single"), ("exponential_euler", "single"))
+HAND = {"rk4": ("handwritten", "limit"), "exponential_euler": ()}
+
+
+@dataclass
+class Settings:
+    """conf/benchmark.yaml."""
+
+    repeats: int = 5
+    runs: list[int] = field(default_factory=list)
+    run_steps: int = 128_000
+    equations: list[int] = field(default_factory=list)
+    equation_steps: int = 40_000_000
+    tutorial: int = 2000
+    cold: float = 0.0
+    memory: list[float] = field(default_factory=list)
+    programs: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path, overrides: str) -> "Settings":
+        try:
+            given = OmegaConf.from_dotlist(overrides.split())
+            settings = OmegaConf.merge(OmegaConf.structured(cls), OmegaConf.load(path), given)
+            made: Settings = OmegaConf.to_object(settings)  # type: ignore[assignment]
+        except OmegaConfBaseException as error:
+            raise PsstError(f"overrides={overrides!r}: {str(error).splitlines()[0]}; see {path}") from error
+        unknown = set(made.programs) - set(LABELS)
+        if unknown:
+            raise PsstError(f"programs: {', '.join(sorted(unknown))}: no such program; there are {', '.join(LABELS)}")
+        return made
+
+
+@dataclass
+class Row:
+    """One program on one problem."""
+
+    section: str
+    program: str
+    problem: str
+    mode: str = "default"
+    method: str = "rk4"
+    precision: str = "double"
+    runs: int = 1
+    equations: int = 0
+    cores: int = 1
+    steps: int = 0
+    threads: int = 1
+    seconds: list[float] = field(default_factory=list)
+    setup_seconds: float = np.nan
+    peak_memory: float = np.nan
+    spikes: int = -1
+    version: str = ""
+
+
+class Conversation:
+    """A program under way: it is asked by a line and answers by one of JSON."""
+
+    def __init__(self, row: Row, python: str, problem: Path, log: Path) -> None:
+        model = "cells" if row.section == "cells" else "locust"
+        scripts = {"psst": "psst.py", "handwritten": "handwritten.py", "limit": "limit.py", "tutorial": "tutorial.py"}
+        script = scripts.get(row.program, "numpy_loop.py" if row.program == "numpy" else f"{row.program}_{model}.py")
+        command = [python, str(HERE / script), str(problem), "--precision", row.precision, "--method", row.method]
+        command += ["--mode", row.mode, "--threads", str(row.threads)]
+        self.row, self.log = row, log
+        with open(log, "w", encoding="utf-8") as errors:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+            )
+        ready = self._answer()
+        row.setup_seconds, row.version = ready["setup_seconds"], ready["version"]
+
+    def pin(self, core: int) -> None:
+        subprocess.run(["taskset", "-acp", str(core), str(self.process.pid)], check=True, stdout=subprocess.DEVNULL)
+
+    def ask(self) -> None:
+        """One integration; its seconds and spikes go into the row."""
+        self._say("run")
+        answer = self._answer()
+        self.row.seconds.append(answer["seconds"])
+        self.row.spikes = answer["total"]
+
+    def leave(self) -> None:
+        self._say("quit")
+        self.row.peak_memory = self._answer()["peak_memory"]
+        self.process.wait(60)
+
+    def _say(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            last = self.log.read_text(encoding="utf-8").strip().splitlines()[-1:]
+            raise PsstError(
+                f"{self.row.program} {self.row.mode}: ended without an answer; {self.log}: {' '.join(last)}"
+            )
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+class Benchmark:
+    """The rows that are measured so far."""
+
+    def __init__(self, settings: Settings, peers: str, folder: Path) -> None:
+        self.settings, self.peers, self.folder = settings, peers, folder
+        self.rows: list[Row] = []
+        self.failures: list[str] = []
+        self.began = time.perf_counter()
+        (folder / "problems").mkdir(parents=True, exist_ok=True)
+        (folder / "logs").mkdir(exist_ok=True)
+
+    def locust(self, runs: int, steps: int) -> None:
+        for method, precision in CASES:
+            problem = self.problem(f"locust-{runs}", locust_problem(locust_config(steps), runs, steps))
+            common = {"method": method, "precision": precision, "runs": runs, "steps": steps}
+            rows = [Row("locust", name, problem, **common) for name in ("psst", *HAND[method])]
+            brian2 = MODES["brian2"] if runs == 64 else ("merged", "tuned")
+            if runs == 64 or precision == "double":
+                rows += [Row("locust", "brian2", problem, mode, **common) for mode in brian2]
+            rows += [Row("locust", "jax", problem, mode, **common) for mode in MODES["jax"]]
+            if runs == 1 and (method, precision) == CASES[0]:
+                implicit = common | {"method": "implicit_euler"}
+                rows += [Row("locust", name, problem, **implicit) for name in ("neuron", "jaxley")]
+            if runs == 64 and (method, precision) == CASES[0]:
+                few = self.settings.tutorial
+                single = self.problem(f"locust-1-{few}", locust_problem(locust_config(few), 1, few))
+                rows += [Row("locust", name, single, runs=1, steps=few) for name in ("tutorial", "numpy")]
+            if runs == 64 or method == "rk4":
+                self.measure(rows)
+
+    def cells(self, equations: int, steps: int) -> None:
+        problem = self.problem(f"cells-{equations}", cells_problem(equations // 4, steps))
+        common = {"equations": equations, "steps": steps}
+        programs = [("psst", "default"), ("limit", "default"), ("brian2", "default"), ("brian2", "tuned")]
+        programs += [("jax", "plain"), ("jax", "tuned"), ("numpy", "default"), ("tutorial", "default")]
+        self.measure([Row("cells", name, problem, mode, **common) for name, mode in programs])
+
+    def networks(self, runs: int, steps: int) -> None:
+        """Runs on one network, and each on a network of its own."""
+        for precision in ("double", "single"):
+            common = {"precision": precision, "runs": runs, "steps": steps}
+            self.measure([Row("networks", "psst", f"locust-{runs}", mode, **common) for mode in ("one", "own")])
+
+    def cores(self, runs: int, steps: int) -> None:
+        """One job on one core beside two jobs on two."""
+        rows = [Row("cores", "psst", f"locust-{runs}", "one", runs=runs, steps=steps, cores=n) for n in (1, 2)]
+        for row, mode in zip(rows, ("one job", "two jobs"), strict=True):
+            pair = [self.start(Row(**{**vars(row), "seconds": []})) for _ in range(row.cores)]
+            for core, conversation in enumerate(pair):
+                conversation.pin(core)
+            for _ in range(self.settings.repeats):
+                with ThreadPoolExecutor(2) as pool:
+                    list(pool.map(Conversation.ask, pair))
+                row.seconds.append(max(conversation.row.seconds[-1] for conversation in pair))
+            for conversation in pair:
+                conversation.leave()
+            row.mode, row.spikes, row.version = mode, pair[0].row.spikes, pair[0].row.version
+            self.rows.append(row)
+
+    def cold(self, runs: int, duration: float) -> None:
+        """From the command to the files, two cores, everything compiled anew."""
+        steps = round(duration / 0.01)
+        problem = self.problem(f"locust-{runs}-cold", locust_problem(locust_config(steps), runs, steps))
+        common = {"runs": runs, "steps": steps, "cores": 2, "threads": 2}
+        row = Row("cold", "psst", problem, **common)
+        overrides = (
+            f"network.size=120 network.coupling=1 solver=rk4 stimulus.onset=0 run.duration={duration} figures=[] "
+        )
+        overrides += (
+            f"recorder.window=[0,{duration}] analysis.spectrum=[0,{duration}] sweep.networks=1 sweep.trials={runs}"
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            command = [str(Path(sys.executable).with_name("snakemake")), "--snakefile", str(HERE.parent / "Snakefile")]
+            command += ["--directory", folder, "--cores", "2", "--config", f"overrides={overrides}", "name=cold"]
+            environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
+            began = time.perf_counter()
+            subprocess.run(command, check=True, env=environment, capture_output=True)
+            row.seconds = [time.perf_counter() - began]
+        self.rows.append(row)
+        for program, mode in (("brian2", "separate"), ("brian2", "tuned"), ("jax", "plain")):
+            if program not in self.settings.programs:
+                continue
+            row = Row("cold", program, problem, mode, **common)
+            began = time.perf_counter()
+            conversation = self.start(row)
+            if program == "brian2":
+                conversation.ask()
+            row.seconds = [time.perf_counter() - began]
+            conversation.leave()
+            self.rows.append(row)
+        self.tell("cold sweep")
+
+    def memory(self, durations: list[float]) -> None:
+        """Jobs that differ in their model time alone."""
+        for duration in durations:
+            overrides = "network.size=120 network.coupling=1 solver=exponential_euler solver.precision=float32 "
+            overrides += f"sweep.networks=1 sweep.trials=16 hardware.jobs=1 {lasting(duration)}"
+            with tempfile.TemporaryDirectory() as folder:
+                done = subprocess.run(
+                    [sys.executable, HERE / "job.py", overrides, folder], check=True, capture_output=True, text=True
+                )
+            row = Row("memory", "psst", "", f"{duration / 1000:g} s", "exponential_euler", "single", 16)
+            row.steps, row.peak_memory = round(duration / 0.01), float(done.stdout.split()[-1])
+            self.rows.append(row)
+        self.tell("memory")
+
+    def measure(self, rows: list[Row]) -> None:
+        """Set up all of them, ask each once a repeat, and let them go; one that fails is left out and named."""
+        rows = [row for row in rows if row.program in self.settings.programs]
+        with ThreadPoolExecutor(2) as pool:
+            talks = [talk for talk in pool.map(self.try_start, rows) if talk is not None]
+        for talk in talks:
+            talk.pin(0)
+        for _ in range(self.settings.repeats):
+            for talk in talks:
+                talk.ask()
+        for talk in talks:
+            talk.leave()
+            self.rows.append(talk.row)
+        row = rows[0]
+        size = f"{row.runs} runs" if row.section != "cells" else f"{row.equations} equations"
+        self.tell(f"{row.section}, {size}, {row.method}, {row.precision}")
+
+    def start(self, row: Row) -> Conversation:
+        python = sys.executable if row.program in OURS else self.peers
+        name = f"{row.section}-{row.program}-{row.mode}-{row.method}-{row.precision}-{row.runs}-{row.equations}.log"
+        return Conversation(row, python, self.folder / "problems" / f"{row.problem}.npz", self.folder / "logs" / name)
+
+    def try_start(self, row: Row) -> Conversation | None:
+        try:
+            return self.start(row)
+        except PsstError as error:
+            self.failures.append(str(error))
+            return None
+
+    def problem(self, name: str, arrays: dict[str, Any]) -> str:
+        np.savez(self.folder / "problems" / f"{name}.npz", **arrays)
+        return name
+
+    def tell(self, what: str) -> None:
+        print(f"{time.perf_counter() - self.began:6.0f} s  {what}", file=sys.stderr, flush=True)
+
+    def dataset(self) -> xr.Dataset:
+        labels = ("section", "mode", "method", "precision", "runs", "equations", "cores", "steps")
+        coordinates = {name: ("row", [getattr(row, name) for row in self.rows]) for name in labels}
+        coordinates["program"] = ("row", [LABELS[row.program] for row in self.rows])
+        seconds = np.full((len(self.rows), self.settings.repeats), np.nan)
+        for number, row in enumerate(self.rows):
+            seconds[number, : len(row.seconds)] = row.seconds[: self.settings.repeats]
+        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+        return xr.Dataset(
+            {
+                "seconds": (("row", "repeat"), seconds, {"units": "s", "long_name": "wall time of an integration"}),
+                "setup_seconds": ("row", [row.setup_seconds for row in self.rows], {"units": "s"}),
+                "peak_memory": ("row", [row.peak_memory for row in self.rows], {"units": "byte"}),
+                "spikes": ("row", [row.spikes for row in self.rows], {"units": "1"}),
+                "version": ("row", [row.version for row in self.rows]),
+            },
+            coordinates,
+            {
+                "machine": f"{processor()}, {os.cpu_count()} cores",
+                "date": datetime.date.today().isoformat(),
+                "python": platform.python_version(),
+                "tensorflow": metadata.version("tensorflow"),
+                "commit": commit.stdout.strip(),
+                "failures": "; ".join(self.failures),
+            },
+        )
+
+
+def lasting(duration: float) -> str:
+    """Overrides for that much model time, all of it analysed."""
+    return f"run.duration={duration} recorder.window=[0,{duration}] analysis.spectrum=[0,{duration}]"
+
+
+def processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def main(settings: Settings, peers: str, target: Path) -> None:
+    """Measure everything and write the data set."""
+    benchmark = Benchmark(settings, peers, target.parent)
+    for runs in settings.runs:
+        steps = min(10_000, settings.run_steps // runs)
+        benchmark.locust(runs, steps)
+        if runs == 64:
+            benchmark.networks(runs, steps)
+            benchmark.cores(runs, steps)
+    for equations in settings.equations:
+        benchmark.cells(equations, min(20_000, settings.equation_steps // equations))
+    if settings.memory:
+        benchmark.memory(settings.memory)
+    if settings.cold:
+        benchmark.cold(64, settings.cold)
+    write(benchmark.dataset(), target)
+
+
+if __name__ == "__main__":
+    chosen = Settings.read(Path("conf/benchmark.yaml"), " ".join(sys.argv[3:]))
+    main(chosen, sys.argv[1], Path(sys.argv[2]))

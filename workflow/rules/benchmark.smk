@@ -1,0 +1,69 @@
+# `--config experiment=benchmark`: PSST beside other tools on the same work, to a table and figures.
+
+import sys
+from pathlib import Path
+
+BENCHMARK = Path("results/benchmark")
+SOURCES = sorted(str(path) for path in Path(workflow.basedir, "benchmark").glob("*.*"))
+FIGURES = ["throughput", "cells", "bars", "cold"]
+
+
+TARGETS = [
+    BENCHMARK / "table.md",
+    *expand(
+        BENCHMARK / "figures" / "{figure}.{ending}",
+        figure=FIGURES,
+        ending=["png", "svg"],
+    ),
+]
+
+
+rule peers:
+    input:
+        Path(workflow.basedir, "benchmark", "requirements.lock"),
+    output:
+        BENCHMARK / "peers" / "ready",
+    log:
+        BENCHMARK / "logs" / "peers.log",
+    params:
+        python=sys.executable,
+        folder=lambda wildcards, output: Path(output[0]).parent,
+    shell:
+        "({params.python} -m venv --clear {params.folder} && {params.folder}/bin/python -m pip install --quiet"
+        " --disable-pip-version-check -r {input} && touch {output}) > {log} 2>&1"
+
+
+rule measure:
+    input:
+        BENCHMARK / "peers" / "ready",
+        SOURCES,
+    output:
+        BENCHMARK / "benchmark.nc",
+    threads: workflow.cores
+    params:
+        python=sys.executable,
+        program=Path(workflow.basedir, "benchmark", "measure.py"),
+        peers=BENCHMARK / "peers" / "bin" / "python",
+        overrides=config.get("overrides", ""),
+    shell:
+        "{params.python} {params.program} {params.peers} {output} {params.overrides:q}"
+
+
+rule report:
+    input:
+        BENCHMARK / "benchmark.nc",
+    output:
+        table=BENCHMARK / "table.md",
+        figures=expand(
+            BENCHMARK / "figures" / "{figure}.{ending}",
+            figure=FIGURES,
+            ending=["png", "svg"],
+        ),
+    log:
+        BENCHMARK / "logs" / "report.log",
+    params:
+        python=sys.executable,
+        program=Path(workflow.basedir, "benchmark", "report.py"),
+        folder=BENCHMARK,
+    shell:
+        "{params.python} {params.program} {input} {params.folder} > {log} 2>&1"
