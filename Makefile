@@ -8,13 +8,14 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 INSTALLED := .venv/installed-$(VERSION)
 REST := slow or slurm or chaos or peers or browser
 
-.PHONY: help sweep test test-all check benchmark lock clean
+.PHONY: help sweep test test-all check benchmark measure lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
 	@echo 'make test-all   the tests that make test leaves out'
 	@echo 'make check      linters, formatting, types and layers'
-	@echo 'make benchmark  speed and memory beside the tutorial'"'"'s way'
+	@echo 'make benchmark  speed and memory beside other tools (half an hour, needs g++)'
+	@echo 'make measure    what a step takes on this machine, for the division into jobs (a minute)'
 	@echo 'make lock       pin the newest packages in requirements.lock (needs uv)'
 	@echo 'make clean      remove .venv and caches; results stay'
 
@@ -45,7 +46,10 @@ check: $(INSTALLED)
 	$(BIN)/python .ci/lint_workflow.py
 
 benchmark: $(INSTALLED)
-	$(BIN)/python tests/benchmark_tutorial.py
+	$(BIN)/snakemake --config experiment=benchmark
+
+measure: $(INSTALLED)
+	$(BIN)/python -m psst_core.packing
 
 lock:
 	uv pip compile pyproject.toml --universal --python-version 3.11 --extra test --upgrade \

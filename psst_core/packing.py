@@ -65,10 +65,13 @@ class Machine:
         return json.dumps(asdict(self), indent=1)
 
     def widths(self, config: Config) -> list[int]:
-        """The widths to choose from: those measured, up to what `hardware` allows and its memory holds."""
+        """The widths to choose from: those measured, up to what `hardware` allows and its memory holds.
+
+        A GPU takes the widest.
+        """
         hardware = config["hardware"]
         most = min(hardware["lanes"], int(hardware["mem_mb"] * 1e6 / 4 / (BYTES_PER_CELL * config["network"]["size"])))
-        measured = self.costs[config["solver"]["precision"]]
+        measured = self.costs[config["solver"]["precision"]] if hardware["device"] == "cpu" else ()
         return sorted({lanes for lanes in measured if lanes <= most} | {max(1, most)})
 
     def seconds(self, config: Config, batches: list[int]) -> float:

@@ -45,5 +45,27 @@ def test_too_late_is_an_error():
         prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
 
 
+COMPILING = """
+import sys
+from pathlib import Path
+from psst_core.hardware import prepare
+prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""}, Path(sys.argv[1]))
+import tensorflow as tf
+print(tf.function(lambda x: tf.exp(x) + 1, jit_compile=True)(tf.constant([0.0])).numpy())
+"""
+
+
+def test_jobs_share_compiled_programs_and_may_write_at_once(tmp_path):
+    command = [sys.executable, "-c", COMPILING, str(tmp_path)]
+    jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [job.communicate()[0] for job in jobs] == ["[2.]\n", "[2.]\n"]
+    (compiled,) = tmp_path.rglob("*.pb")
+    before = compiled.stat().st_mtime_ns
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[2.]\n"
+    assert compiled.stat().st_mtime_ns == before
+    compiled.write_bytes(compiled.read_bytes()[:100])
+    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
+
+
 def test_vector_width():
     assert vector_width() in (256, 512)

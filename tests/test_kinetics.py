@@ -18,6 +18,23 @@ def quotient(z):
     return np.where(z == 0, 1.0, z / np.where(z == 0, 1.0, np.expm1(z)))
 
 
+@pytest.mark.parametrize(("precision", "range_end"), [("float64", 708.0), ("float32", 87.0)])
+def test_exp_is_right_to_its_last_digits(precision, range_end):
+    x = np.concatenate([np.linspace(-range_end, range_end, 200_001), np.linspace(-1, 1, 100_001)]).astype(precision)
+    found = tf.function(kinetics.exp, jit_compile=True)(tf.constant(x)).numpy()
+    expected = np.exp(x.astype(np.longdouble))
+    units = np.abs(found - expected) / np.spacing(expected.astype(precision))
+    assert units.max() < 1.1
+    assert found[x == 0] == 1
+
+
+def test_exp_keeps_what_is_no_number_and_stays_in_range():
+    x = tf.constant([np.nan, -np.inf, -1e9, np.inf, 1e9], tf.float64)
+    found = tf.function(kinetics.exp, jit_compile=True)(x).numpy()
+    assert np.isnan(found[0])
+    assert np.all(found[1:3] < 1e-307) and np.all((found[3:] > 1e307) & np.isfinite(found[3:]))
+
+
 @pytest.mark.parametrize("precision", TOLERANCE)
 @pytest.mark.parametrize("k", [1.0, 4.0, 5.0])
 def test_linoid_is_right_everywhere(precision, k):

@@ -1,0 +1,66 @@
+"""The benchmark as an experiment of the workflow: its settings, its problems, and a small one of its own."""
+
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import integrate
+from test_workflow import TOP, snakemake
+
+from psst_core import PsstError
+from psst_core.simulate import Run
+
+sys.path.insert(0, str(TOP / "workflow" / "benchmark"))
+from measure import Settings
+from problem import cells_problem, locust_config, locust_problem
+
+CONF = TOP / "conf" / "benchmark.yaml"
+
+
+def test_settings_come_from_the_file_and_the_command_line():
+    settings = Settings.read(CONF, "repeats=2 programs=[psst,jax] cold=0")
+    assert (settings.repeats, settings.programs, settings.cold) == (2, ["psst", "jax"], 0.0)
+    assert settings.runs == [1, 16, 64, 256]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ("repeat=2", "Key 'repeat' not in 'Settings'"),
+        ("repeats=few", "few"),
+        ("programs=[psst,nest]", "nest: no such program"),
+    ],
+)
+def test_wrong_settings_are_refused_by_name(overrides, message):
+    with pytest.raises(PsstError, match=message):
+        Settings.read(CONF, overrides)
+
+
+def test_the_problem_is_what_psst_integrates():
+    config = locust_config(50)
+    problem = locust_problem(config, 3, 50)
+    runs = [Run(config, 0, trial) for trial in range(3)]
+    carry = integrate(runs, until=(0.0,)).integration
+    assert problem["pn_ln"].shape == (30, 90)
+    assert problem["pn.v"].shape == (90, 3)
+    weights = carry.inputs["weights"]["ln"].numpy()[:, :3]
+    np.testing.assert_array_equal(problem["ln.weight"], weights)
+    assert cells_problem(5, 10)["current"].tolist() == [0, 2.5, 5, 7.5, 10]
+
+
+@pytest.mark.peers
+def test_a_small_benchmark_sets_up_its_peers_and_all_count_the_same_spikes(tmp_path):
+    settings = "repeats=2 runs=[1] run_steps=2000 equations=[80] equation_steps=160000 cold=0 memory=[] "
+    settings += "programs=[psst,limit,brian2,jax]"
+    done = snakemake(tmp_path, "--config", "experiment=benchmark", f"overrides={settings}")
+    assert done.returncode == 0, done.stderr
+    with xr.open_dataset(tmp_path / "results" / "benchmark" / "benchmark.nc") as data:
+        assert data.attrs["failures"] == ""
+        assert set(data.program.values) == {"PSST", "C limit", "Brian2", "JAX"}
+        assert bool((data.seconds > 0).all())
+        cells = data.spikes.where(data.section == "cells", drop=True)
+        assert len(set(cells.values)) == 1 and cells.values[0] > 0
+    table = (tmp_path / "results" / "benchmark" / "table.md").read_text()
+    assert "1 run, RK4, double" in table
+    assert len(list((tmp_path / "results" / "benchmark" / "figures").glob("*.png"))) == 4
