@@ -45,7 +45,7 @@ def prepare(hardware: Mapping[str, Any], compiled: Path | None = None) -> None:
         name = digest([os.environ["XLA_FLAGS"], _processor(), metadata.version("tensorflow")])
         folder = compiled.resolve() / name
         folder.mkdir(parents=True, exist_ok=True)
-        kept = f"--tf_xla_persistent_cache_directory={folder} --tf_xla_persistent_cache_device_types=CPU"
+        kept = f"--tf_xla_persistent_cache_directory='{folder}' --tf_xla_persistent_cache_device_types=CPU"
         os.environ["TF_XLA_FLAGS"] = f"{kept} {os.environ.get('TF_XLA_FLAGS', '')}".strip()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")

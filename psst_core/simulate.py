@@ -168,7 +168,7 @@ class Integration:
 
     Args:
         program: compiled for this structure.
-        runs: at most as many as the program has lanes; they share the connectivity of the first.
+        runs: at most as many as the program has lanes; on one network or on several.
     """
 
     def __init__(self, program: Program, runs: Sequence[Run]) -> None:

@@ -1,5 +1,6 @@
 """The benchmark as an experiment of the workflow: its settings, its problems, and a small one of its own."""
 
+import shutil
 import sys
 
 import numpy as np
@@ -50,6 +51,7 @@ def test_the_problem_is_what_psst_integrates():
 
 
 @pytest.mark.peers
+@pytest.mark.skipif(shutil.which("g++") is None, reason="Brian2 and the C limit need g++")
 def test_a_small_benchmark_sets_up_its_peers_and_all_count_the_same_spikes(tmp_path):
     settings = "repeats=2 runs=[1] run_steps=2000 equations=[80] equation_steps=160000 cold=0 memory=[] "
     settings += "programs=[psst,limit,brian2,jax]"

@@ -56,7 +56,7 @@ print(tf.function(lambda x: tf.exp(x) + 1, jit_compile=True)(tf.constant([0.0]))
 
 
 def test_jobs_share_compiled_programs_and_may_write_at_once(tmp_path):
-    command = [sys.executable, "-c", COMPILING, str(tmp_path)]
+    command = [sys.executable, "-c", COMPILING, str(tmp_path / "a folder")]
     jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert [job.communicate()[0] for job in jobs] == ["[2.]\n", "[2.]\n"]
     (compiled,) = tmp_path.rglob("*.pb")

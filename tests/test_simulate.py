@@ -147,19 +147,30 @@ def test_float32_runs_of_the_default_experiment_stay_finite():
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_simulated_time(tmp_path):
     """A simulate job of 1 s and one of 4 s of the default network: their peaks are equal, and below 1.5 GB."""
-    peaks = [peak_memory(tmp_path, duration) for duration in (1000, 4000)]
+    common = "network.size=120 solver=exponential_euler sweep.networks=1 hardware.jobs=1 run.duration="
+    peaks = [peak_memory(tmp_path, f"{common}{duration}") for duration in (1000, 4000)]
     assert max(peaks) < 1.5e9
     assert peaks[1] / peaks[0] < 1.05
 
 
-def peak_memory(folder, duration):
+@pytest.mark.slow
+def test_ten_thousand_cells_at_one_percent(tmp_path):
+    """300,000 synapses in a job of the memory that any job has."""
+    sparse = " ".join(
+        f"network.projections.{name}.connectivity.probability=0.01" for name in ("pn_ln", "ln_ln", "ln_pn")
+    )
+    few = "solver=rk4 network.coupling=0.1 sweep.networks=1 sweep.trials=1 run.duration=2 recorder.window=[0,2]"
+    assert peak_memory(tmp_path, f"network.size=10000 {sparse} {few} analysis.spectrum=[0,2]") < 1.5e9
+
+
+def peak_memory(folder, overrides):
+    """Of the first job of that sweep, bytes."""
     script = f"""
 from pathlib import Path
 from psst_core import make_plan
 from psst_core.chunk import simulate_chunk
-overrides = "network.size=120 solver=exponential_euler sweep.networks=1 run.duration={duration}"
-plan = make_plan("locust_coupling", overrides)
-simulate_chunk(next(iter(plan.manifests.values())), Path("{folder}/{duration}.nc"), print)
+plan = make_plan("locust_coupling", "{overrides}", results=Path("{folder}"))
+simulate_chunk(next(iter(plan.manifests.values())), Path("{folder}/chunks/job.nc"), print)
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print(1024 * int(peak.split()[1]))
 """

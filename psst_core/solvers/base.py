@@ -51,6 +51,13 @@ class Tableau:
 
 
 class RungeKutta(Solver):
+    """The methods of a tableau with c_2, …, c_s not 0, as a loop over its stages.
+
+    With the stage states x_{i+1} = x + c_{i+1} dt k_i the step accumulates from states, and uses each slope once:
+
+        x ← (1 − Σ b_i/c_{i+1}) x + Σ (b_i/c_{i+1}) x_{i+1} + b_s dt k_s,    i < s
+    """
+
     tableau: ClassVar[Tableau]
 
     def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from psst_core.figures import STYLE
 from psst_core.figures.style import COLUMN, scale_x
@@ -35,6 +36,7 @@ COLOURS = {
 }
 MARKERS = dict(zip(COLOURS, "oPXs^dv*D", strict=True))
 DASHES = {"separate": "--", "tuned": ":"}
+FILLS = {"separate": "none", "tuned": "left"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,14 +105,10 @@ class Ratio:
 def read(source: Path) -> tuple[list[Row], dict[str, Any]]:
     """The rows and the attributes of a file of measurements."""
     with xr.open_dataset(source) as data:
-        rows = []
-        for place in range(data.sizes["row"]):
-            row = data.isel(row=place)
-            keys = {key: type_(row[key].item()) for key, type_ in Row.__annotations__.items() if key in KEYS}
-            numbers = {name: float(row[name]) for name in ("setup_seconds", "peak_memory", "spikes")}
-            rows.append(
-                Row(**keys, **numbers, seconds=row["seconds"].values.astype(float), version=str(row["version"].item()))
-            )
+        columns = {name: data[name].values.tolist() for name in (*KEYS, "setup_seconds", "peak_memory", "version")}
+        columns["spikes"] = data["spikes"].where(data["spikes"] >= 0).values.tolist()
+        columns["seconds"] = list(data["seconds"].transpose("row", "repeat").values)
+        rows = [Row(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
         return rows, dict(data.attrs)
 
 
@@ -228,12 +226,11 @@ def paired(rows: list[Row], section: str, first: str, second: str) -> list[tuple
 
 
 def cold(rows: list[Row]) -> list[Ratio]:
-    """The best of the programs that do PSST's work, also those that have only a solver which PSST lacks."""
+    """The best of the programs that do PSST's work with its solver."""
     lines = []
     for psst in chosen(rows, section="cold", program="PSST"):
-        same = chosen(rows, section="cold", precision=psst.precision, runs=psst.runs, steps=psst.steps)
-        others = [row for row in same if row.program not in ("PSST", "C limit")]
-        best = fastest(row for row in others if row.method in (psst.method, "implicit_euler"))
+        keys = {key: getattr(psst, key) for key in ("section", "method", "precision", "runs", "steps")}
+        best = fastest(row for row in chosen(rows, **keys) if row.program != "PSST")
         name = f" ({best.name})" if best else ""
         what = f"from command to files: best other program{name} / PSST, {psst.size}, {psst.solver}"
         lines.append(Ratio(what, ratio(best, psst), 1, 2))
@@ -310,11 +307,12 @@ def agreement(rows: list[Row]) -> str:
 
 def head(rows: list[Row], attributes: dict[str, Any]) -> str:
     """Where, when and with what was measured."""
+    failures = attributes.get("failures", "")
     versions = [f"Python {attributes['python']}", f"TensorFlow {attributes['tensorflow']}"]
     versions = dict.fromkeys([*versions, *(row.version for row in rows if row.version)])
     return (
         f"Measured on {attributes['machine']}, {attributes['date']}, at commit {attributes['commit']}, with "
-        f"{', '.join(versions)}, by `{COMMAND}`."
+        f"{', '.join(versions)}, by `{COMMAND}`." + (f" Failed: {failures}." if failures else "")
     )
 
 
@@ -326,15 +324,14 @@ def table(rows: list[Row], attributes: dict[str, Any]) -> str:
 
 ## Ratios
 
-Times of the programs in the order named, so that above 1 PSST is the faster. Programs were measured in turn, so ratios
-are formed repeat by repeat; a target is reached when the median is at least (or at most) what the column says.
+Of times: above 1, the program named second is the faster. The programs of locust, cells and networks were measured in
+turn, so ratios are formed repeat by repeat. A target is reached when the median is at least (or at most) what it says.
 
 {markdown(header, (line.cells() for line in ratios(rows)))}
 
-Brian2 as shipped is the better of one merged network and one binary for each run. Lines with – are no targets: there
-Brian2 is compiled with a gcc parameter that an expert finds, and JAX is written as an expert would. Brian2 evaluates
-synaptic sums once a step, so its RK4 does a quarter of the sums. The best other program from command to files is looked
-for without the C limit, which does a part of the work only.
+Brian2 as shipped is the better of one merged network and one binary for each run. Lines without targets (–) show what
+experts get: Brian2 tuned is compiled with better flags for gcc, JAX tuned is written for XLA with vectors of 512 bits.
+Brian2 evaluates synaptic sums once a step, so its RK4 does a quarter of the sums.
 
 ## All rows
 
@@ -359,11 +356,15 @@ def plot(axes: Axes, rows: list[Row], x: str) -> None:
                 color=colour,
                 marker=MARKERS[program],
                 linestyle=DASHES.get(mode, "-"),
+                fillstyle=FILLS.get(mode, "full"),
+                markerfacecoloralt="white",
                 elinewidth=0.7,
                 zorder=3 if program == "PSST" else 2,
                 label=line[0].name,
             )
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def centre(values: np.ndarray) -> tuple[float, float, float]:
@@ -389,11 +390,11 @@ def bars(axes: Axes, rows: list[Row], names: Sequence[str], setup: bool = False)
     axes.set_yticks(range(len(order)), [name for _, name in order])
     axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
-    axes.margins(x=0.35)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, 1.6 * max(np.max(finite(row.cost)) for row in rows))
 
 
 def empty(axes: Axes) -> None:
+    axes.set_axis_off()
     axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color="0.5")
 
 
@@ -407,7 +408,7 @@ def legend(figure: Figure) -> None:
 
 
 def draw_throughput(rows: list[Row]) -> Figure:
-    figure, panels = plt.subplots(2, 1, figsize=(COLUMN, 5.4), sharex=True)
+    figure, panels = plt.subplots(2, 1, figsize=(COLUMN, 5.4), sharex=True, sharey=True)
     timed = chosen(rows, section="locust", method="rk4")
     for axes, precision in zip(panels, ("double", "single"), strict=True):
         shown = chosen(timed, precision=precision)
@@ -444,21 +445,24 @@ def draw_bars(rows: list[Row]) -> Figure:
     for axes, group, (method, precision) in zip(found, groups, panels, strict=True):
         axes.set_title(f"{METHODS[method]}, {precision} precision, 64 runs")
         bars(axes, group, [row.name for row in group]) if group else empty(axes)
-    found[-1].set_xlabel("time per step and run (µs)")
+    figure.supxlabel("time per step and run (µs); ×: PSST's", size=8)
     return figure
 
 
 def draw_cold(rows: list[Row]) -> Figure:
+    """What differs between the rows stands beside their names, what does not in the title."""
     shown = chosen(rows, section="cold")
-    figure, axes = plt.subplots(figsize=(COLUMN, 0.9 + 0.2 * max(3, len(shown))))
-    solvers = {row.solver for row in shown}
-    names = [row.name if len(solvers) == 1 else f"{row.name}, {row.solver}" for row in shown]
-    if len(sizes := {row.size for row in shown}) > 1:
-        names = [f"{name}, {row.size}" for name, row in zip(names, shown, strict=True)]
+    figure, axes = plt.subplots(figsize=(COLUMN, 1 + 0.2 * max(3, len(shown))))
+    names, title = [row.name for row in shown], []
+    for parts in ([row.size for row in shown], [row.solver for row in shown]):
+        if len(set(parts)) > 1:
+            names = [f"{name}, {part}" for name, part in zip(names, parts, strict=True)]
+        else:
+            title += parts[:1]
+    axes.set_title(", ".join(title))
     bars(axes, shown, names, setup=True) if shown else empty(axes)
-    axes.set_title(", ".join([*(sizes if len(sizes) == 1 else []), *(solvers if len(solvers) == 1 else [])]))
     pale = any(row.setup_seconds <= centre(row.cost)[0] for row in shown)
-    axes.set_xlabel(f"from command to files (s){'; pale: set-up' if pale else ''}")
+    figure.supxlabel(f"time from command to files (s){'; pale: set-up' if pale else ''}", size=8)
     return figure
 
 
