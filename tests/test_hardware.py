@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import TINY
 
 from psst_core.hardware import prepare, vector_width
 
@@ -65,6 +66,31 @@ def test_jobs_share_compiled_programs_and_may_write_at_once(tmp_path):
     assert compiled.stat().st_mtime_ns == before
     compiled.write_bytes(compiled.read_bytes()[:100])
     assert subprocess.run(command, capture_output=True, check=False).returncode != 0
+
+
+SIMULATING = """
+import sys
+from pathlib import Path
+from psst_core import make_plan
+from psst_core.chunk import simulate_chunk
+folder = Path(sys.argv[1])
+plan = make_plan("locust_coupling", sys.argv[2], results=folder)
+simulate_chunk(next(iter(plan.manifests.values())), folder / "chunks" / "job.nc", print)
+"""
+
+
+@pytest.mark.slow
+def test_a_damaged_compiled_program_is_named_and_removed(tmp_path):
+    overrides = TINY + "network.size=8 network.coupling=0.1 solver=euler"
+    command = [sys.executable, "-c", SIMULATING, str(tmp_path), overrides]
+    subprocess.run(command, capture_output=True, check=True)
+    (compiled,) = (tmp_path / "compiled").rglob("*.pb")
+    compiled.write_bytes(compiled.read_bytes()[:100])
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "a compiled program was damaged" in done.stderr
+    assert not (tmp_path / "compiled").exists()
+    subprocess.run(command, capture_output=True, check=True)
 
 
 def test_vector_width():

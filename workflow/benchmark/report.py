@@ -382,10 +382,11 @@ def bars(axes: Axes, rows: list[Row], names: Sequence[str], setup: bool = False)
         axes.barh(place, middle, color=COLOURS[row.program], height=0.7)
         if setup and row.setup_seconds <= middle:
             axes.barh(place, row.setup_seconds, color="white", alpha=0.6, height=0.7)
-        axes.errorbar(middle, place, xerr=[[below], [above]], color="0.3", elinewidth=0.7, capsize=1.5)
+        if below or above:
+            axes.errorbar(middle, place, xerr=[[below], [above]], color="0.3", elinewidth=0.7, capsize=1.5)
         text = digits(middle)
-        if psst is not None and row is not psst:
-            text += f" ({digits(middle / centre(psst.cost)[0])}×)"
+        if row is not psst and len(times := ratio(row, psst)):
+            text += f" ({digits(np.median(times))}×)"
         axes.annotate(text, (middle + above, place), (3, 0), textcoords="offset points", va="center", size=6.5)
     axes.set_yticks(range(len(order)), [name for _, name in order])
     axes.tick_params(axis="y", length=0)
@@ -443,9 +444,9 @@ def draw_bars(rows: list[Row]) -> Figure:
     heights = [max(3, len(group)) for group in groups]
     figure, found = plt.subplots(3, 1, figsize=(COLUMN, 1.2 + 0.17 * sum(heights)), height_ratios=heights)
     for axes, group, (method, precision) in zip(found, groups, panels, strict=True):
-        axes.set_title(f"{METHODS[method]}, {precision} precision, 64 runs")
+        axes.set_title(f"{METHODS[method]}, {precision}, 64 runs")
         bars(axes, group, [row.name for row in group]) if group else empty(axes)
-    figure.supxlabel("time per step and run (µs); ×: PSST's", size=8)
+    figure.supxlabel("time per step and run (µs; × that of PSST)", size=8)
     return figure
 
 
@@ -462,7 +463,7 @@ def draw_cold(rows: list[Row]) -> Figure:
     axes.set_title(", ".join(title))
     bars(axes, shown, names, setup=True) if shown else empty(axes)
     pale = any(row.setup_seconds <= centre(row.cost)[0] for row in shown)
-    figure.supxlabel(f"time from command to files (s){'; pale: set-up' if pale else ''}", size=8)
+    figure.supxlabel(f"time from command to files (s; × that of PSST{'; pale: set-up' if pale else ''})", size=8)
     return figure
 
 
