@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from problem import cells_problem, locust_config, locust_problem
 
 from psst_core import PsstError
+from psst_core.config import CONF
 from psst_core.dataset import write
 
 HERE = Path(__file__).parent
@@ -339,5 +340,5 @@ def main(settings: Settings, peers: str, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    chosen = Settings.read(Path("conf/benchmark.yaml"), " ".join(sys.argv[3:]))
+    chosen = Settings.read(CONF / "benchmark.yaml", " ".join(sys.argv[3:]))
     main(chosen, sys.argv[1], Path(sys.argv[2]))
