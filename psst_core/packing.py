@@ -23,8 +23,8 @@ from psst_core.solvers.base import Solver
 
 MACHINE = "machine.json"
 START_SECONDS = 6.0
-BYTES_PER_CELL = 2_000
-FIXED_COST = 2.0
+BYTES_PER_CELL = 2_000  # and lane, of states, stages and records
+FIXED_MICROSECONDS = 2.0  # of a step, whatever the number of cells
 MEASURED_LANES = (1, 16, 32, 64, 128)
 
 # µs a step by precision and lanes, as `measure` gives them; one core of an AMD EPYC (Zen 4), November 2026.
@@ -79,7 +79,7 @@ class Machine:
         precision = config["solver"]["precision"]
         us = sum(_between(self.costs[precision], padded(runs, precision)) for runs in batches)
         solver: type[Solver] = lookup("solver", config["solver"]["name"], "solver.name")
-        fixed = FIXED_COST * len(batches)
+        fixed = FIXED_MICROSECONDS * len(batches)
         us = fixed + (us - fixed) * config["network"]["size"] / 120
         return float(1e-6 * us * solver.stages / 4 * step_count(config["run"]["duration"], config["run"]["dt"]))
 

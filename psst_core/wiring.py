@@ -31,15 +31,19 @@ def wire(drawn: Sequence[Connections], n_post: int, n_pre: int) -> dict[str, Arr
     """
     first = drawn[0]
     if any(other is not first for other in drawn):
-        each = {id(connections): _padded(connections.matrix(n_post, n_pre).T) for connections in drawn}
-        return {"weight": _narrow(np.stack([each[id(connections)] for connections in drawn], axis=-1))}
+        each = {id(connections): connections.matrix(n_post, n_pre).T for connections in drawn}
+        matrices = np.stack([each[id(connections)] for connections in drawn], axis=-1)
+        return {"weight": _narrow(_padded(matrices, _strides(n_pre)))}
     inputs = np.bincount(first.post, minlength=n_post)
-    if GATHERED_COST * inputs.max(initial=0) > n_pre:
-        return {"weight": _narrow(_padded(first.matrix(n_post, n_pre).T)[:, :, None])}
+    most = int(inputs.max(initial=0))
+    if GATHERED_COST * most > n_pre:
+        return {"weight": _narrow(_padded(first.matrix(n_post, n_pre).T[:, :, None], _strides(n_pre)))}
     place = np.arange(len(first.post)) - np.repeat(np.cumsum(inputs) - inputs, inputs)
-    weight, pre = np.zeros((inputs.max(initial=0), n_post)), np.zeros((inputs.max(initial=0), n_post), dtype=np.int32)
-    weight[place, first.post], pre[place, first.post] = first.weight, first.pre
-    return {"weight": _narrow(_padded(weight)[:, :, None]), "pre": _padded(pre)}
+    weight, pre = np.zeros((most, n_post, 1)), np.zeros((most, n_post), dtype=np.int32)
+    weight[place, first.post, 0], pre[place, first.post] = first.weight, first.pre
+    step = 2 ** max(0, _strides(most).bit_length() - 3)  # networks that differ a little share a compiled program
+    strides = step * -(-_strides(most) // step)
+    return {"weight": _narrow(_padded(weight, strides)), "pre": _padded(pre, strides)}
 
 
 def synaptic_sum(wiring: Mapping[str, Tensor], open_fraction: Tensor) -> Tensor:
@@ -58,15 +62,14 @@ def synaptic_sum(wiring: Mapping[str, Tensor], open_fraction: Tensor) -> Tensor:
     return total
 
 
-def _padded(rows: Array) -> Array:
-    """With rows of zeros up to a length that few networks differ in, so that they share a compiled program.
+def _strides(rows: int) -> int:
+    """How often the loop goes round for so many rows; at least once."""
+    return max(1, -(-rows // UNROLLED))
 
-    Lengths are multiples of the loop's stride, from 4 strides on of its double, from 8 of its fourfold, and so on.
-    """
-    strides = max(1, -(-len(rows) // UNROLLED))
-    step = 2 ** max(0, strides.bit_length() - 3)
-    wanted = UNROLLED * step * -(-strides // step)
-    return np.pad(rows, [(0, wanted - len(rows))] + [(0, 0)] * (rows.ndim - 1))
+
+def _padded(rows: Array, strides: int) -> Array:
+    """With rows of zeros up to that many strides of the loop."""
+    return np.pad(rows, [(0, strides * UNROLLED - len(rows))] + [(0, 0)] * (rows.ndim - 1))
 
 
 def _narrow(weight: Array) -> Array:
