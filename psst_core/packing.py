@@ -1,7 +1,7 @@
 """How many runs share a batch, and how many jobs a sweep is divided into: what is expected to be done first.
 
-What a step takes at which width was measured on one machine. `python -m psst_core.packing` measures it on another and
-leaves it in `results/machine.json`, where plans find it.
+What a step takes at which width was measured on one machine. `make measure` measures it on another and leaves it in
+`results/machine.json`, where plans find it.
 """
 
 import itertools
@@ -127,6 +127,11 @@ def measure(seconds: float = 1.0) -> dict[str, dict[int, float]]:
     return costs
 
 
+def remember(results: Path = Path("results")) -> None:
+    """Measure, and keep it for the plans to come."""
+    write_text(results / MACHINE, json.dumps(measure(), indent=1))
+
+
 def _between(table: Mapping[int, float], lanes: int) -> float:
     """The cost at a width that was not measured: linear between its neighbours, in proportion beyond the last."""
     known = sorted(table)
@@ -139,7 +144,3 @@ def _between(table: Mapping[int, float], lanes: int) -> float:
     if low == 1:
         return table[high] * (0.3 + 0.7 * lanes / high)
     return table[low] + (table[high] - table[low]) * (lanes - low) / (high - low)
-
-
-if __name__ == "__main__":
-    write_text(Path("results") / MACHINE, json.dumps(measure(), indent=1))
