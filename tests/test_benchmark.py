@@ -13,14 +13,12 @@ from psst_core import PsstError
 from psst_core.simulate import Run
 
 sys.path.insert(0, str(TOP / "workflow" / "benchmark"))
-from measure import Settings
 from problem import cells_problem, locust_config, locust_problem
-
-CONF = TOP / "conf" / "benchmark.yaml"
+from settings import Settings
 
 
 def test_settings_come_from_the_file_and_the_command_line():
-    settings = Settings.read(CONF, "repeats=2 programs=[psst,jax] cold=0")
+    settings = Settings.read("repeats=2 programs=[psst,jax] cold=0")
     assert (settings.repeats, settings.programs, settings.cold) == (2, ["psst", "jax"], 0.0)
     assert settings.runs == [1, 16, 64, 256]
 
@@ -31,11 +29,20 @@ def test_settings_come_from_the_file_and_the_command_line():
         ("repeat=2", "Key 'repeat' not in 'Settings'"),
         ("repeats=few", "few"),
         ("programs=[psst,nest]", "nest: no such program"),
+        ("repeats=0", "repeats=0: must be at least 1"),
+        ("equations=[4,6]", "multiples of 4"),
     ],
 )
 def test_wrong_settings_are_refused_by_name(overrides, message):
     with pytest.raises(PsstError, match=message):
-        Settings.read(CONF, overrides)
+        Settings.read(overrides)
+
+
+def test_they_are_refused_before_anything_is_installed(tmp_path):
+    done = snakemake(tmp_path, "--config", "experiment=benchmark", "overrides=repeat=2")
+    assert done.returncode != 0
+    assert "Key 'repeat' not in 'Settings'" in done.stderr
+    assert not (tmp_path / "results").exists()
 
 
 def test_the_problem_is_what_psst_integrates():

@@ -19,55 +19,17 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from problem import cells_problem, locust_config, locust_problem
+from settings import LABELS, Settings
 
 from psst_core import PsstError
-from psst_core.config import CONF
 from psst_core.dataset import write
 
 HERE = Path(__file__).parent
-LABELS = {
-    "psst": "PSST",
-    "handwritten": "hand-written TensorFlow",
-    "limit": "C limit",
-    "brian2": "Brian2",
-    "jax": "JAX",
-}
-LABELS |= {"neuron": "NEURON", "jaxley": "Jaxley", "tutorial": "tutorial", "numpy": "NumPy"}
 MODES = {"brian2": ("merged", "separate", "tuned"), "jax": ("plain", "tuned")}
 OURS = ("psst", "handwritten", "limit", "tutorial", "numpy")
 CASES = (("rk4", "double"), ("rk4", "single"), ("exponential_euler", "single"))
 HAND = {"rk4": ("handwritten", "limit"), "exponential_euler": ()}
-
-
-@dataclass
-class Settings:
-    """conf/benchmark.yaml."""
-
-    repeats: int = 5
-    runs: list[int] = field(default_factory=list)
-    run_steps: int = 128_000
-    equations: list[int] = field(default_factory=list)
-    equation_steps: int = 40_000_000
-    tutorial: int = 2000
-    cold: float = 0.0
-    memory: list[float] = field(default_factory=list)
-    programs: list[str] = field(default_factory=list)
-
-    @classmethod
-    def read(cls, path: Path, overrides: str) -> "Settings":
-        try:
-            given = OmegaConf.from_dotlist(overrides.split())
-            settings = OmegaConf.merge(OmegaConf.structured(cls), OmegaConf.load(path), given)
-            made: Settings = OmegaConf.to_object(settings)  # type: ignore[assignment]
-        except OmegaConfBaseException as error:
-            raise PsstError(f"overrides={overrides!r}: {str(error).splitlines()[0]}; see {path}") from error
-        unknown = set(made.programs) - set(LABELS)
-        if unknown:
-            raise PsstError(f"programs: {', '.join(sorted(unknown))}: no such program; there are {', '.join(LABELS)}")
-        return made
 
 
 @dataclass
@@ -340,5 +302,4 @@ def main(settings: Settings, peers: str, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    chosen = Settings.read(CONF / "benchmark.yaml", " ".join(sys.argv[3:]))
-    main(chosen, sys.argv[1], Path(sys.argv[2]))
+    main(Settings.read(" ".join(sys.argv[3:])), sys.argv[1], Path(sys.argv[2]))

@@ -3,8 +3,19 @@
 import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+
+from psst_core import PsstError
+
+sys.path.insert(0, str(Path(workflow.basedir, "benchmark")))
+from settings import Settings
+
 BENCHMARK = Path("results/benchmark")
 SOURCES = sorted(str(path) for path in Path(workflow.basedir, "benchmark").glob("*.*"))
+try:
+    Settings.read(str(config.get("overrides", "")))
+except PsstError as error:
+    raise WorkflowError(str(error)) from None
 FIGURES = ["throughput", "cells", "bars", "cold"]
 
 

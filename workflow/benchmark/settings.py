@@ -1,0 +1,59 @@
+"""What the benchmark measures: conf/benchmark.yaml, checked."""
+
+from dataclasses import dataclass, field
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from psst_core import PsstError
+from psst_core.config import CONF
+
+LABELS = {
+    "psst": "PSST",
+    "handwritten": "hand-written TensorFlow",
+    "limit": "C limit",
+    "brian2": "Brian2",
+    "jax": "JAX",
+}
+LABELS |= {"neuron": "NEURON", "jaxley": "Jaxley", "tutorial": "tutorial", "numpy": "NumPy"}
+
+
+@dataclass
+class Settings:
+    """conf/benchmark.yaml."""
+
+    repeats: int = 5
+    runs: list[int] = field(default_factory=list)
+    run_steps: int = 128_000
+    equations: list[int] = field(default_factory=list)
+    equation_steps: int = 40_000_000
+    tutorial: int = 2000
+    cold: float = 0.0
+    memory: list[float] = field(default_factory=list)
+    programs: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, overrides: str = "") -> "Settings":
+        """Those of the file, with `key=value` texts over them.
+
+        Raises:
+            PsstError: naming what is wrong.
+        """
+        path = CONF / "benchmark.yaml"
+        try:
+            given = OmegaConf.from_dotlist(overrides.split())
+            settings = OmegaConf.merge(OmegaConf.structured(cls), OmegaConf.load(path), given)
+            made: Settings = OmegaConf.to_object(settings)  # type: ignore[assignment]
+        except OmegaConfBaseException as error:
+            raise PsstError(f"overrides={overrides!r}: {str(error).splitlines()[0]}; see {path}") from error
+        for key in ("repeats", "run_steps", "equation_steps", "tutorial"):
+            if getattr(made, key) < 1:
+                raise PsstError(f"{key}={getattr(made, key)}: must be at least 1")
+        if any(runs < 1 for runs in made.runs) or any(number < 4 or number % 4 for number in made.equations):
+            raise PsstError(
+                f"runs={made.runs} equations={made.equations}: runs are at least 1, equations multiples of 4"
+            )
+        unknown = set(made.programs) - set(LABELS)
+        if unknown:
+            raise PsstError(f"programs: {', '.join(sorted(unknown))}: no such program; there are {', '.join(LABELS)}")
+        return made
