@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -28,6 +29,7 @@ from psst_core.dataset import write
 HERE = Path(__file__).parent
 MODES = {"brian2": ("merged", "separate", "tuned"), "jax": ("plain", "tuned")}
 OURS = ("psst", "handwritten", "limit", "tutorial", "numpy")
+SCRIPTS = {name: f"{name}.py" for name in ("psst", "handwritten", "limit", "tutorial")} | {"numpy": "numpy_loop.py"}
 CASES = (("rk4", "double"), ("rk4", "single"), ("exponential_euler", "single"))
 HAND = {"rk4": ("handwritten", "limit"), "exponential_euler": ()}
 
@@ -59,8 +61,7 @@ class Conversation:
 
     def __init__(self, row: Row, python: str, problem: Path, log: Path) -> None:
         model = "cells" if row.section == "cells" else "locust"
-        scripts = {"psst": "psst.py", "handwritten": "handwritten.py", "limit": "limit.py", "tutorial": "tutorial.py"}
-        script = scripts.get(row.program, "numpy_loop.py" if row.program == "numpy" else f"{row.program}_{model}.py")
+        script = SCRIPTS.get(row.program, f"{row.program}_{model}.py")
         command = [python, str(HERE / script), str(problem), "--precision", row.precision, "--method", row.method]
         command += ["--mode", row.mode, "--threads", str(row.threads)]
         self.row, self.log = row, log
@@ -213,15 +214,15 @@ class Benchmark:
         """Set up all of them, ask each once a repeat, and let them go; one that fails is left out and named."""
         rows = [row for row in rows if row.program in self.settings.programs]
         with ThreadPoolExecutor(2) as pool:
-            talks = [talk for talk in pool.map(self.try_start, rows) if talk is not None]
+            talks = [talk for talk in pool.map(lambda row: self.tried(self.start, row), rows) if talk is not None]
         for talk in talks:
             talk.pin(0)
         for _ in range(self.settings.repeats):
             for talk in talks:
-                talk.ask()
+                self.tried(talk.ask)
         for talk in talks:
-            talk.leave()
-            self.rows.append(talk.row)
+            self.tried(talk.leave)
+        self.rows += [talk.row for talk in talks if len(talk.row.seconds) == self.settings.repeats]
         row = rows[0]
         size = f"{row.runs} runs" if row.section != "cells" else f"{row.equations} equations"
         self.tell(f"{row.section}, {size}, {row.method}, {row.precision}")
@@ -231,10 +232,11 @@ class Benchmark:
         name = f"{row.section}-{row.program}-{row.mode}-{row.method}-{row.precision}-{row.runs}-{row.equations}.log"
         return Conversation(row, python, self.folder / "problems" / f"{row.problem}.npz", self.folder / "logs" / name)
 
-    def try_start(self, row: Row) -> Conversation | None:
+    def tried(self, act: Callable[..., Any], *arguments: Any) -> Any:
+        """What it gives; nothing where the program failed, which is noted."""
         try:
-            return self.start(row)
-        except PsstError as error:
+            return act(*arguments)
+        except (PsstError, BrokenPipeError) as error:
             self.failures.append(str(error))
             return None
 

@@ -14,8 +14,11 @@ LABELS = {
     "limit": "C limit",
     "brian2": "Brian2",
     "jax": "JAX",
+    "neuron": "NEURON",
+    "jaxley": "Jaxley",
+    "tutorial": "tutorial",
+    "numpy": "NumPy",
 }
-LABELS |= {"neuron": "NEURON", "jaxley": "Jaxley", "tutorial": "tutorial", "numpy": "NumPy"}
 
 
 @dataclass
