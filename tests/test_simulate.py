@@ -12,7 +12,7 @@ from psst_core.simulate import Run
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
-@pytest.mark.parametrize("solver", ["rk4", "midpoint", "exponential_euler"])
+@pytest.mark.parametrize("solver", ["rk4", "exponential_euler"])
 def test_no_bit_of_a_run_depends_on_its_company(solver, precision):
     """Alone or among others, on one network or on several, in whatever order and at whatever width."""
     config = small_locust(solver__name=solver, solver__precision=precision, network__size=16)
