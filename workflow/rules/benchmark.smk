@@ -6,6 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from psst_core import PsstError
+from psst_core.config import CONF
 
 sys.path.insert(0, str(Path(workflow.basedir, "benchmark")))
 from settings import Settings
@@ -47,6 +48,7 @@ rule peers:
 rule measure:
     input:
         BENCHMARK / "peers" / "ready",
+        CONF / "benchmark.yaml",
         SOURCES,
     output:
         BENCHMARK / "benchmark.nc",
