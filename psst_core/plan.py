@@ -157,13 +157,13 @@ def pack(sweep: Sweep, machine: Machine) -> tuple[dict[str, dict[str, Any]], tup
 def _by_network(numbers: Sequence[int], sweep: Sweep, machine: Machine) -> list[list[int]]:
     """Runs that may share a batch: all, while a matrix for each is small, else those of one network."""
     config = sweep.runs[numbers[0]].config
-    groups: dict[str, list[int]] = {}
-    for number in numbers:
-        groups.setdefault(connectivity_name(sweep.runs[number].config, sweep.runs[number].network), []).append(number)
     sizes = share_out(config["network"])
     pairs = sum(sizes[part["pre"]] * sizes[part["post"]] for part in config["network"]["projections"].values())
     if pairs * max(machine.widths(config)) <= OWN_MATRIX_BYTES:
         return [list(numbers)]
+    groups: dict[str, list[int]] = {}
+    for number in numbers:
+        groups.setdefault(connectivity_name(sweep.runs[number].config, sweep.runs[number].network), []).append(number)
     return list(groups.values())
 
 
