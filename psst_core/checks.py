@@ -1,16 +1,21 @@
 """What types cannot say: ranges, references, times that fit the step. Errors come before any job starts."""
 
 import contextlib
+import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from psst_core import solvers, stimuli  # noqa: F401  (importing fills the registry)
 from psst_core.datafiles import digest_file
+from psst_core.distributions import is_distribution, of
 from psst_core.errors import PsstError
 from psst_core.keys import Config, flatten, get, start_values
-from psst_core.network import Network, start_state
+from psst_core.mechanisms import Mechanism
+from psst_core.network import Network, draw_parameters, start_state
 from psst_core.registry import build, check_range, check_ranges, lookup, suggestion
 from psst_core.schema import SCHEMAS, PopulationConfig, ProjectionConfig
+from psst_core.solvers import Solver
 
 PRECISIONS = ("float64", "float32")
 SCALINGS = ("in_degree", "none")
@@ -24,26 +29,30 @@ def check(config: Config) -> None:
     network, stimulus, solver, run = (config[name] for name in ("network", "stimulus", "solver", "run"))
     for name, population in network["populations"].items():
         key = f"network.populations.{name}"
-        check_ranges(PopulationConfig, population, key)
+        _check_fields(PopulationConfig, population, key)
         for variable, value in start_values(population["start"]).items():
-            check_range(value, {"unit": "1"}, f"{key}.start.{variable}")
+            _check_number(value, {"unit": "1"}, f"{key}.start.{variable}")
         for mechanism, settings in population["mechanisms"].items():
             _check_part("mechanism", settings, f"{key}.mechanisms.{mechanism}")
+        if population["equations"] is not None:
+            _check_part("system", population["equations"], f"{key}.equations")
+        if population["refractory"]:
+            _check_multiple(population["refractory"], f"{key}.refractory", run["dt"], "run.dt")
     for name, settings in network["synapses"].items():
-        key = f"network.synapses.{name}"
-        _check_part("synapse", settings, key)
-        with _named(key):
-            build("synapse", settings, key).check(run["dt"])
+        _check_part("synapse", settings, f"network.synapses.{name}")
     for name, projection in network["projections"].items():
-        check_ranges(ProjectionConfig, projection, f"network.projections.{name}")
+        key = f"network.projections.{name}"
+        _check_fields(ProjectionConfig, projection, key)
         _check_part("connectivity", projection["connectivity"], f"network.projections.{name}.connectivity")
     _check_part("stimulus", stimulus, "stimulus")
-    lookup("solver", solver["name"], "solver.name")
+    _check_solver(config)
     _check_choice(solver["precision"], PRECISIONS, "solver.precision")
     _check_choice(network["scaling"], SCALINGS, "network.scaling")
     _check_choice(config["hardware"]["device"], DEVICES, "hardware.device")
     _check_times(config)
-    built = Network.from_config(network)
+    _check_choice(config["recorder"]["precision"], PRECISIONS, "recorder.precision")
+    built = Network.from_config(draw_parameters(config, 0)["network"])
+    _check_steps(built, run["dt"])
     build("stimulus", stimulus, "stimulus").check(built.sizes)
     if network["start_file"]:
         start_state(built, network, run["seed"], 0, 0)
@@ -66,9 +75,70 @@ def data_files(config: Config) -> dict[str, str]:
 
 
 def _check_part(kind: str, settings: Mapping[str, Any], key: str) -> None:
-    check_ranges(lookup(kind, settings["type"], f"{key}.type"), settings, key)
+    _check_fields(lookup(kind, settings["type"], f"{key}.type"), settings, key)
     with _named(key):
         build(kind, settings, key)
+
+
+def _check_fields(cls: type, settings: Mapping[str, Any], key: str) -> None:
+    """The ranges of a class's fields, for numbers and for what distributions may draw."""
+    check_ranges(cls, settings, key)
+    for field in dataclasses.fields(cls):
+        if is_distribution(settings.get(field.name)):
+            _check_number(settings[field.name], field.metadata, f"{key}.{field.name}")
+
+
+def _check_number(value: Any, metadata: Mapping[str, Any], key: str) -> None:
+    if not is_distribution(value):
+        check_range(value, metadata, key)
+        return
+    made = of(value, key)
+    check_ranges(type(made), value, key)
+    with _named(key):
+        made.check()
+    low, high = metadata.get("minimum", -math.inf), metadata.get("maximum", math.inf)
+    smallest, largest = made.support()
+    if smallest < low:
+        raise PsstError(f"{key}: may draw {smallest:g}, but must be at least {low:g}; add low: {low:g}")
+    if largest > high:
+        raise PsstError(f"{key}: may draw {largest:g}, but must be at most {high:g}; add high: {high:g}")
+
+
+def _check_solver(config: Config) -> None:
+    """The solver's tolerances, and that an adaptive one has no events to serve."""
+    solver = config["solver"]
+    cls: type[Solver] = lookup("solver", solver["name"], "solver.name")
+    for name in ("relative_tolerance", "absolute_tolerance"):
+        if (solver[name] is None) == (name in cls.tolerances):
+            remedy = "give one" if name in cls.tolerances else f"{solver['name']} has none; leave it out"
+            raise PsstError(f"solver.{name}={solver[name]}: {remedy}")
+    if not cls.adaptive:
+        return
+    remedy = "its own steps; choose a solver of fixed steps, such as solver=rk4"
+    for name, settings in config["network"]["synapses"].items():
+        synapse = build("synapse", settings, f"network.synapses.{name}")
+        if synapse.spiking or synapse.delay > 0:
+            raise PsstError(
+                f"solver={solver['name']}: network.synapses.{name} acts at steps of run.dt, it takes {remedy}"
+            )
+    for name, population in config["network"]["populations"].items():
+        for mechanism, settings in population["mechanisms"].items():
+            key = f"network.populations.{name}.mechanisms.{mechanism}"
+            part: Mechanism = build("mechanism", settings, key)
+            if part.random:
+                raise PsstError(f"solver={solver['name']}: {key} is noise in steps of run.dt, it takes {remedy}")
+
+
+def _check_steps(network: Network, dt: float) -> None:
+    """That pulses, delays and noise fit the step."""
+    rooms = {"network.synapses": network.synapses} | {
+        f"network.populations.{name}.mechanisms": population.mechanisms
+        for name, population in network.populations.items()
+    }
+    for room, parts in rooms.items():
+        for name, part in parts.items():
+            with _named(f"{room}.{name}"):
+                part.check(dt)
 
 
 @contextlib.contextmanager

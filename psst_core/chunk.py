@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from psst_core import tf
+from psst_core.batch import Run
 from psst_core.checks import data_files
 from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf, stored
 from psst_core.errors import PsstError
@@ -22,7 +23,7 @@ from psst_core.hardware import prepare
 from psst_core.keys import put
 from psst_core.logs import Report
 from psst_core.plan import COMPILED
-from psst_core.simulate import Integration, Program, Run, Segment, padded, step_count
+from psst_core.simulate import Integration, Program, Segment, padded, step_count
 
 REPORT_SECONDS = 10.0
 
@@ -63,6 +64,7 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None
         np.round(np.arange(end // per_sample) * config["recorder"]["interval"], 9),
         {key: cells for key, (_, _, cells) in program.traced.items()},
         [i for i, run in enumerate(runs) if run["traced"]],
+        config["recorder"]["precision"],
         (manifest["lanes"], program.samples_per_segment),
         {"Conventions": "CF-1.11", "title": "PSST chunk", "chunk": manifest["chunk"]}
         | {"manifest": json.dumps(manifest), "host": platform.node(), "versions": json.dumps(_versions())}

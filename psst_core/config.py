@@ -18,10 +18,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from psst_core import channels, pools, solvers, stimuli, synapses  # noqa: F401  (importing fills the registry)
+from psst_core import channels, noise, pools, solvers, stimuli, synapses, systems  # noqa: F401  (fills the registry)
+from psst_core.distributions import KEY
 from psst_core.errors import PsstError
 from psst_core.keys import Config, flatten
-from psst_core.registry import lookup, suggestion
+from psst_core.registry import lookup, parameters, suggestion
 from psst_core.schema import PsstConfig
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -98,6 +99,12 @@ def _complete(config: DictConfig) -> None:
     """Give every mechanism, synapse, connectivity and stimulus its class's fields, types and defaults."""
     for name, population in config.network.populations.items():
         _complete_start(population.start, f"network.populations.{name}.start")
+        population.capacitance = _number_or_distribution(
+            population.capacitance, f"network.populations.{name}.capacitance"
+        )
+        if population.equations is not None:
+            key = f"network.populations.{name}.equations"
+            population.equations = _typed("system", population.equations, key)
         for mechanism, settings in population.mechanisms.items():
             key = f"network.populations.{name}.mechanisms.{mechanism}"
             population.mechanisms[mechanism] = _typed("mechanism", settings, key)
@@ -106,6 +113,7 @@ def _complete(config: DictConfig) -> None:
     for name, projection in config.network.projections.items():
         key = f"network.projections.{name}.connectivity"
         projection.connectivity = _typed("connectivity", projection.connectivity, key)
+        projection.weight = _number_or_distribution(projection.weight, f"network.projections.{name}.weight")
     config.stimulus = _typed("stimulus", config.stimulus, "stimulus")
 
 
@@ -113,14 +121,18 @@ def _complete_start(start: DictConfig, key: str) -> None:
     """Numbers as floats, `sodium.m: 0.1` as `sodium: {m: 0.1}`."""
     for name, value in list(start.items()):
         name = str(name)
-        if isinstance(value, DictConfig):
+        if isinstance(value, DictConfig) and KEY not in value:
             _complete_start(value, f"{key}.{name}")
             continue
         part, _, state = name.partition(".")
         node, last = (start, part) if not state else (start.setdefault(part, {}), state)
         if state:
             del start[name]
-        node[last] = _number(value, f"{key}.{name}")
+        node[last] = _number_or_distribution(value, f"{key}.{name}")
+
+
+def _number_or_distribution(value: Any, key: str) -> Any:
+    return _typed(KEY, value, key, naming=KEY) if isinstance(value, DictConfig) else _number(value, key)
 
 
 def _number(value: Any, key: str) -> float:
@@ -130,21 +142,23 @@ def _number(value: Any, key: str) -> float:
         raise PsstError(f"{key}={value}: must be a number") from error
 
 
-def _typed(kind: str, settings: Any, key: str) -> DictConfig:
-    if not isinstance(settings, DictConfig) or "type" not in settings:
-        raise PsstError(f"{key}={settings}: needs a `type`")
-    cls = lookup(kind, settings.type, f"{key}.type")
-    schema = dataclasses.make_dataclass(cls.__name__, [("type", str, settings.type)], bases=(cls,), kw_only=True)
-    typed = OmegaConf.structured(schema)
+def _typed(kind: str, settings: Any, key: str, naming: str = "type") -> DictConfig:
+    """The settings with every field of the class that `settings[naming]` names, typed; distributions likewise."""
+    if not isinstance(settings, DictConfig) or naming not in settings:
+        raise PsstError(f"{key}={settings}: needs a `{naming}`")
+    cls = lookup(kind, settings[naming], f"{key}.{naming}")
+    spread = [name for name in parameters(cls) if isinstance(settings.get(name), DictConfig)]
+    fields = [(naming, str, settings[naming]), *((name, Any, None) for name in spread)]
+    typed = OmegaConf.structured(dataclasses.make_dataclass(cls.__name__, fields, bases=(cls,), kw_only=True))
     for name, value in settings.items():
         name = str(name)
         if name not in typed:
             raise PsstError(
-                f"{key}.{name}: no such key of the type {settings.type}{suggestion(name, typed)}; there are: "
-                f"{', '.join(typed)}; to change a type, copy the whole file in conf/ and change it there"
+                f"{key}.{name}: no such key of the {naming} {settings[naming]}{suggestion(name, typed)}; there are: "
+                f"{', '.join(typed)}; to change a {naming}, copy the whole file in conf/ and change it there"
             )
         with _messages(f"{key}.{name}"):
-            typed[name] = value
+            typed[name] = _number_or_distribution(value, f"{key}.{name}") if name in spread else value
     return typed  # type: ignore[no-any-return]
 
 

@@ -35,6 +35,20 @@ class Connections:
         total = np.add.reduceat(weight, np.flatnonzero(new)) if len(post) else weight
         return cls(post[new], pre[new], total)
 
+    def scaled(self, factors: npt.NDArray[np.float64]) -> "Connections":
+        """With weights times these factors [connection]."""
+        return Connections(self.post, self.pre, self.weight * factors)
+
+    def transposed(self) -> "Connections":
+        """The other way round."""
+        return Connections.of(self.pre, self.post, self.weight)
+
+    def mirrored(self) -> "Connections":
+        """Those onto a cell of higher number, both ways."""
+        upward = self.pre < self.post
+        post, pre, weight = self.post[upward], self.pre[upward], self.weight[upward]
+        return Connections.of(np.append(post, pre), np.append(pre, post), np.append(weight, weight))
+
     def matrix(self, n_post: int, n_pre: int) -> npt.NDArray[np.float64]:
         """Weights [post, pre]."""
         dense = np.zeros((n_post, n_pre))

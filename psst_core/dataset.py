@@ -103,11 +103,11 @@ def read(path: Path) -> xr.Dataset:
         raise PsstError(f"{path}: cannot be read: {error}; delete it and run again") from error
 
 
-def stored(values: Array) -> Array:
-    """As float32; what is not finite or beyond its range is NaN."""
+def stored(values: Array, kind: Any = np.float32) -> Array:
+    """In the precision of the file; what is not finite or beyond its range is NaN."""
     with np.errstate(over="ignore"):
-        narrow = values.astype(np.float32)
-    return np.where(np.isfinite(narrow), narrow, np.float32(np.nan))
+        narrow = values.astype(kind)
+    return np.where(np.isfinite(narrow), narrow, narrow.dtype.type(np.nan))
 
 
 class ChunkFile:
@@ -120,6 +120,7 @@ class ChunkFile:
         times: the sampling times, ms.
         traced: by `population.variable`, the cells of which traces are kept.
         traced_runs: the runs of which traces are kept, counted in the chunk.
+        precision: of traces, float32 or float64.
         shape: (runs, samples) that are written at once.
     """
 
@@ -131,6 +132,7 @@ class ChunkFile:
         times: Array,
         traced: Mapping[str, list[int]],
         traced_runs: list[int],
+        precision: str,
         shape: tuple[int, int],
         attributes: Mapping[str, str],
     ) -> None:
@@ -164,7 +166,7 @@ class ChunkFile:
                 self.file.createDimension(dimension, len(of_cells))
                 self._create(dimension, "i4", (dimension,))[:] = of_cells
             dims, chunks = ("traced_run", dimension, "time"), (1, len(of_cells), shape[1])
-            variable = self._create(f"trace_{key}", "f4", dims, chunks)
+            variable = self._create(f"trace_{key}", np.dtype(precision).str[1:], dims, chunks)
             variable.setncatts(
                 {"long_name": f"{key} of chosen cells"} | ({"units": "mV"} if key.endswith(".v") else {})
             )
@@ -183,7 +185,8 @@ class ChunkFile:
         inside = (self.traced_runs >= runs.start) & (self.traced_runs < runs.stop)
         for key, trace in traces.items():
             for row in np.flatnonzero(inside):
-                self.file.variables[f"trace_{key}"][row, :, times] = stored(trace[self.traced_runs[row] - first_run])
+                variable = self.file.variables[f"trace_{key}"]
+                variable[row, :, times] = stored(trace[self.traced_runs[row] - first_run], variable.dtype)
 
     def write_spikes(self, time: Array, cell: Array, run: Array) -> None:
         first = len(self.file.dimensions["spike"])

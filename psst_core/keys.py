@@ -47,12 +47,23 @@ def flatten(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield from flatten(value, f"{key}.{name}" if key else str(name))
 
 
-def parameter_keys(config: Mapping[str, Any]) -> Iterator[str]:
+def parameter_keys(config: Mapping[str, Any]) -> list[str]:
     """The numbers that enter the compiled equations."""
+    return [key for key in _equation_keys(config) if not isinstance(get(config, key), Mapping)]
+
+
+def distribution_keys(config: Mapping[str, Any]) -> list[str]:
+    """What would be such a number, but is a distribution over cells."""
+    return [key for key in _equation_keys(config) if isinstance(get(config, key), Mapping)]
+
+
+def _equation_keys(config: Mapping[str, Any]) -> Iterator[str]:
     network = config["network"]
     for name, population in network["populations"].items():
         key = f"network.populations.{name}"
         yield f"{key}.capacitance"
+        if population["equations"] is not None:
+            yield from _fields("system", population["equations"], f"{key}.equations")
         for mechanism, settings in population["mechanisms"].items():
             yield from _fields("mechanism", settings, f"{key}.mechanisms.{mechanism}")
     for name, settings in network["synapses"].items():
@@ -64,8 +75,10 @@ def array_keys(config: Mapping[str, Any]) -> Iterator[str]:
     """What decides the arrays that each run brings along: start values, the stimulus's weights, conductances."""
     network = config["network"]
     yield from ("run.seed", "network.start_jitter", "network.coupling", "network.ach", "network.gaba")
+    for key in distribution_keys(config):
+        yield from (f"{key}.{field}" for field in get(config, key))
     for name, population in network["populations"].items():
-        yield from (f"network.populations.{name}.start.{variable}" for variable in start_values(population["start"]))
+        yield from (key for key, _ in flatten(population["start"], f"network.populations.{name}.start"))
     for name in network["projections"]:
         yield from (f"network.projections.{name}.{field}" for field in ("conductance", "reference_in_degree"))
     cls = lookup("stimulus", config["stimulus"]["type"], "stimulus.type")
@@ -77,6 +90,7 @@ def connectivity_keys(config: Mapping[str, Any]) -> Iterator[str]:
     yield "network.scaling"
     for name, projection in config["network"]["projections"].items():
         yield from (f"network.projections.{name}.connectivity.{field}" for field in projection["connectivity"])
+        yield from (key for key, _ in flatten(projection["weight"], f"network.projections.{name}.weight"))
 
 
 def connectivity_name(config: Config, network: int) -> str:
@@ -84,11 +98,11 @@ def connectivity_name(config: Config, network: int) -> str:
     return repr([network, config["run"]["seed"], [get(config, key) for key in connectivity_keys(config)]])
 
 
-def start_values(start: Mapping[str, Any]) -> dict[str, float]:
-    """`{v: …, sodium: {m: …}}` as `{v: …, sodium.m: …}`."""
-    values: dict[str, float] = {}
+def start_values(start: Mapping[str, Any]) -> dict[str, Any]:
+    """`{v: …, sodium: {m: …}}` as `{v: …, sodium.m: …}`; each a number or a distribution."""
+    values: dict[str, Any] = {}
     for name, value in start.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and "distribution" not in value:
             values |= {f"{name}.{state}": number for state, number in value.items()}
         else:
             values[name] = value
@@ -96,4 +110,5 @@ def start_values(start: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _fields(kind: str, settings: Mapping[str, Any], key: str) -> Iterator[str]:
-    yield from (f"{key}.{name}" for name in parameters(lookup(kind, settings["type"], f"{key}.type")))
+    cls = lookup(kind, settings["type"], f"{key}.type")
+    yield from (f"{key}.{name}" for name in parameters(cls) if name in settings)

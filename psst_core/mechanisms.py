@@ -1,13 +1,18 @@
-"""What a membrane is made of: the base classes of channels, ion pools and synapses.
+"""What a network is made of: the base classes of channels, ion pools, currents, synapses and plain systems.
 
 Most kinetics here are x' = source − decay·x with both free of x (gates, open fractions, calcium, the membrane
 given its conductances). A mechanism then gives a `Relaxation`: explicit solvers take its field, exponential
 ones its exact step with source and decay frozen.
+
+What happens once a step and not inside a stage (jumps at spikes, pulses, noise) is an `Event` at the end of the step.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+
+from psst_core.errors import PsstError
+from psst_core.registry import setting
 
 Tensor = Any
 States = Mapping[str, Tensor]
@@ -15,7 +20,11 @@ States = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Relaxation:
-    """x' = source − decay·x, with source [unit of x/ms] and decay [1/ms] free of x."""
+    """x' = source − decay·x, with source [unit of x/ms] and decay [1/ms] free of x where the kinetics allow it.
+
+    What fits no other form has the whole field as its source and no decay: explicit solvers lose nothing, exponential
+    ones become the explicit methods of the same order.
+    """
 
     source: Tensor
     decay: Tensor
@@ -54,11 +63,16 @@ class Clock:
     """The moment of a stage: `step` whole steps of `dt` ms and a `fraction` of the next.
 
     Times are compared as counts of steps, never as sums of floats.
+
+    Attributes:
+        slack: how many steps early a time counts as reached. Stages of fixed steps lie half a step apart or more, so a
+            tenth of a step forgives the rounding of time/dt in single precision.
     """
 
     step: Tensor
     fraction: Tensor
     dt: float
+    slack: float = 0.1
 
     @property
     def steps(self) -> Tensor:
@@ -70,43 +84,88 @@ class Clock:
         return self.steps * self.dt
 
     def reached(self, time: Tensor) -> Tensor:
-        """Whether `time` (ms) is now or past.
+        """Whether `time` (ms) is now or past."""
+        return self.steps >= time / self.dt - self.slack
 
-        Stages lie half a step apart or more, so a tenth of a step forgives the rounding of time/dt in single precision.
-        """
-        return self.steps >= time / self.dt - 0.1
+
+@dataclass(frozen=True)
+class Event:
+    """The end of a step, as a mechanism sees it.
+
+    Attributes:
+        step: how many steps are done, int32.
+        dt: ms.
+        fired: whether a cell's spike arrives at the synapse now, [cell, run]; for a mechanism of a population, whether
+            its cell fired.
+        arrived: Σ G w over the spikes that arrive at a postsynaptic cell now, [cell, run] (linear synapses only).
+        random: the mechanism's own `Stream` of random numbers, where it draws any.
+    """
+
+    step: Tensor
+    dt: float
+    fired: Tensor = None
+    arrived: Tensor = None
+    random: Any = None
+
+    def every(self, interval: float) -> tuple[Tensor, Tensor]:
+        """Whether a multiple of `interval` ms is reached, and which: the clock of what must not depend on dt."""
+        steps = round(interval / self.dt)
+        return self.step % steps == 0, self.step // steps
 
 
 class Mechanism:
     """A part of a population with states of its own; subclasses are dataclasses of parameters.
 
     Attributes:
-        states: the names of its states.
+        states: the names of its states, which solvers integrate.
+        held: values kept over a step and renewed by events, with their start.
         reads: the ions whose concentration it reads.
+        random: whether it draws random numbers.
     """
 
     states: ClassVar[tuple[str, ...]] = ()
+    held: ClassVar[dict[str, float]] = {}
     reads: ClassVar[tuple[str, ...]] = ()
+    random: ClassVar[bool] = False
 
     def start(self) -> dict[str, float]:
         """The value of each state at t = 0."""
         return dict.fromkeys(self.states, 0.0)
 
+    def check(self, dt: float) -> None:
+        """Raise a PsstError where the step does not suit the mechanism."""
+
     def relaxations(self, x: States, cell: Cell) -> dict[str, Relaxation]:
         """x' of each state, given the states `x` and the cell."""
         return {}
 
+    def after_step(self, x: States, held: States, event: Event) -> dict[str, Tensor]:
+        """What changes at the end of a step: held values, and states that jump."""
+        return {}
 
-class Channel(Mechanism):
+
+class Current(Mechanism):
+    """What flows through the membrane: g·v − s, outward positive, µA/cm²."""
+
+    def membrane(self, x: States, held: States, v: Tensor, now: Clock) -> tuple[Tensor, Tensor]:
+        """The conductance g [mS/cm²] and the source s [µA/cm²], each [cell, run] or broadcastable to it."""
+        raise NotImplementedError
+
+
+class Channel(Current):
     """An ionic current g·a·(v − E): conductance g [mS/cm²], gating factor a, reversal potential E [mV]."""
 
     ion: ClassVar[str | None] = None
     conductance: float
     reversal: float
 
-    def gating(self, x: States) -> Tensor:
-        """The factor a on the conductance."""
+    def gating(self, x: States, v: Tensor) -> Tensor:
+        """The factor a on the conductance, of the gates `x` and, where a gate follows at once, of v."""
         return 1.0
+
+    def membrane(self, x: States, held: States, v: Tensor, now: Clock) -> tuple[Tensor, Tensor]:
+        g = self.conductance * self.gating(x, v)
+        return g, g * self.reversal
 
 
 class Pool(Mechanism):
@@ -116,31 +175,78 @@ class Pool(Mechanism):
     states: ClassVar[tuple[str, ...]] = ("concentration",)
 
 
-class Synapse(Mechanism):
-    """Transmission whose kinetics depend on the presynaptic cell alone: one state per presynaptic cell.
+class System(Mechanism):
+    """Equations of their own in place of a membrane; the first state is what is recorded by default.
 
-    The current onto a postsynaptic cell is g·(Σ open over its inputs)·(v − E).
+    Time counts in ms like everywhere: one ms is one unit of the system's time.
+    """
+
+    def field(self, x: States, now: Clock) -> dict[str, Relaxation]:
+        """x' of each state."""
+        raise NotImplementedError
+
+    def exact(self, start: Mapping[str, Any], t: Any) -> dict[str, Any] | None:
+        """The solution in closed form at the times `t` (NumPy arrays), where there is one."""
+        return None
+
+
+@dataclass(kw_only=True)
+class Synapse(Mechanism):
+    """Transmission from one cell to another, after an axonal delay.
 
     Attributes:
         transmitter: the kind that a network-wide factor scales (`network.ach`, `network.gaba`).
-        held: values kept over a step and renewed after it, with their start.
+        spiking: whether spikes drive it; if not, the presynaptic potential does.
+        delay: from a spike, or a potential, to its effect.
     """
 
-    transmitter: ClassVar[str]
-    states: ClassVar[tuple[str, ...]] = ("open",)
-    held: ClassVar[dict[str, float]] = {}
-    reversal: float
+    transmitter: ClassVar[str | None] = None
+    spiking: ClassVar[bool] = True
+    delay: float = setting(0.0, "ms", minimum=0)
 
-    def kinetics(self, pre: Cell, held: States, now: Clock) -> dict[str, Relaxation]:
-        """x' of each state, given the presynaptic cell."""
-        raise NotImplementedError
+    def block(self, v: Tensor) -> Tensor:
+        """The factor that the postsynaptic potential puts on the conductance."""
+        return 1.0
 
     def check(self, dt: float) -> None:
-        """Raise a PsstError where the step is too long for the synapse."""
+        steps = self.delay / dt
+        if abs(steps - round(steps)) > 1e-6:
+            raise PsstError(f"delay={self.delay:g} ms: must be a multiple of run.dt={dt:g} ms")
 
-    def after_step(self, held: States, before: Tensor, after: Tensor, dt: float) -> dict[str, Tensor]:
-        """The held values of the next step, given the presynaptic v at both ends of this one."""
-        return {}
+
+class KineticSynapse(Synapse):
+    """Receptors whose open fraction depends on the presynaptic cell alone, so that its states are that cell's.
+
+    The current onto a postsynaptic cell is G·(Σ w·s over its inputs)·block(v)·(v − E), with s the conducting fraction.
+    That is exact, as the weights w enter linearly.
+    """
+
+    states: ClassVar[tuple[str, ...]] = ("open",)
+    reversal: float
+
+    def kinetics(self, x: States, pre: Cell, held: States, now: Clock) -> dict[str, Relaxation]:
+        """x' of each state, given the presynaptic cell (as it was `delay` ago where potentials drive it)."""
+        raise NotImplementedError
+
+    def conducting(self, x: States) -> Tensor:
+        """The conducting fraction s."""
+        return x["open"]
+
+
+class LinearSynapse(Synapse):
+    """Conductances to which each spike adds the same course, so that their sum is a state of the postsynaptic cell.
+
+    The current is g·block(v)·(v − E) with g the state `conductance` [mS/cm²]. It is exact, as the equations are linear.
+    """
+
+    states: ClassVar[tuple[str, ...]] = ("conductance",)
+    reversal: float
+
+
+class Junction(Synapse):
+    """An electrical synapse: G w (v − v_other) into either cell, at once."""
+
+    spiking: ClassVar[bool] = False
 
 
 def crossed(before: Tensor, after: Tensor, threshold: float) -> Tensor:

@@ -1,9 +1,7 @@
-"""Populations joined by projections: what a network's description means in equations.
+"""Populations joined by projections: a network's description, built from its part of a resolved configuration.
 
-    C v' = I(t) − Σ_channels g a (v − E) − Σ_projections G (Σ_pre w O_pre) (v − E)
-
-A network is built from its part of a resolved configuration. A parameter there is a number, or, inside the compiled
-program, a tensor [1, run] where the runs differ.
+A parameter there is a number, or, inside the compiled program, a tensor [1, run] where the runs differ and [cell, run]
+where the cells do.
 """
 
 from collections.abc import Mapping
@@ -14,36 +12,54 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from psst_core import channels, pools, synapses  # noqa: F401  (importing fills the registry)
+from psst_core import channels, distributions, noise, pools, synapses, systems  # noqa: F401  (fills the registry)
 from psst_core.connectivity import Connections, Connectivity
 from psst_core.datafiles import read_arrays
 from psst_core.errors import PsstError
-from psst_core.keys import start_values
-from psst_core.mechanisms import Cell, Channel, Clock, Mechanism, Pool, Relaxation, Synapse, Tensor
+from psst_core.keys import Config, distribution_keys, get, put, start_values
+from psst_core.mechanisms import (
+    Channel,
+    Junction,
+    KineticSynapse,
+    LinearSynapse,
+    Mechanism,
+    Pool,
+    Synapse,
+    System,
+    Tensor,
+)
 from psst_core.registry import build
 from psst_core.seeds import generator
-from psst_core.wiring import synaptic_sum
 
 Array = npt.NDArray[np.float64]
-PerPopulation = dict[str, dict[str, Any]]
+BACK = ".back"
 
 
 @dataclass(frozen=True)
 class Population:
-    """Cells of one kind.
+    """Cells of one kind: membranes with mechanisms, or copies of a plain system.
 
     Attributes:
         capacitance: µF/cm².
-        spike_threshold: a recorded spike is an upward crossing of it, mV.
+        spike_threshold: a spike is an upward crossing of it, mV; this is what is recorded and what drives synapses.
+        refractory: the shortest time between two spikes of a cell, ms.
         start: values at t = 0 that differ from the mechanisms' own, by variable (`v`, `sodium.m`).
+        system: the equations in place of a membrane.
     """
 
     name: str
     size: int
     capacitance: float
     spike_threshold: float
-    start: dict[str, float]
+    refractory: float
+    start: dict[str, Any]
     mechanisms: dict[str, Mechanism]
+    system: System | None
+
+    @property
+    def signal(self) -> str:
+        """The variable whose mean is recorded."""
+        return "v" if self.system is None else self.system.states[0]
 
     def channels(self) -> dict[str, Channel]:
         return {name: m for name, m in self.mechanisms.items() if isinstance(m, Channel)}
@@ -58,6 +74,7 @@ class Projection:
 
     Attributes:
         conductance: G, with every factor (`network.coupling`, the transmitter's, in-degree scaling), mS/cm².
+        weight: a factor on each connection: a number, or a distribution over the connections.
     """
 
     name: str
@@ -66,6 +83,7 @@ class Projection:
     synapse: str
     conductance: float
     connectivity: Connectivity
+    weight: Any = 1.0
 
 
 @dataclass(frozen=True)
@@ -90,11 +108,15 @@ class Network:
                 sizes[name],
                 part["capacitance"],
                 part["spike_threshold"],
+                part["refractory"],
                 start_values(part["start"]),
                 {
                     mechanism: build("mechanism", settings, f"network.populations.{name}.mechanisms.{mechanism}")
                     for mechanism, settings in sorted(part["mechanisms"].items())
                 },
+                build("system", part["equations"], f"network.populations.{name}.equations")
+                if part["equations"] is not None
+                else None,
             )
             for name, part in config["populations"].items()
         }
@@ -109,9 +131,11 @@ class Network:
                 _require(part[end], populations, f"{key}.{end}")
             _require(part["synapse"], kinds, f"{key}.synapse")
             rule = build("connectivity", part["connectivity"], f"{key}.connectivity")
-            strength = part["conductance"] * config["coupling"] * config.get(kinds[part["synapse"]].transmitter, 1.0)
+            transmitter = kinds[part["synapse"]].transmitter
+            strength = part["conductance"] * config["coupling"] * (config[transmitter] if transmitter else 1.0)
             strength *= _scaling(config, part, rule, sizes)
-            projections[name] = Projection(name, part["pre"], part["post"], part["synapse"], strength, rule)
+            ends = part["pre"], part["post"]
+            projections[name] = Projection(name, *ends, part["synapse"], strength, rule, part["weight"])
         network = cls(populations, kinds, projections)
         network.check()
         return network
@@ -134,107 +158,85 @@ class Network:
         return {name: slice(end - self.sizes[name], end) for name, end in zip(self.sizes, ends, strict=True)}
 
     def check(self) -> None:
-        """Raise where a mechanism reads what its population does not have, or a start value fits no variable."""
-        for projection in self.projections.values():
+        """Raise where parts do not fit each other, or a start value fits no variable."""
+        for name, projection in self.projections.items():
             pre, post = self.populations[projection.pre], self.populations[projection.post]
             projection.connectivity.check(pre.size, post.size, pre is post)
+            for end, population in (("pre", pre), ("post", post)):
+                if population.system is not None:
+                    raise PsstError(
+                        f"network.projections.{name}.{end}={population.name}: is a plain system, without synapses"
+                    )
         for name, population in self.populations.items():
+            key = f"network.populations.{name}.mechanisms"
+            if population.system is not None and population.mechanisms:
+                raise PsstError(f"{key}: {name} has `equations` of its own; leave out the mechanisms or the equations")
+            for synapse in (*self.transmitting(name), *self.receiving(name)):
+                if synapse in population.mechanisms:
+                    raise PsstError(f"{key}.{synapse}: is also the name of a synapse; rename one of them")
             ions = {pool.ion for pool in population.pools().values()}
             carried = {channel.ion for channel in population.channels().values()}
-            key = f"network.populations.{name}.mechanisms"
             for ion in ions - carried:
                 raise PsstError(f"{key}: an ion pool of {ion} needs a channel that carries {ion}")
             for mechanism, part in population.mechanisms.items():
                 for ion in set(part.reads) - ions:
                     raise PsstError(f"{key}.{mechanism}: reads the concentration of {ion}; add an ion pool of {ion}")
-            known = self._mechanism_starts(name)
+            known = self._own_starts(name)
             for variable in population.start:
                 _require(variable, known, f"network.populations.{name}.start")
 
-    def transmitting(self) -> dict[str, list[str]]:
-        """By population, the synapses through which it projects."""
-        kinds: dict[str, list[str]] = {name: [] for name in self.populations}
-        for projection in self.projections.values():
-            if projection.synapse not in kinds[projection.pre]:
-                kinds[projection.pre].append(projection.synapse)
-        return kinds
+    def transmitting(self, name: str) -> dict[str, Synapse]:
+        """The chemical synapses through which a population projects."""
+        kinds = {p.synapse: self.synapses[p.synapse] for p in self.projections.values() if p.pre == name}
+        return {kind: synapse for kind, synapse in kinds.items() if not isinstance(synapse, Junction)}
 
-    def start_values(self) -> dict[str, dict[str, float]]:
+    def receiving(self, name: str) -> dict[str, LinearSynapse]:
+        """The linear synapses onto a population, whose states are its cells'."""
+        kinds = {p.synapse: self.synapses[p.synapse] for p in self.projections.values() if p.post == name}
+        return {kind: synapse for kind, synapse in kinds.items() if isinstance(synapse, LinearSynapse)}
+
+    def parts(self, name: str) -> dict[str, Mechanism]:
+        """Everything whose states are those of a population's cells."""
+        kinetic = {k: s for k, s in self.transmitting(name).items() if isinstance(s, KineticSynapse)}
+        return {**self.populations[name].mechanisms, **kinetic, **self.receiving(name)}
+
+    def ways(self, name: str) -> list[tuple[str, str, str]]:
+        """In which directions a projection acts: the name of its connections, post and pre."""
+        projection = self.projections[name]
+        there = (name, projection.post, projection.pre)
+        both = isinstance(self.synapses[projection.synapse], Junction) and projection.pre != projection.post
+        return [there, (name + BACK, projection.pre, projection.post)] if both else [there]
+
+    def delay_steps(self, synapse: str, dt: float) -> int:
+        return round(self.synapses[synapse].delay / dt)
+
+    def is_delayed_potential(self, name: str, key: str) -> bool:
+        """Whether a part of a population is a synapse that earlier potentials drive."""
+        synapse = self.transmitting(name).get(key)
+        return synapse is not None and not synapse.spiking and synapse.delay > 0
+
+    def start_values(self) -> dict[str, dict[str, Any]]:
         """By population, each integrated variable (`v`, `sodium.m`, `ach.open`) and its value at t = 0."""
-        return {name: self._mechanism_starts(name) | p.start for name, p in self.populations.items()}
+        return {name: self._own_starts(name) | p.start for name, p in self.populations.items()}
 
-    def _mechanism_starts(self, name: str) -> dict[str, float]:
+    def _own_starts(self, name: str) -> dict[str, Any]:
         """The variables of a population and their mechanisms' own values at t = 0."""
-        values = {"v": -65.0}
-        kinds = {kind: self.synapses[kind] for kind in self.transmitting()[name]}
-        for key, mechanism in (self.populations[name].mechanisms | kinds).items():
-            values |= _prefix(key, mechanism.start())
+        population = self.populations[name]
+        if population.system is not None:
+            return dict(population.system.start())
+        values: dict[str, Any] = {"v": -65.0}
+        for key, part in self.parts(name).items():
+            values |= {f"{key}.{state}": value for state, value in part.start().items()}
         return values
 
     def held_values(self) -> dict[str, dict[str, float]]:
-        """By population, each value that is kept over a step, and its start."""
+        """By population, each value that parts of it keep over a step, and its start."""
         return {
             name: {
-                f"{kind}.{held}": value
-                for kind in self.transmitting()[name]
-                for held, value in self.synapses[kind].held.items()
+                f"{key}.{held}": value for key, part in self.parts(name).items() for held, value in part.held.items()
             }
             for name in self.populations
         }
-
-    def relaxations(
-        self, state: PerPopulation, held: PerPopulation, drive: dict[str, Tensor], wiring: Any, now: Clock
-    ) -> dict[str, dict[str, Relaxation]]:
-        """x' = source − decay·x for every variable.
-
-        Args:
-            state, held: by population and variable, tensors [cell, run].
-            drive: by population, the injected current, broadcastable to [cell, run], µA/cm².
-            wiring: by projection, the arrays of its connections.
-            now: the moment of the stage.
-        """
-        result: dict[str, dict[str, Relaxation]] = {}
-        inputs = self._synaptic_input(state, wiring)
-        for name, population in self.populations.items():
-            x = state[name]
-            conductance, source = inputs[name]
-            source = source + drive[name]
-            current: dict[str, Tensor] = {}
-            for key, channel in population.channels().items():
-                g = channel.conductance * channel.gating(_part(x, key))
-                conductance, source = conductance + g, source + g * channel.reversal
-                if channel.ion is not None:
-                    own = g * (x["v"] - channel.reversal)
-                    current[channel.ion] = current[channel.ion] + own if channel.ion in current else own
-            concentration = {pool.ion: x[f"{key}.concentration"] for key, pool in population.pools().items()}
-            cell = Cell(x["v"], concentration, current)
-            own_relaxations = {"v": Relaxation(source / population.capacitance, conductance / population.capacitance)}
-            for key, mechanism in population.mechanisms.items():
-                own_relaxations |= _prefix(key, mechanism.relaxations(_part(x, key), cell))
-            for key in self.transmitting()[name]:
-                own_relaxations |= _prefix(key, self.synapses[key].kinetics(cell, _part(held[name], key), now))
-            result[name] = own_relaxations
-        return result
-
-    def after_step(self, before: PerPopulation, after: PerPopulation, held: PerPopulation, dt: float) -> PerPopulation:
-        """The held values of the next step."""
-        renewed: PerPopulation = {}
-        for name, kinds in self.transmitting().items():
-            renewed[name] = {}
-            for key in kinds:
-                values = self.synapses[key].after_step(_part(held[name], key), before[name]["v"], after[name]["v"], dt)
-                renewed[name] |= _prefix(key, values)
-        return renewed
-
-    def _synaptic_input(self, state: PerPopulation, wiring: Any) -> dict[str, tuple[Tensor, Tensor]]:
-        """By population, Σ g and Σ g E over its synapses, [cell, run]."""
-        total: dict[str, tuple[Tensor, Tensor]] = dict.fromkeys(self.populations, (0.0, 0.0))
-        for name, projection in self.projections.items():
-            open_fraction = state[projection.pre][f"{projection.synapse}.open"]
-            g = projection.conductance * synaptic_sum(wiring[name], open_fraction)
-            conductance, source = total[projection.post]
-            total[projection.post] = conductance + g, source + g * self.synapses[projection.synapse].reversal
-        return total
 
 
 def share_out(config: Mapping[str, Any]) -> dict[str, int]:
@@ -253,17 +255,62 @@ def share_out(config: Mapping[str, Any]) -> dict[str, int]:
 
 
 def connect(network: Network, seed: int, number: int) -> dict[str, Connections]:
-    """The connections of each projection in the network replicate of that number."""
+    """The connections of each projection in the network replicate of that number, both ways for junctions."""
     sizes = network.sizes
-    return {
-        name: projection.connectivity.connect(
-            sizes[projection.pre],
-            sizes[projection.post],
-            projection.pre == projection.post,
-            generator(seed, f"connectivity:{name}", number),
+    drawn = {}
+    for name, projection in network.projections.items():
+        pre, post = projection.pre, projection.post
+        random = generator(seed, f"connectivity:{name}", number)
+        links = projection.connectivity.connect(sizes[pre], sizes[post], pre == post, random)
+        if projection.weight != 1.0:
+            key = f"network.projections.{name}.weight"
+            factors = distributions.values(projection.weight, key, len(links.post), generator(seed, key, number))
+            links = links.scaled(factors)
+        if isinstance(network.synapses[projection.synapse], Junction):
+            if pre == post:
+                links = links.mirrored()
+            else:
+                drawn[name + BACK] = links.transposed()
+        drawn[name] = links
+    return drawn
+
+
+def draw_parameters(config: Config, number: int) -> Config:
+    """The configuration with an array [cell] in place of each parameter that is a distribution over cells."""
+    if not (keys := distribution_keys(config)):
+        return config
+    sizes = share_out(config["network"])
+    return put(
+        config,
+        {
+            key: distributions.of(get(config, key), key).draw(
+                sizes[_carrier(config["network"], key)], generator(config["run"]["seed"], key, number)
+            )
+            for key in keys
+        },
+    )
+
+
+def _carrier(network: Mapping[str, Any], key: str) -> str:
+    """The population over whose cells a parameter is distributed.
+
+    Raises:
+        PsstError: for a synapse's parameter that belongs to the cells of several populations, or to both ends.
+    """
+    if key.startswith("stimulus"):
+        raise PsstError(f"{key}: cannot be a distribution; stimulus.spread makes its strength differ between cells")
+    _, room, name, *rest = key.split(".")
+    if room == "populations":
+        return name
+    synapse = build("synapse", network["synapses"][name], f"network.synapses.{name}")
+    end = "post" if isinstance(synapse, LinearSynapse) else "pre"
+    found = {part[end] for part in network["projections"].values() if part["synapse"] == name}
+    if len(found) != 1 or (rest == ["reversal"] and end == "pre"):
+        raise PsstError(
+            f"{key}: cannot be a distribution, as this number is not that of one population's cells; "
+            "give each projection a synapse of its own, or the projection a distribution of `weight`"
         )
-        for name, projection in network.projections.items()
-    }
+    return str(found.pop())
 
 
 def start_state(
@@ -278,7 +325,9 @@ def start_state(
     for name, values in network.start_values().items():
         size, state[name] = network.sizes[name], {}
         for variable, value in values.items():
-            cells = given.pop(f"{name}.{variable}", np.full(size, value))
+            drawing = generator(seed, f"start value:{name}.{variable}", number, trial)
+            own = distributions.values(value, f"network.populations.{name}.start.{variable}", size, drawing)
+            cells = given.pop(f"{name}.{variable}", own)
             if cells.shape != (size,):
                 raise PsstError(
                     f"network.start_file={config['start_file']}: {name}.{variable} has the shape {cells.shape}; "
@@ -305,12 +354,3 @@ def _scaling(config: Mapping[str, Any], part: Mapping[str, Any], rule: Connectiv
 def _require(name: str, known: Mapping[str, Any], key: str) -> None:
     if name not in known:
         raise PsstError(f"{key}={name}: there is no such entry; there are: {', '.join(known)}")
-
-
-def _part(values: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The entries `key.name`, by name."""
-    return {name[len(key) + 1 :]: value for name, value in values.items() if name.startswith(f"{key}.")}
-
-
-def _prefix(key: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{key}.{name}": value for name, value in values.items()}

@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from psst_core.batch import Run
 from psst_core.config import compose, resolve, update
 from psst_core.files import write_text
 from psst_core.hardware import prepare
 from psst_core.keys import Config
 from psst_core.registry import lookup
-from psst_core.simulate import Integration, Program, Run, padded, step_count
+from psst_core.simulate import Integration, Program, padded, step_count
 from psst_core.solvers.base import Solver
 
 MACHINE = "machine.json"

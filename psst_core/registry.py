@@ -78,10 +78,10 @@ def run_settings(cls: type) -> list[str]:
     return [f.name for f in dataclasses.fields(cls) if f.metadata.get("per_run")]
 
 
-def build(kind: str, settings: Mapping[str, Any], key: str) -> Any:
-    """An instance of the class that `settings["type"]` names, with the other settings as its fields."""
-    cls = lookup(kind, settings["type"], f"{key}.type")
-    return cls(**{name: value for name, value in settings.items() if name != "type"})
+def build(kind: str, settings: Mapping[str, Any], key: str, naming: str = "type") -> Any:
+    """An instance of the class that `settings[naming]` names, with the other settings as its fields."""
+    cls = lookup(kind, settings[naming], f"{key}.{naming}")
+    return cls(**{name: value for name, value in settings.items() if name != naming})
 
 
 def check_ranges(cls: type, settings: Mapping[str, Any], key: str) -> None:

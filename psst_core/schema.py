@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from psst_core.distributions import KEY
 from psst_core.keys import Config, get
 from psst_core.registry import lookup, setting
 
@@ -19,17 +20,25 @@ class RunConfig:
 
 @dataclass
 class SolverConfig:
+    """The tolerances, of the error within dt, are those of adaptive solvers; the others have none."""
+
     name: str = "rk4"
     precision: str = "float64"
+    relative_tolerance: float | None = setting(None, minimum=1e-14)
+    absolute_tolerance: float | None = setting(None, minimum=1e-300)
 
 
 @dataclass
 class PopulationConfig:
+    """Membranes with `mechanisms`, or copies of the plain system in `equations`."""
+
     share: int = setting(1, minimum=1)
-    capacitance: float = setting(1.0, "uF/cm2", minimum=1e-9)
+    capacitance: Any = setting(1.0, "uF/cm2", minimum=1e-9)
     spike_threshold: float = setting(0.0, "mV")
+    refractory: float = setting(0.0, "ms", minimum=0)
     start: dict[str, Any] = field(default_factory=dict)
     mechanisms: dict[str, Any] = field(default_factory=dict)
+    equations: Any = None
 
 
 @dataclass
@@ -38,6 +47,7 @@ class ProjectionConfig:
     post: str = ""
     synapse: str = ""
     conductance: float = setting(0.0, "mS/cm2", minimum=0)
+    weight: Any = setting(1.0, minimum=0)
     reference_in_degree: float | None = setting(None, minimum=0)
     connectivity: Any = None
 
@@ -67,6 +77,7 @@ class RecorderConfig:
         window: where rates and synchrony are measured.
         cells: of which traces are kept, counted in each population (none named: all).
         runs: of which traces are kept, as lists of values by axis, `network` or `trial` (none named: all).
+        precision: of the traces in files, float32 or float64.
     """
 
     interval: float = setting(0.5, "ms", minimum=1e-9)
@@ -74,6 +85,7 @@ class RecorderConfig:
     variables: dict[str, list[str]] = field(default_factory=dict)
     cells: list[int] = setting([], minimum=0)
     runs: dict[str, list[Any]] = field(default_factory=dict)
+    precision: str = "float32"
 
 
 @dataclass
@@ -145,9 +157,11 @@ def units(config: Config, key: str) -> str | None:
     if ".start." in key:
         return "mV" if name == "v" else None
     settings, folder = get(config, parent), parent.split(".")[-2:]
-    kinds = {"mechanisms": "mechanism", "synapses": "synapse"}
+    if KEY in settings:
+        return units(config, parent) if name in ("mean", "sd", "low", "high") else "1"
+    kinds = {"mechanisms": "mechanism", "synapses": "synapse", "equations": "system"}
     if "type" in settings:
-        kind = kinds.get(folder[0], folder[-1])
+        kind = kinds.get(folder[0]) or kinds.get(folder[-1], folder[-1])
         cls = lookup(kind, settings["type"], f"{parent}.type")
     else:
         cls = {"populations": PopulationConfig, "projections": ProjectionConfig}.get(folder[0]) or SCHEMAS[folder[-1]]

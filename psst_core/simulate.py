@@ -11,28 +11,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from psst_core import solvers, stimuli, tf  # noqa: F401  (importing fills the registry)
-from psst_core.connectivity import Connections
-from psst_core.keys import Config, connectivity_name, get, put
-from psst_core.mechanisms import Clock, Tensor, crossed
-from psst_core.network import Network, connect, start_state
+from psst_core import solvers, tf  # noqa: F401  (importing fills the registry)
+from psst_core.batch import Batch, Run
+from psst_core.dynamics import Equations, axons_at_start, held_at_start
+from psst_core.keys import Config, put
+from psst_core.mechanisms import Clock, Tensor
+from psst_core.network import Network
 from psst_core.registry import build, lookup
-from psst_core.seeds import generator
-from psst_core.wiring import wire
+from psst_core.solvers import Solver
 
 Array = npt.NDArray[Any]
 SEGMENT_BYTES = 16_000_000
 SEGMENT_SAMPLES = 200
 VECTOR = {"float64": 8, "float32": 16}
-
-
-@dataclass(frozen=True)
-class Run:
-    """What decides one run's numbers: its resolved configuration and its two replicate numbers."""
-
-    config: Config
-    network: int = 0
-    trial: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,7 +69,7 @@ class Program:
         self.config, self.varying, self.lanes = config, tuple(varying), lanes
         self.dt = float(config["run"]["dt"])
         self.network = Network.from_config(config["network"])
-        self.solver = lookup("solver", config["solver"]["name"], "solver.name")()
+        self.solver: Solver = solver_of(config["solver"])
         self.dtype = tf.as_dtype(config["solver"]["precision"])
         recorder = config["recorder"]
         self.steps_per_sample = step_count(recorder["interval"], self.dt)
@@ -94,6 +85,7 @@ class Program:
         """`samples` sampling intervals from `first_step`: the new carry and what was recorded."""
         config = put(self.config, inputs["parameters"])
         network = Network.from_config(config["network"]).with_conductances(inputs["conductance"])
+        equations = Equations(network, inputs["wiring"], inputs["streams"], self.dt, self.dtype)
         stimulus = build("stimulus", config["stimulus"], "stimulus")
 
         def drive(now: Clock) -> dict[str, Tensor]:
@@ -104,42 +96,45 @@ class Program:
                 for name, cells in network.places.items()
             }
 
-        def one_step(step: Tensor, state: Any, held: Any) -> tuple[Any, Any, dict[str, Tensor]]:
-            after = self.solver.step(
-                lambda x, now: network.relaxations(x, held, drive(now), inputs["wiring"], now),
+        def one_step(step: Tensor, state: Any, kept: Any) -> tuple[Any, Any, dict[str, Tensor]]:
+            held, axons, memory = kept
+            after, memory = self.solver.advance(
+                lambda x, now: equations.relaxations(x, held, drive(now), now),
                 state,
+                memory,
                 tf.cast(step, self.dtype),
                 self.dt,
             )
-            spikes = {
-                name: crossed(state[name]["v"], after[name]["v"], population.spike_threshold)
-                for name, population in network.populations.items()
-            }
-            return after, network.after_step(state, after, held, self.dt), spikes
+            state, held, axons, fired = equations.after_step(state, after, held, axons, step + 1)
+            return state, (held, axons, memory), fired
 
-        def interval(i: Tensor, state: Any, held: Any, sums: Any, means: Any, traces: Any, spikes: Any) -> Any:
+        def interval(i: Tensor, state: Any, kept: Any, sums: Any, means: Any, traces: Any, spikes: Any) -> Any:
             start = first_step + i * self.steps_per_sample
-            means = means.write(i, tf.stack([tf.reduce_mean(state[name]["v"], axis=0) for name in state]))
+            signals = {name: state[name][population.signal] for name, population in network.populations.items()}
+            means = means.write(i, tf.stack([tf.reduce_mean(signal, axis=0) for signal in signals.values()]))
             traces = {
                 key: traces[key].write(i, tf.gather(state[population][variable], cells))
                 for key, (population, variable, cells) in self.traced.items()
             }
             inside = tf.cast((start >= self.window[0]) & (start < self.window[1]), tf.float64)
-            sums = {name: self._accumulate(sums[name], state[name]["v"], inside) for name in state}
+            sums = {name: self._accumulate(sums[name], signals[name], inside) for name in signals}
 
-            def body(j: Tensor, state: Any, held: Any, spikes: Any) -> Any:
-                state, held, fired = one_step(start + j, state, held)
+            def body(j: Tensor, state: Any, kept: Any, spikes: Any) -> Any:
+                state, kept, fired = one_step(start + j, state, kept)
                 place = i * self.steps_per_sample + j
-                return j + 1, state, held, {name: spikes[name].write(place, fired[name]) for name in spikes}
+                return j + 1, state, kept, {name: spikes[name].write(place, fired[name]) for name in spikes}
 
-            _, state, held, spikes = tf.while_loop(
+            _, state, kept, spikes = tf.while_loop(
                 lambda j, *_: j < self.steps_per_sample,
                 body,
-                (0, state, held, spikes),
+                (0, state, kept, spikes),
                 maximum_iterations=self.steps_per_sample,
             )
-            return i + 1, state, held, sums, means, traces, spikes
+            return i + 1, state, kept, sums, means, traces, spikes
 
+        state, (held, axons, memory), sums = carry
+        axons = _each(axons, lambda axon: tf.TensorArray(axon.dtype, axon.shape[0]).unstack(axon))
+        carry = state, (held, axons, memory), sums
         longest, sizes = self.samples_per_segment, network.sizes
         means = tf.TensorArray(self.dtype, longest, element_shape=[len(sizes), self.lanes])
         traces = {
@@ -149,12 +144,13 @@ class Program:
         spikes = {
             name: tf.TensorArray(tf.bool, longest * self.steps_per_sample, element_shape=[size, self.lanes])
             for name, size in sizes.items()
+            if network.populations[name].system is None
         }
-        _, state, held, sums, means, traces, spikes = tf.while_loop(
+        _, state, (held, axons, memory), sums, means, traces, spikes = tf.while_loop(
             lambda i, *_: i < samples, interval, (0, *carry, means, traces, spikes), maximum_iterations=longest
         )
         recorded = means.stack(), {k: a.stack() for k, a in traces.items()}, {k: a.stack() for k, a in spikes.items()}
-        return (state, held, sums), recorded
+        return (state, (held, _each(axons, lambda axon: axon.stack()), memory), sums), recorded
 
     @staticmethod
     def _accumulate(sums: Tensor, v: Tensor, inside: Tensor) -> Tensor:
@@ -173,9 +169,16 @@ class Integration:
 
     def __init__(self, program: Program, runs: Sequence[Run]) -> None:
         self.program, self.runs = program, list(runs)
-        networks = [Network.from_config(run.config["network"]) for run in runs]
-        self.carry, self.step = self._start(networks), 0
-        self.inputs = self._inputs(networks)
+        batch = Batch(runs, program.lanes, program.dtype)
+        state, network = batch.state(), program.network
+        kept = (
+            held_at_start(network, state),
+            axons_at_start(network, state, program.dt),
+            program.solver.memory(program.lanes, program.dtype),
+        )
+        sums = {name: tf.zeros([2, size, program.lanes], tf.float64) for name, size in network.sizes.items()}
+        self.carry, self.step = (state, kept, sums), 0
+        self.inputs = batch.inputs(program.varying)
 
     def segments(self, end: int) -> Iterator[Segment]:
         """Integrate up to the step `end`, a whole number of sampling intervals away."""
@@ -205,8 +208,10 @@ class Integration:
         means, traces, spikes = recorded
         program, runs = self.program, len(self.runs)
         steps = samples * program.steps_per_sample
-        found = []
+        found = [np.empty((3, 0), dtype=int)]
         for name, cells in program.network.places.items():
+            if name not in spikes:
+                continue
             fired = spikes[name].numpy()[:steps]
             step, cell, run = np.unravel_index(np.flatnonzero(fired), fired.shape)
             found.append(np.stack([step, cells.start + cell, run]))
@@ -223,77 +228,11 @@ class Integration:
             {key: trace.numpy()[:samples, :, :runs].transpose(2, 1, 0) for key, trace in traces.items()},
         )
 
-    def _lanes(self, arrays: Sequence[Any]) -> Tensor:
-        """One array [cell] or number a run, as a tensor [cell, lane]; the last run fills the spare lanes."""
-        columns = [np.atleast_1d(np.asarray(array, dtype=np.float64)) for array in arrays]
-        columns += columns[-1:] * (self.program.lanes - len(columns))
-        return tf.constant(np.stack(columns, axis=-1), self.program.dtype)
 
-    def _start(self, networks: Sequence[Network]) -> Any:
-        states = [
-            start_state(network, run.config["network"], run.config["run"]["seed"], run.network, run.trial)
-            for network, run in zip(networks, self.runs, strict=True)
-        ]
-        program = self.program
-        state = {
-            name: {variable: self._lanes([s[name][variable] for s in states]) for variable in states[0][name]}
-            for name in states[0]
-        }
-        sizes = program.network.sizes
-        held = {
-            name: {
-                key: tf.fill([sizes[name], program.lanes], tf.constant(x, program.dtype)) for key, x in values.items()
-            }
-            for name, values in program.network.held_values().items()
-        }
-        sums = {name: tf.zeros([2, size, program.lanes], tf.float64) for name, size in sizes.items()}
-        return state, held, sums
-
-    def _inputs(self, networks: Sequence[Network]) -> Any:
-        program, first = self.program, self.runs[0]
-        sizes = program.network.sizes
-        weights = [stimulus_weights(run, sizes) for run in self.runs]
-        drawn = self._connections(networks)
-        stimulus = build("stimulus", first.config["stimulus"], "stimulus")
-        return {
-            "parameters": {key: self._lanes([get(run.config, key) for run in self.runs]) for key in program.varying},
-            "conductance": {
-                name: self._lanes([network.projections[name].conductance for network in networks])
-                for name in program.network.projections
-            },
-            "wiring": {
-                name: {
-                    key: tf.constant(array, program.dtype if array.dtype == np.float64 else None)
-                    for key, array in wire([d[name] for d in drawn], sizes[p.post], sizes[p.pre]).items()
-                }
-                for name, p in program.network.projections.items()
-            },
-            "weights": {
-                name: self._lanes([w[cells] for w in weights]) for name, cells in program.network.places.items()
-            },
-            "table": tf.constant(stimulus.table(sum(sizes.values())), program.dtype),
-        }
-
-    def _connections(self, networks: Sequence[Network]) -> list[dict[str, Connections]]:
-        """The connections of each lane; runs of one network share one object."""
-        drawn: dict[str, dict[str, Connections]] = {}
-        names = []
-        for network, run in zip(networks, self.runs, strict=True):
-            names.append(connectivity_name(run.config, run.network))
-            if names[-1] not in drawn:
-                drawn[names[-1]] = connect(network, run.config["run"]["seed"], run.network)
-        names += names[-1:] * (self.program.lanes - len(names))
-        return [drawn[name] for name in names]
-
-
-def stimulus_weights(run: Run, sizes: dict[str, int]) -> Array:
-    """The stimulus's factor on each cell in that run, [cell]."""
-    seed, numbers = run.config["run"]["seed"], (run.network, run.trial)
-    stimulus = build("stimulus", run.config["stimulus"], "stimulus")
-    weights: Array = stimulus.weights(
-        sizes, generator(seed, "stimulus targets", *numbers), generator(seed, "stimulus spread", *numbers)
-    )
-    return weights
+def solver_of(settings: Mapping[str, Any]) -> Solver:
+    """The solver of that part of a configuration."""
+    cls: type[Solver] = lookup("solver", settings["name"], "solver.name")
+    return cls(**{name: settings[name] for name in cls.tolerances})
 
 
 def traced_cells(network: Network, recorder: Mapping[str, Any]) -> dict[str, tuple[str, str, list[int]]]:
@@ -304,3 +243,7 @@ def traced_cells(network: Network, recorder: Mapping[str, Any]) -> dict[str, tup
         for variable in variables:
             traced[f"{name}.{variable}"] = (name, variable, list(cells))
     return traced
+
+
+def _each(nested: Mapping[str, Mapping[str, Any]], function: Any) -> dict[str, dict[str, Any]]:
+    return {name: {key: function(value) for key, value in values.items()} for name, values in nested.items()}

@@ -206,6 +206,8 @@ def deciding_modules(config: Config) -> tuple[str, ...]:
     kinds += [("synapse", part["type"]) for part in network["synapses"].values()]
     for population in network["populations"].values():
         kinds += [("mechanism", part["type"]) for part in population["mechanisms"].values()]
+        if population["equations"] is not None:
+            kinds.append(("system", population["equations"]["type"]))
     used = {lookup(kind, name, kind).__module__ for kind, name in kinds}
     return tuple(sorted(imported({"psst_core.simulate", *used}) | set(STORING)))
 

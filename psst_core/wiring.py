@@ -17,19 +17,26 @@ Array = npt.NDArray[Any]
 Tensor = Any
 UNROLLED = 5
 GATHERED_COST = 4
+ROWS_BYTES = 64_000_000
 
 
-def wire(drawn: Sequence[Connections], n_post: int, n_pre: int) -> dict[str, Array]:
+def wire(drawn: Sequence[Connections], n_post: int, n_pre: int, spikes: bool = False) -> dict[str, Array]:
     """The arrays that `synaptic_sum` takes, for the connections of each run of a batch.
 
     Runs that share one network object share the arrays: dense ones, or lists of each cell's inputs where these are
-    shorter by far; their memory is linear in the synapses. Else each run has a dense matrix of its own.
+    shorter by far; their memory is linear in the synapses. Else each run has a dense matrix of its own. Where one run's
+    spikes are summed, most cells are silent in a step: only the rows of those that fire are read.
+
+    Args:
+        spikes: whether spikes are to be summed, or else open fractions.
 
     Returns:
-        `weight` [pre, post, 1] or [pre, post, run], or `weight` [input, post, 1] with `pre` [input, post]; the first
-        axis is padded with zero weights.
+        `weight` [pre, post, 1] or [pre, post, run], or `weight` [input, post, 1] with `pre` [input, post], each with a
+        first axis that is padded with zero weights; or `row` [pre, post].
     """
     first = drawn[0]
+    if spikes and len(drawn) == 1 and n_post * n_pre <= ROWS_BYTES:
+        return {"row": _narrow(first.matrix(n_post, n_pre).T.copy())}
     if any(other is not first for other in drawn):
         each = {id(connections): connections.matrix(n_post, n_pre).T for connections in drawn}
         matrices = np.stack([each[id(connections)] for connections in drawn], axis=-1)
@@ -47,7 +54,9 @@ def wire(drawn: Sequence[Connections], n_post: int, n_pre: int) -> dict[str, Arr
 
 
 def synaptic_sum(wiring: Mapping[str, Tensor], open_fraction: Tensor) -> Tensor:
-    """Σ_pre w·open, [post, run], of the open fractions [pre, run]."""
+    """Σ_pre w·open, [post, run], of the open fractions (or spikes, or potentials) [pre, run]."""
+    if "row" in wiring:
+        return _sum_of_active(wiring["row"], open_fraction)
     weight, last = wiring["weight"], open_fraction.shape[0] - 1
 
     def add(k: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,6 +69,22 @@ def synaptic_sum(wiring: Mapping[str, Tensor], open_fraction: Tensor) -> Tensor:
     nothing = tf.zeros([n_post, open_fraction.shape[1]], open_fraction.dtype)
     _, total = tf.while_loop(lambda k, _: k < rows, add, (0, nothing), maximum_iterations=rows // UNROLLED)
     return total
+
+
+def _sum_of_active(row: Tensor, spikes: Tensor) -> Tensor:
+    """The same sum over the cells that are not at zero alone, from row to row of [pre, post]; one run."""
+    n_pre, n_post = row.shape
+    number = tf.range(n_pre)
+    active = tf.where(spikes[:, 0] != 0.0, number, n_pre)
+
+    def following(k: Tensor) -> Tensor:
+        return tf.reduce_min(tf.where(number > k, active, n_pre))
+
+    def add(k: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+        return following(k), total + tf.cast(row[k], total.dtype)[:, None] * spikes[k]
+
+    nothing = tf.zeros([n_post, 1], spikes.dtype)
+    return tf.while_loop(lambda k, _: k < n_pre, add, (following(-1), nothing), maximum_iterations=n_pre)[1]
 
 
 def _strides(rows: int) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from psst_core.analysis import summarise
+from psst_core.batch import Run
 from psst_core.chunk import write_chunk
 from psst_core.config import compose, resolve, update
 from psst_core.dataset import read, write
@@ -17,7 +18,7 @@ from psst_core.hardware import prepare
 from psst_core.keys import put
 from psst_core.plan import CHUNKS, claim, make_plan
 from psst_core.results import Results, open_sweep
-from psst_core.simulate import Integration, Program, Run, Segment, padded, step_count
+from psst_core.simulate import Integration, Program, Segment, padded, step_count
 
 DATA = Path(__file__).parent / "data"
 

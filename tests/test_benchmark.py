@@ -10,7 +10,7 @@ from conftest import integrate
 from test_workflow import TOP, snakemake
 
 from psst_core import PsstError
-from psst_core.simulate import Run
+from psst_core.batch import Run
 
 sys.path.insert(0, str(TOP / "workflow" / "benchmark"))
 from problem import cells_problem, locust_config, locust_problem

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from psst_core import channels, kinetics, pools, synapses, tf  # noqa: F401
-from psst_core.mechanisms import Cell, Clock
+from psst_core.mechanisms import Cell, Clock, KineticSynapse
 from psst_core.registry import lookup, names
 
 STEPS = np.concatenate([[0.0], *[[s * 10.0**e for s in (-1, 1)] for e in range(-15, 1)], np.linspace(-9, 9, 181)])
@@ -60,10 +60,11 @@ def test_every_mechanism_is_finite_and_continuous(kind, name, precision):
     v = tf.constant(np.array([*near, *np.linspace(-120, 80, 401)])[:, None], precision)
     one = tf.ones_like(v)
     cell = Cell(v, {"calcium": 1e-3 * one}, {"calcium": one})
-    if kind == "synapse":
-        found = mechanism.kinetics(cell, dict.fromkeys(mechanism.held, one), Clock(one[0, 0], one[0, 0], 0.01))
+    x, held = (dict.fromkeys(names, 0.5 * one) for names in (mechanism.states, mechanism.held))
+    if isinstance(mechanism, KineticSynapse):
+        found = mechanism.kinetics(x, cell, held, Clock(one[0, 0], one[0, 0], 0.01))
     else:
-        found = mechanism.relaxations(dict.fromkeys(mechanism.states, 0.5 * one), cell)
+        found = mechanism.relaxations(x, cell)
     assert set(found) == set(mechanism.states)
     for relaxation in found.values():
         for part in (relaxation.source, relaxation.decay):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from conftest import DATA, configuration, integrate, small_locust
 
+from psst_core.batch import Run
 from psst_core.checks import check
 from psst_core.errors import PsstError
 from psst_core.keys import put
 from psst_core.network import Network, connect, start_state
-from psst_core.simulate import Run
 
 
 def network(**values):

@@ -6,12 +6,12 @@ import pytest
 from conftest import TINY, configuration, integrate, run_sweep
 
 from psst_core.analysis import MEASURES
+from psst_core.batch import Run
 from psst_core.dataset import ATTRIBUTES, STATUS, read, write
 from psst_core.errors import PsstError
 from psst_core.files import atomic, write_text
 from psst_core.gather import gather
 from psst_core.keys import get
-from psst_core.simulate import Run
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from conftest import configuration, integrate, small_locust, with_trials, with_values
 
+from psst_core.batch import Run
 from psst_core.keys import put
-from psst_core.simulate import Run
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])

@@ -5,12 +5,12 @@ import pytest
 from conftest import configuration, integrate
 
 from psst_core import tf
+from psst_core.batch import Run
 from psst_core.errors import PsstError
 from psst_core.keys import put
 from psst_core.mechanisms import Clock
 from psst_core.registry import build
 from psst_core.seeds import generator
-from psst_core.simulate import Run
 
 SIZES = {"pn": 90, "ln": 30}
 

@@ -35,5 +35,5 @@ class AType(Channel):
             "h": towards(sigmoid(v + 78.0, -6.0), phi * inactivation),
         }
 
-    def gating(self, x: States) -> Tensor:
+    def gating(self, x: States, v: Tensor) -> Tensor:
         return power(x["m"], 4) * x["h"]

@@ -31,5 +31,5 @@ class Calcium(Channel):
             "h": towards(sigmoid(v + 25.0, -12.0), 1.0 / tau_h),
         }
 
-    def gating(self, x: States) -> Tensor:
+    def gating(self, x: States, v: Tensor) -> Tensor:
         return power(x["m"], 2) * x["h"]

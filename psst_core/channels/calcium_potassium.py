@@ -30,5 +30,5 @@ class CalciumPotassium(Channel):
         opening = 0.01 * self.phi() * cell.concentration["calcium"]
         return {"m": two_state(opening, 0.02 * self.phi())}
 
-    def gating(self, x: States) -> Tensor:
+    def gating(self, x: States, v: Tensor) -> Tensor:
         return self.phi() * x["m"]

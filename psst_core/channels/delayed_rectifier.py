@@ -29,5 +29,5 @@ class DelayedRectifier(Channel):
         opening = self.opening_rate * phi * linoid(15.0 - u, 5.0)
         return {"n": two_state(opening, 0.5 * phi * exponential(10.0 - u, 40.0))}
 
-    def gating(self, x: States) -> Tensor:
+    def gating(self, x: States, v: Tensor) -> Tensor:
         return power(x["n"], 4)

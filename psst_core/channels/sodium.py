@@ -31,5 +31,5 @@ class Sodium(Channel):
             "h": two_state(0.128 * phi * exponential(17.0 - u, 18.0), 4.0 * phi * sigmoid(u - 40.0, 5.0)),
         }
 
-    def gating(self, x: States) -> Tensor:
+    def gating(self, x: States, v: Tensor) -> Tensor:
         return power(x["m"], 3) * x["h"]

@@ -20,19 +20,33 @@ def zip_states(function: Callable[..., Tensor], *states: Mapping[str, Mapping[st
 
 
 class Solver:
-    """A fixed-step method.
+    """A method of integration.
 
     Attributes:
         order: the global error on smooth problems is O(dt^order).
         stages: how often a step evaluates the network.
+        adaptive: whether it chooses steps of its own within dt; events then have no moment of their own.
+        tolerances: the settings in `solver` that it takes.
     """
 
     order: ClassVar[int]
     stages: ClassVar[int]
+    adaptive: ClassVar[bool] = False
+    tolerances: ClassVar[tuple[str, ...]] = ()
 
     def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
         """The state after one step of `dt` ms from `step`·dt."""
         raise NotImplementedError
+
+    def memory(self, lanes: int, dtype: Any) -> dict[str, Tensor]:
+        """What the solver remembers from step to step, at the start."""
+        return {}
+
+    def advance(
+        self, relaxations: Relaxations, state: State, memory: dict[str, Tensor], step: Tensor, dt: float
+    ) -> tuple[State, dict[str, Tensor]]:
+        """The state after one step, and the memory."""
+        return self.step(relaxations, state, step, dt), memory
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,15 @@ class Midpoint(RungeKutta):
     tableau = Tableau(c=(0.0, 0.5), b=(0.0, 1.0))
 
 
+@register("solver", "heun")
+class Heun(RungeKutta):
+    """The mean of the slopes at both ends of the step."""
+
+    order = 2
+    stages = 2
+    tableau = Tableau(c=(0.0, 1.0), b=(0.5, 0.5))
+
+
 @register("solver", "rk4")
 class RK4(RungeKutta):
     """Kutta's fourth-order method."""

@@ -7,8 +7,9 @@ import numpy as np
 from problem import cells_config, locust_config
 from worker import Worker
 
+from psst_core.batch import Run
 from psst_core.hardware import prepare
-from psst_core.simulate import Integration, Program, Run, padded
+from psst_core.simulate import Integration, Program, padded
 
 
 def main() -> None:

@@ -1,0 +1,68 @@
+"""Bombardment by many independent inputs."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from psst_core import tf
+from psst_core.errors import PsstError
+from psst_core.kinetics import exp
+from psst_core.mechanisms import Cell, Clock, Current, Event, Relaxation, States, Tensor
+from psst_core.noise.base import Sampled
+from psst_core.registry import parameter, register
+
+MOST = 10.0
+TERMS = 40  # the probability of more arrivals than that is 1e-12 at the largest mean
+
+
+@register("mechanism", "poisson")
+@dataclass
+class Poisson(Sampled, Current):
+    """Excitation g (v − E) by a Poisson train of spikes for each cell: g' = −g/τ, a spike adds `weight` to g.
+
+    The number of spikes in each `interval` is Poisson with mean rate·interval and arrives at its end, so that the train
+    is the same at every dt and for every solver.
+    """
+
+    states: ClassVar[tuple[str, ...]] = ("conductance",)
+    rate: float = parameter(1000.0, "Hz", minimum=0)
+    weight: float = parameter(0.01, "mS/cm2", minimum=0)
+    tau: float = parameter(5.0, "ms", minimum=1e-3)
+    reversal: float = parameter(0.0, "mV")
+
+    def check(self, dt: float) -> None:
+        super().check(dt)
+        if np.max(self.rate) * 1e-3 * self.interval > MOST:
+            raise PsstError(
+                f"rate={np.max(self.rate):g} Hz: brings more than {MOST:g} spikes in interval={self.interval:g} ms; "
+                "lower the interval"
+            )
+
+    def relaxations(self, x: States, cell: Cell) -> dict[str, Relaxation]:
+        return {"conductance": Relaxation(0.0, 1.0 / self.tau)}
+
+    def membrane(self, x: States, held: States, v: Tensor, now: Clock) -> tuple[Tensor, Tensor]:
+        return x["conductance"], x["conductance"] * self.reversal
+
+    def after_step(self, x: States, held: States, event: Event) -> dict[str, Tensor]:
+        g = x["conductance"]
+        due, number = event.every(self.interval)
+
+        def draw() -> Tensor:
+            return g + self.weight * count(event.random.uniform(number), self.rate * 1e-3 * self.interval)
+
+        return {"conductance": tf.cond(due, draw, lambda: g)}
+
+
+def count(uniform: Tensor, mean: Tensor) -> Tensor:
+    """The Poisson count of that mean (at most 10) whose cumulative probability first reaches `uniform`."""
+    probability = exp(-mean * tf.ones_like(uniform))
+
+    def add(k: Tensor, term: Tensor, below: Tensor, total: Tensor) -> tuple[Tensor, ...]:
+        total = total + tf.cast(uniform > below, uniform.dtype)
+        term = term * mean / tf.cast(k + 1, uniform.dtype)
+        return k + 1, term, below + term, total
+
+    start = (0, probability, probability, tf.zeros_like(uniform))
+    return tf.while_loop(lambda k, *_: k < TERMS, add, start, maximum_iterations=TERMS)[3]

@@ -1,0 +1,16 @@
+"""Electrical synapses."""
+
+from dataclasses import dataclass
+
+from psst_core.mechanisms import Junction
+from psst_core.registry import register
+
+
+@register("synapse", "gap_junction")
+@dataclass
+class GapJunction(Junction):
+    """Current G w (v − v_other), at once and both ways: what leaves one cell enters the other.
+
+    A connection is one junction. Within one population only those onto a cell of higher number count, so that a rule's
+    probability is that of a pair; list pairs as [lower, higher].
+    """
