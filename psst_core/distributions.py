@@ -43,7 +43,7 @@ class Distribution:
         """Raise a PsstError where nothing can be drawn."""
         low, high = self.support()
         cumulative = self.frozen().cdf
-        if low > high or (low < high and not cumulative(high) > cumulative(low)):
+        if not low <= high or (low < high and not cumulative(high) > cumulative(low)):
             raise PsstError(f"low={self.low}, high={self.high}: nothing of the distribution lies between them")
 
     def draw(self, count: int, random: np.random.Generator) -> Array:

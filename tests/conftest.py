@@ -101,6 +101,11 @@ def with_values(config: dict[str, Any], key: str, values: list[float]) -> list[R
     return [Run(put(config, {key: value})) for value in values]
 
 
+def slope(dts: Any, errors: Any) -> float:
+    """Of log error over log dt: the order of convergence."""
+    return float(np.polyfit(np.log(dts), np.log(errors), 1)[0])
+
+
 TINY = "run.duration=20 recorder.window=[0,20] sweep.networks=1 sweep.trials=2 "
 TINY += "stimulus.onset=0 stimulus.share=1 stimulus.amplitude=30 stimulus.rise=1 analysis.spectrum=[0,20] "
 

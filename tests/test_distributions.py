@@ -1,0 +1,122 @@
+"""Parameters that differ between cells and synapses."""
+
+import numpy as np
+import pytest
+from conftest import configuration, integrate
+from scipy import stats
+from test_events import HH, LEAK, cells, linked, passive, projection, trace
+
+from psst_core.batch import Run
+from psst_core.checks import check
+from psst_core.distributions import of
+from psst_core.errors import PsstError
+from psst_core.keys import array_keys, parameter_keys, put
+from psst_core.network import Network, connect, draw_parameters
+from psst_core.plan import make_plan
+from psst_core.seeds import generator
+
+NORMAL = {"distribution": "normal", "mean": 100.0, "sd": 10.0, "low": None, "high": None}
+
+
+def draw(count=20000, **settings):
+    return of(settings, "key").draw(count, generator(1, "test", 0))
+
+
+@pytest.mark.parametrize(
+    "settings,expected",
+    [
+        ({"distribution": "normal", "mean": 3.0, "sd": 2.0}, stats.norm(3, 2)),
+        ({"distribution": "normal", "mean": 3.0, "sd": 2.0, "low": 0.0, "high": 4.0}, stats.truncnorm(-1.5, 0.5, 3, 2)),
+        ({"distribution": "uniform", "low": -1.0, "high": 3.0}, stats.uniform(-1, 4)),
+        (
+            {"distribution": "log_normal", "mean": 2.0, "cv": 0.5},
+            stats.lognorm(np.sqrt(np.log(1.25)), scale=2 / 1.25**0.5),
+        ),
+    ],
+)
+def test_numbers_follow_their_distribution(settings, expected):
+    assert stats.kstest(draw(**settings), expected.cdf).pvalue > 0.01
+
+
+def test_the_log_normal_has_its_mean_and_variation():
+    numbers = draw(200_000, distribution="log_normal", mean=2.0, cv=0.5)
+    assert numbers.mean() == pytest.approx(2.0, rel=0.01) and numbers.std() / numbers.mean() == pytest.approx(
+        0.5, rel=0.02
+    )
+
+
+def test_evenly_spaced_is_a_ladder():
+    assert draw(4, distribution="evenly_spaced", low=0.1, high=3.1).tolist() == pytest.approx([0.1, 1.1, 2.1, 3.1])
+
+
+def test_a_distribution_over_cells_equals_cells_of_their_own():
+    """Each cell of a mixed population does what it does in a population of its kind."""
+    key = f"{HH}.mechanisms.sodium.conductance"
+    config = cells(size=4, duration=30.0, stimulus={"type": "constant", "amplitude": 5.0})
+    spread = {"distribution": "evenly_spaced", "low": 60.0, "high": 120.0}
+    mixed = trace(put(config, {key: spread}), "v")
+    for number, conductance in enumerate(np.linspace(60, 120, 4)):
+        alone = trace(put(config, {key: float(conductance)}), "v")
+        np.testing.assert_allclose(mixed[number], alone[number], atol=1e-7)
+    assert np.abs(mixed[0] - mixed[3]).max() > 1.0
+
+
+def test_parameters_belong_to_the_network_and_start_values_to_the_trial():
+    key = f"{HH}.mechanisms.leak.conductance"
+    config = passive(**{f"{HH}.mechanisms": LEAK, f"{HH}.start": {"v": NORMAL | {"mean": -65.0, "sd": 5.0}}})
+    config = put(config, {key: NORMAL | {"mean": 0.1, "sd": 0.02}})
+    runs = [Run(config, 0, 0), Run(config, 0, 1), Run(config, 1, 0)]
+    first, trial, network = (draw_parameters(run.config, run.network)["network"] for run in runs)
+    of_leak = [n["populations"]["hh"]["mechanisms"]["leak"]["conductance"] for n in (first, trial, network)]
+    assert np.array_equal(of_leak[0], of_leak[1]) and not np.array_equal(of_leak[0], of_leak[2])
+    recorded = integrate(runs).traces["hh.v"][:, :, 0]
+    assert not np.array_equal(recorded[0], recorded[1])
+    assert all(np.array_equal(integrate([run]).traces["hh.v"][0, :, 0], recorded[i]) for i, run in enumerate(runs))
+
+
+def test_weights_of_synapses_scale_their_current():
+    """One state per presynaptic cell serves synapses of any weight."""
+    spread = {"distribution": "uniform", "low": 0.5, "high": 1.5}
+    config = linked("acetylcholine", [[0, 1], [0, 2]], 0.05, weight=spread, duration=20.0)
+    network = Network.from_config(config["network"])
+    links = connect(network, config["run"]["seed"], 0)["link"]
+    assert len(set(links.weight)) == 2 and 0.5 <= links.weight.min() and links.weight.max() <= 1.5
+    v = trace(config, "v")
+    for post, weight in zip(links.post, links.weight, strict=True):
+        alone = trace(linked("acetylcholine", [[0, int(post)]], 0.05, weight=float(weight), duration=20.0), "v")
+        np.testing.assert_allclose(v[post], alone[post], atol=1e-9)
+
+
+def test_its_numbers_can_be_swept_without_another_program():
+    key = f"{HH}.mechanisms.sodium.conductance"
+    config = put(configuration("f_i_curve"), {key: NORMAL})
+    assert key not in parameter_keys(config) and {f"{key}.mean", f"{key}.sd"} <= set(array_keys(config))
+    overrides = "network.populations.exc.start.v.sd=1,5 network.size=20 run.duration=1 recorder.window=[0,1]"
+    plan = make_plan("coba_hh", overrides)
+    (manifest,) = plan.manifests.values()
+    assert manifest["varying"] == [] and [len(batch) for batch in manifest["batches"]] == [2]
+
+
+@pytest.mark.parametrize(
+    "settings,message",
+    [
+        ({"distribution": "normal", "mean": 1.0, "sd": 1.0}, r"may draw -inf, but must be at least 0; add low: 0"),
+        ({"distribution": "normal", "mean": 1.0, "sd": -1.0}, r"conductance\.sd=-1: must be at least 0"),
+        ({"distribution": "uniform", "low": 2.0, "high": 1.0}, r"conductance\.low=2.0, high=1.0"),
+        ({"distribution": "normal", "mean": 1.0, "sd": 1.0, "low": 60.0, "high": 61.0}, r"nothing of the distribution"),
+    ],
+)
+def test_a_distribution_that_cannot_serve_is_refused(settings, message):
+    config = passive(**{f"{HH}.mechanisms": {"leak": LEAK["leak"] | {"conductance": settings}}})
+    with pytest.raises(PsstError, match=message):
+        check(config)
+
+
+def test_a_parameter_of_two_populations_cells_is_refused():
+    config = linked("acetylcholine", [[0, 1]])
+    other = config["network"]["populations"]["hh"]
+    both = {"a": projection("syn", [[0, 1]]), "b": projection("syn", [[0, 1]]) | {"pre": "other"}}
+    config = put(config, {"network.populations.other": other, "network.projections": both})
+    beta = {"distribution": "uniform", "low": 0.1, "high": 0.3}
+    with pytest.raises(PsstError, match=r"synapses\.syn\.beta: cannot be a distribution.*synapse of its own"):
+        check(put(config, {"network.synapses.syn.beta": beta, "network.size": 6}))

@@ -1,0 +1,298 @@
+"""What happens once a step: noise, delays, jumps, refractoriness; and currents that flow at once."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import configuration, integrate, slope
+from scipy.integrate import solve_ivp
+
+from psst_core import tf
+from psst_core.batch import Run
+from psst_core.checks import check
+from psst_core.errors import PsstError
+from psst_core.keys import put
+from psst_core.mechanisms import Event
+from psst_core.registry import lookup
+from psst_core.streams import Stream, key
+
+LEAK = {"leak": {"type": "leak", "conductance": 0.1, "reversal": -65.0}}
+HH = "network.populations.hh"
+
+
+def cells(duration=20.0, dt=0.02, size=3, record=("v",), **values):
+    """Hodgkin–Huxley cells under a strong current, unless `values` say otherwise (`synapses__x` is network.synapses.x)."""
+    config = configuration(
+        "chain_of_three",
+        network__size=size,
+        run__duration=duration,
+        run__dt=dt,
+        recorder__interval=0.1,
+        recorder__window=[0.0, duration],
+    )
+    config = put(
+        config, {"network.projections": {}, "network.synapses": {}, "recorder.variables": {"hh": list(record)}}
+    )
+    return put(config, {name.replace("__", "."): value for name, value in values.items()})
+
+
+def constant(amplitude, **targets):
+    return {"type": "constant", "amplitude": amplitude, **targets}
+
+
+def passive(**values):
+    return cells(**{f"{HH}.mechanisms": LEAK, f"{HH}.start": {"v": -70.0}, "stimulus": constant(0.0)} | values)
+
+
+def projection(synapse, pairs, conductance=0.35, weight=1.0):
+    return {
+        "pre": "hh",
+        "post": "hh",
+        "synapse": synapse,
+        "conductance": conductance,
+        "weight": weight,
+        "reference_in_degree": None,
+        "connectivity": {"type": "pairs", "pairs": pairs},
+    }
+
+
+def linked(kind, pairs, conductance=0.35, weight=1.0, record=("v",), duration=40.0, dt=0.02, **settings):
+    """Three cells, the first of which fires."""
+    return cells(
+        duration,
+        dt,
+        record=record,
+        stimulus=constant(8.0, cells=[0]),
+        network__synapses={"syn": {"type": kind, **settings}},
+        network__projections={"link": projection("syn", pairs, conductance, weight)},
+    )
+
+
+def trace(config, name):
+    return integrate([Run(config)]).traces[f"hh.{name}"][0]
+
+
+# Noise
+
+
+def paths(interval, tau, samples):
+    """An Ornstein–Uhlenbeck process of mean 0 and variance 1, [sample, cell·run], at multiples of the interval."""
+    noise = lookup("mechanism", "ornstein_uhlenbeck", "")(interval=interval, tau=tau)
+    stream = Stream(tf.constant(np.stack([key(1, "test", 0, trial) for trial in range(40)], axis=-1)), 40, tf.float64)
+    held = {name: tf.zeros([40, 40], tf.float64) for name in noise.held}
+    found = []
+    for number in range(1, samples):
+        held = noise.after_step({}, held, Event(tf.constant(number), interval, random=stream))
+        found.append(held["coming"].numpy().ravel())
+    return np.stack(found)
+
+
+def test_the_noise_has_its_variance_and_its_correlation():
+    path = paths(interval=0.5, tau=2.0, samples=400)
+    assert path.mean() == pytest.approx(0.0, abs=0.02)
+    assert path[0].var() == pytest.approx(1.0, abs=0.1) and path.var() == pytest.approx(1.0, abs=0.03)
+    for lag in (1, 4, 8):
+        assert np.mean(path[lag:] * path[:-lag]) == pytest.approx(np.exp(-lag * 0.5 / 2.0), abs=0.03)
+
+
+def test_the_path_of_the_noise_is_the_same_at_every_dt():
+    """With the path fixed a passive cell converges with the fourth order of the solver."""
+
+    def v(dt):
+        noise = {"noise": {"type": "ornstein_uhlenbeck", "sigma": 4.0, "interval": 0.4, "tau": 2.0}}
+        config = passive(dt=dt, network__populations__hh__mechanisms=LEAK | noise)
+        return trace(put(config, {f"{HH}.mechanisms.leak.conductance": 2.0}), "v")
+
+    dts = [0.2, 0.1, 0.05]
+    exact = v(0.0125)
+    assert exact.std() > 0.5
+    errors = [np.abs(v(dt)[:, ::2] - exact[:, ::2]).max() for dt in (0.1, 0.05, 0.025)]
+    assert slope([0.1, 0.05, 0.025], errors) == pytest.approx(4.0, abs=0.2), (dts, errors)
+
+
+def test_poisson_input_is_the_same_at_every_dt_and_has_its_rate():
+    """Between arrivals the conductance decays; its mean is rate · weight · τ."""
+
+    def g(dt, solver="rk4", rate=2000.0):
+        bombardment = {"input": {"type": "poisson", "rate": rate, "weight": 0.01, "tau": 2.0}}
+        config = passive(duration=100.0, dt=dt, size=40, record=["v", "input.conductance"], solver__name=solver)
+        return trace(put(config, {f"{HH}.mechanisms": LEAK | bombardment}), "input.conductance")
+
+    coarse = g(0.1)
+    np.testing.assert_allclose(coarse, g(0.02), atol=1e-6)
+    np.testing.assert_allclose(coarse, g(0.1, "exponential_euler"), atol=1e-6)
+    assert coarse[:, 200:].mean() == pytest.approx(2.0 * 0.01 * 2.0, rel=0.03)
+
+
+def test_noise_that_does_not_fit_the_step_is_refused():
+    noise = {"noise": {"type": "ornstein_uhlenbeck", "interval": 0.05}}
+    with pytest.raises(PsstError, match=r"mechanisms\.noise\.interval=0\.05 ms: must be a multiple of run\.dt=0\.02"):
+        check(passive(**{f"{HH}.mechanisms": LEAK | noise}))
+    many = {"input": {"type": "poisson", "rate": 2e5}}
+    with pytest.raises(PsstError, match=r"rate=200000 Hz: brings more than 10 spikes.*lower the interval"):
+        check(passive(**{f"{HH}.mechanisms": LEAK | many}))
+
+
+# Delays
+
+
+def test_a_delay_longer_than_the_interval_between_spikes_loses_none():
+    """The open fraction is the undelayed one, shifted to the bit."""
+    at_once = trace(linked("acetylcholine", [[0, 1]], record=["syn.open"], duration=80.0), "syn.open")[0]
+    later = trace(linked("acetylcholine", [[0, 1]], record=["syn.open"], duration=80.0, delay=30.0), "syn.open")[0]
+    assert np.count_nonzero(np.diff(np.sign(np.diff(at_once))) < 0) >= 4
+    assert np.array_equal(later[300:], at_once[:-300]) and not later[:300].any()
+
+
+def test_a_delayed_potential_converges_with_the_second_order():
+    def opened(dt):
+        return trace(linked("gaba_a", [[0, 1]], record=["syn.open"], duration=12.0, dt=dt, delay=3.0), "syn.open")[0]
+
+    dts = (0.05, 0.025, 0.0125)
+    exact = opened(0.0015625)
+    errors = [np.abs(opened(dt) - exact).max() for dt in dts]
+    assert slope(dts, errors) == pytest.approx(2.0, abs=0.2), errors
+    undelayed = trace(linked("gaba_a", [[0, 1]], record=["syn.open"], duration=12.0, dt=0.025), "syn.open")[0]
+    assert np.abs(opened(0.025)[30:] - undelayed[:-30]).max() < 2e-3 < undelayed.max()
+
+
+def test_a_delay_that_does_not_fit_the_step_is_refused():
+    with pytest.raises(PsstError, match=r"synapses\.syn\.delay=0\.03 ms: must be a multiple of run\.dt=0\.02 ms"):
+        check(linked("acetylcholine", [[0, 1]], delay=0.03))
+
+
+# Synapses
+
+
+def test_an_exponential_synapse_adds_its_weight_at_each_spike():
+    config = linked("exponential", [[0, 1], [0, 2]], 0.02, record=["v", "syn.conductance"], tau=3.0, weight=2.0)
+    recorded = integrate([Run(config)])
+    g = recorded.traces["hh.syn.conductance"][0]
+    arrivals = (recorded.spike_step[recorded.spike_cell == 0] + 1) * 0.02
+    t = 0.1 * np.arange(g.shape[1])
+    since = t[:, None] - arrivals[None, :]
+    expected = np.where(since > -1e-9, 0.04 * np.exp(-since / 3.0), 0.0).sum(axis=1)
+    assert len(arrivals) >= 3
+    np.testing.assert_allclose(g[1], expected, atol=1e-8)
+    assert np.array_equal(g[1], g[2]) and not g[0].any()
+
+
+def test_gaba_b_follows_its_equations():
+    """The conducting fraction after pulses of transmitter, against SciPy."""
+    config = linked("gaba_b", [[0, 1]], record=["syn.receptor", "syn.g_protein"], duration=60.0, concentration=2.0)
+    recorded = integrate([Run(config)])
+    arrivals = (recorded.spike_step[recorded.spike_cell == 0] + 1) * 0.02
+
+    def field(t, x):
+        released = 2.0 * np.any((t >= arrivals) & (t < arrivals + 0.3))
+        return [0.52 * released * (1 - x[0]) - 0.0013 * x[0], 0.098 * x[0] - 0.033 * x[1]]
+
+    times = 0.1 * np.arange(600)
+    exact = solve_ivp(field, (0, 60), [0.0, 0.0], t_eval=times, max_step=0.02, rtol=1e-8, atol=1e-12).y
+    np.testing.assert_allclose(recorded.traces["hh.syn.receptor"][0, 0], exact[0], atol=2e-3 * exact[0].max())
+    np.testing.assert_allclose(recorded.traces["hh.syn.g_protein"][0, 0], exact[1], atol=2e-3 * exact[1].max())
+
+
+def test_a_gap_junction_carries_what_it_takes():
+    """Two passive cells: their mean relaxes with g/C, their difference with (g + 2G)/C."""
+    config = passive(
+        size=2,
+        **{f"{HH}.start": {"v": {"distribution": "evenly_spaced", "low": -80.0, "high": -60.0}}},
+        network__synapses={"gap": {"type": "gap_junction"}},
+        network__projections={"gap": projection("gap", [[0, 1]], 0.3)},
+    )
+    v = trace(config, "v")
+    t = 0.1 * np.arange(v.shape[1])
+    np.testing.assert_allclose(v.mean(axis=0), -65.0 - 5.0 * np.exp(-0.1 * t), rtol=1e-7)
+    np.testing.assert_allclose(v[1] - v[0], 20.0 * np.exp(-0.7 * t), rtol=1e-6)
+
+
+def test_a_gap_junction_between_populations_acts_both_ways():
+    config = passive(
+        size=2,
+        network__synapses={"gap": {"type": "gap_junction"}},
+        network__projections={"gap": projection("gap", [[0, 0]], 0.3) | {"post": "other"}},
+    )
+    other = config["network"]["populations"]["hh"] | {"start": {"v": -50.0}}
+    config = put(config, {"network.populations.other": other, "recorder.variables": {"hh": ["v"], "other": ["v"]}})
+    traces = integrate([Run(config)]).traces
+    pair = np.stack([traces["hh.v"][0, 0], traces["other.v"][0, 0]])
+    t = 0.1 * np.arange(pair.shape[1])
+    np.testing.assert_allclose(pair[1] - pair[0], 20.0 * np.exp(-0.7 * t), rtol=1e-6)
+
+
+def test_no_cell_fires_again_while_it_is_refractory():
+    """Under a threshold at rest every wiggle would count."""
+    config = cells(duration=100.0, stimulus=constant(20.0), network__populations__hh__spike_threshold=-20.0)
+    free = integrate([Run(config)])
+    held = integrate([Run(put(config, {f"{HH}.refractory": 14.0}))])
+    intervals = [np.diff(r.spike_step[r.spike_cell == 0]) * 0.02 for r in (free, held)]
+    assert intervals[0].min() < 14.0 <= intervals[1].min()
+
+
+# Bits
+
+
+def everything():
+    """Noise, Poisson input, delays, kinetic, linear and electrical synapses in one network of ten cells."""
+    everyone = {"type": "probability", "probability": 0.5}
+    config = cells(
+        duration=15.0,
+        size=10,
+        stimulus=constant(8.0, spread=0.3),
+        network__synapses={
+            "ach": {"type": "acetylcholine", "delay": 1.0},
+            "gaba": {"type": "gaba_a", "delay": 0.5},
+            "fast": {"type": "exponential", "delay": 0.3},
+            "slow": {"type": "gaba_b", "concentration": 5.0},
+            "gap": {"type": "gap_junction"},
+        },
+        network__projections={
+            kind: projection(kind, [], 0.02) | {"connectivity": everyone}
+            for kind in ("ach", "gaba", "fast", "slow", "gap")
+        },
+    )
+    noise = {"noise": {"type": "ornstein_uhlenbeck", "sigma": 2.0}, "input": {"type": "poisson"}}
+    return put(config, {f"{HH}.mechanisms": config["network"]["populations"]["hh"]["mechanisms"] | noise})
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_no_bit_depends_on_company_with_noise_and_delays(precision):
+    config = put(everything(), {"solver.precision": precision})
+    runs = [Run(config, 0, trial) for trial in range(3)]
+    together, split = integrate(runs), integrate(runs, until=(3.3, 8.1))
+    assert len(together.spike_step) > 10
+    for trial, run in enumerate(runs):
+        alone = integrate([run]).state()
+        for name, values in alone.items():
+            assert np.array_equal(together.state()[name][:, trial], values[:, 0]), name
+            assert np.array_equal(split.state()[name][:, trial], values[:, 0]), name
+    first, second = (together.state()["hh.v"][:, trial] for trial in (0, 1))
+    assert not np.allclose(first, second)
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, "tests")
+from psst_core.hardware import prepare
+if sys.argv[2] == "as in a job":
+    prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
+import numpy as np
+from conftest import integrate
+from test_events import Run, everything
+np.savez(sys.argv[1], **integrate([Run(everything(), 0, trial) for trial in range(2)]).state())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setup", ["as in a job", "threads and flags of TensorFlow's own"])
+def test_another_process_gives_the_same_bits_and_other_threads_the_same_numbers(setup, tmp_path):
+    """Before chaos. A job has one thread; TensorFlow's own setup has one for each core, and none of our XLA flags."""
+    here = integrate([Run(everything(), 0, trial) for trial in range(2)]).state()
+    subprocess.run([sys.executable, "-c", SCRIPT, tmp_path / "state.npz", setup], check=True)
+    with np.load(tmp_path / "state.npz") as there:
+        for name, values in here.items():
+            if setup == "as in a job":
+                assert np.array_equal(there[name], values), name
+            np.testing.assert_allclose(there[name], values, rtol=1e-12, atol=1e-12, err_msg=name)

@@ -1,0 +1,59 @@
+"""Counter-based random numbers: the published ones, and functions of key, cell and index alone."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from psst_core import tf
+from psst_core.noise.poisson import count
+from psst_core.streams import Stream, key, threefry
+
+# Random123's known answers for Threefry-2x32 with 20 rounds: key, counter, result.
+KNOWN = [
+    ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
+    ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF), (0x1CB996FC, 0xBB002BE7)),
+    ((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3), (0xC4923A9C, 0x483DF7A0)),
+]
+
+
+def stream(runs, cells=50, dtype="float64", purpose="noise:hh.noise"):
+    keys = np.stack([key(1, purpose, 0, trial) for trial in runs], axis=-1)
+    return Stream(tf.constant(keys), cells, dtype)
+
+
+@pytest.mark.parametrize("keys,counter,expected", KNOWN)
+def test_threefry_gives_the_known_answers(keys, counter, expected):
+    words = [tf.constant(word, tf.uint32) for word in counter]
+    assert tuple(int(word) for word in threefry(tf.constant(keys, tf.uint32), *words)) == expected
+
+
+def test_a_run_has_its_numbers_in_any_company():
+    alone, together = stream([3]).uniform(7).numpy(), stream([0, 3, 5], cells=80).uniform(7).numpy()
+    assert np.array_equal(alone[:, 0], together[:50, 1])
+
+
+def test_numbers_differ_between_runs_cells_indices_and_purposes():
+    drawn = [stream([0, 1]).uniform(0), stream([0, 1]).uniform(1), stream([0, 1], purpose="noise:pn.noise").uniform(0)]
+    numbers = np.concatenate([numbers.numpy().ravel() for numbers in drawn])
+    assert len(np.unique(numbers)) > 0.99 * len(numbers)
+
+
+def test_both_precisions_see_the_same_numbers():
+    single, double = (stream(range(20), 500, dtype) for dtype in ("float32", "float64"))
+    assert np.array_equal(single.uniform(5).numpy(), double.uniform(5).numpy())
+    np.testing.assert_allclose(single.normal(5).numpy(), double.normal(5).numpy(), rtol=2e-5, atol=2e-6)
+
+
+def test_uniform_and_normal_numbers_are_such():
+    source = stream(range(20), 500)
+    assert stats.kstest(source.uniform(1).numpy().ravel(), "uniform").pvalue > 0.01
+    assert stats.kstest(source.normal(2).numpy().ravel(), "norm").pvalue > 0.01
+    successive = np.corrcoef(source.uniform(3).numpy().ravel(), source.uniform(4).numpy().ravel())[0, 1]
+    assert abs(successive) < 0.03
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.01, 1.0, 9.9])
+def test_counts_are_the_inverse_of_the_poisson_distribution(mean):
+    uniform = stream(range(20), 500).uniform(0)
+    expected = stats.poisson.ppf(uniform.numpy(), mean) if mean else np.zeros(uniform.shape)
+    assert np.array_equal(count(uniform, tf.constant(mean, "float64")).numpy(), expected)
