@@ -22,7 +22,7 @@ HH = "network.populations.hh"
 
 
 def cells(duration=20.0, dt=0.02, size=3, record=("v",), **values):
-    """Hodgkin–Huxley cells under a strong current, unless `values` say otherwise (`synapses__x` is network.synapses.x)."""
+    """Hodgkin–Huxley cells under a strong current, unless `values` say otherwise (`synapses__x`: that synapse)."""
     config = configuration(
         "chain_of_three",
         network__size=size,

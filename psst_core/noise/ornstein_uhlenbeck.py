@@ -17,7 +17,8 @@ class OrnsteinUhlenbeck(Sampled, Current):
 
     The process is drawn exactly at multiples of `interval` and joined by straight lines, so that the path is part of
     the physics: the same at every dt and for every solver, which keep their order. It begins at μ and is stationary
-    after two intervals. Uhlenbeck & Ornstein 1930 (doi:10.1103/PhysRev.36.823); Gillespie 1996 (doi:10.1103/PhysRevE.54.2084).
+    after two intervals. Uhlenbeck & Ornstein 1930 (doi:10.1103/PhysRev.36.823); Gillespie 1996
+    (doi:10.1103/PhysRevE.54.2084).
     """
 
     held: ClassVar[dict[str, float]] = {"past": 0.0, "coming": 0.0, "share": 0.0}
