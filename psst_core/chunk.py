@@ -69,6 +69,7 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None
         {"Conventions": "CF-1.11", "title": "PSST chunk", "chunk": manifest["chunk"]}
         | {"manifest": json.dumps(manifest), "host": platform.node(), "versions": json.dumps(_versions())}
         | {"xla_flags": os.environ.get("XLA_FLAGS", "")},
+        plain=any(population.system is not None for population in program.network.populations.values()),
     )
     progress = _Progress(manifest, len(batches) * duration, report)
     first = 0

@@ -73,6 +73,13 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
 }
 
 
+PLAIN = {
+    "mean_potential": {"long_name": "mean of the first variable over the population", "units": "1"},
+    "potential_mean": {"long_name": "mean of the cell's first variable in the window", "units": "1"},
+    "potential_variance": {"long_name": "variance of the cell's first variable in the window", "units": "1"},
+}
+
+
 @contextlib.contextmanager
 def atomic_netcdf(target: Path) -> Iterator[Path]:
     """As `atomic`; the file must also open again before it takes its place."""
@@ -120,8 +127,9 @@ class ChunkFile:
         times: the sampling times, ms.
         traced: by `population.variable`, the cells of which traces are kept.
         traced_runs: the runs of which traces are kept, counted in the chunk.
-        precision: of traces, float32 or float64.
+        precision: of samples, float32 or float64.
         shape: (runs, samples) that are written at once.
+        plain: whether the cells are plain systems instead of membranes.
     """
 
     def __init__(
@@ -135,6 +143,7 @@ class ChunkFile:
         precision: str,
         shape: tuple[int, int],
         attributes: Mapping[str, str],
+        plain: bool = False,
     ) -> None:
         self.file = netCDF4.Dataset(path, "w", format="NETCDF4")
         self.file.setncatts(dict(attributes))
@@ -153,7 +162,10 @@ class ChunkFile:
             self._create(name, "f8", ("run",))
         for name in ("potential_mean", "potential_variance"):
             self._create(name, "f8", ("run", "cell"))
-        self._create("mean_potential", "f4", ("run", "population", "time"), (shape[0], len(sizes), shape[1]))
+        sample = np.dtype(precision).str[1:]
+        self._create("mean_potential", sample, ("run", "population", "time"), (shape[0], len(sizes), shape[1]))
+        for name, attributes in PLAIN.items() if plain else ():
+            self.file.variables[name].setncatts(attributes)
         for name, kind in (("spike_time", "f8"), ("spike_cell", "i4"), ("spike_run", "i4")):
             self._create(name, kind, ("spike",), (16384,))
         if traced:
@@ -166,7 +178,7 @@ class ChunkFile:
                 self.file.createDimension(dimension, len(of_cells))
                 self._create(dimension, "i4", (dimension,))[:] = of_cells
             dims, chunks = ("traced_run", dimension, "time"), (1, len(of_cells), shape[1])
-            variable = self._create(f"trace_{key}", np.dtype(precision).str[1:], dims, chunks)
+            variable = self._create(f"trace_{key}", sample, dims, chunks)
             variable.setncatts(
                 {"long_name": f"{key} of chosen cells"} | ({"units": "mV"} if key.endswith(".v") else {})
             )
@@ -181,7 +193,8 @@ class ChunkFile:
         """Mean potentials [population, run, sample] and traces [run, cell, sample] of a segment."""
         runs = slice(first_run, first_run + mean.shape[1])
         times = slice(first_sample, first_sample + mean.shape[2])
-        self.file.variables["mean_potential"][runs, :, times] = stored(mean).transpose(1, 0, 2)
+        potential = self.file.variables["mean_potential"]
+        potential[runs, :, times] = stored(mean, potential.dtype).transpose(1, 0, 2)
         inside = (self.traced_runs >= runs.start) & (self.traced_runs < runs.stop)
         for key, trace in traces.items():
             for row in np.flatnonzero(inside):

@@ -77,7 +77,7 @@ class RecorderConfig:
         window: where rates and synchrony are measured.
         cells: of which traces are kept, counted in each population (none named: all).
         runs: of which traces are kept, as lists of values by axis, `network` or `trial` (none named: all).
-        precision: of the traces in files, float32 or float64.
+        precision: of samples in files, float32 or float64.
     """
 
     interval: float = setting(0.5, "ms", minimum=1e-9)

@@ -4,11 +4,12 @@ import itertools
 
 import matplotlib.image
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import TINY, run_sweep
 
 from psst_core.errors import PsstError
-from psst_core.figures import available, figure_digest, names, remove_stale, save
+from psst_core.figures import available, figure_digest, names, remove_stale, save, save_table, with_table
 from psst_core.figures.raster import strongest
 from psst_core.figures.style import mean_and_band, numeric_names
 from psst_core.sweep import Axis
@@ -42,9 +43,30 @@ def test_which_figures_apply():
     assert available(names(), []) == ["connectivity", "raster"]
     assert "rate_map" in available(names(), [coupling])
     assert "solver_difference" not in available(names(), [coupling, Axis("solver", "solver", ("rk4",))])
-    assert available(names(), [coupling, solver]) == names()
+    steps = Axis("run.dt", "dt", (0.1, 0.05))
+    assert available(names(), [coupling, solver]) == [name for name in names() if name != "solver_order"]
+    assert "solver_order" in available(names(), [solver, steps])
     with pytest.raises(PsstError, match="did you mean raster"):
         available(["rastr"], [])
+
+
+def test_the_table_of_orders(tmp_path):
+    overrides = "solver=euler,midpoint,rk4 run.dt=0.1,0.05,0.025 run.duration=1 recorder.window=[0,1]"
+    results = run_sweep(tmp_path, "solver_order", overrides)
+    assert with_table(["raster", "solver_order"]) == ["solver_order"]
+    save_table("solver_order", results, tmp_path / "table.csv")
+    save("solver_order", results, [tmp_path / "figure.png"])
+    table = pd.read_csv(tmp_path / "table.csv")
+    assert list(table["network"]) == ["linear_pair"] * 3 + ["pendulum"] * 3
+    np.testing.assert_allclose(table["fitted"], table["order"], atol=0.1)
+    exact, euler = (1 + np.exp(1.8)) / 2, (1 + 1.2**9) / 2
+    assert table["error at 0.1 ms"][0] == pytest.approx((exact - euler) / exact, rel=1e-5)
+
+
+def test_errors_need_a_closed_solution(tmp_path):
+    overrides = "network=lorenz solver=rk4 run.dt=0.1,0.05 run.duration=1 recorder.window=[0,1]"
+    with pytest.raises(PsstError, match="no closed solution"):
+        save("solver_order", run_sweep(tmp_path, "solver_order", overrides), [tmp_path / "figure.png"])
 
 
 def test_the_longest_axis_comes_first(results):
@@ -55,7 +77,7 @@ def test_the_longest_axis_comes_first(results):
 def test_the_raster_shows_the_run_of_strongest_oscillation(results):
     power = results.cube["band_power"].sel(population="ln").mean(["network", "trial"])
     point = {name: value for name, value in strongest(results).items() if name in results.axes}
-    if power.notnull().any():
+    if power.notnull().to_numpy().any():
         assert float(power.sel(point)) == float(power.max())
 
 

@@ -1,4 +1,7 @@
-"""Figures: each a file here with `draw(results) -> Figure` and `applies(axes) -> bool`."""
+"""Figures: each a file here with `draw(results) -> Figure` and `applies(axes) -> bool`.
+
+One with `table(results) -> DataFrame` is written as numbers too, to `results/NAME/tables/`.
+"""
 
 import importlib
 import pkgutil
@@ -9,7 +12,7 @@ from typing import Any
 
 from psst_core.digest import code_digest, digest, imported
 from psst_core.errors import PsstError
-from psst_core.files import atomic
+from psst_core.files import atomic, write_text
 from psst_core.registry import suggestion
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -36,6 +39,11 @@ def available(figures: Sequence[str], axes: Sequence[Axis]) -> list[str]:
     return [name for name in figures if _module(name).applies(axes)]
 
 
+def with_table(figures: Sequence[str]) -> list[str]:
+    """Those of the figures that are tables too."""
+    return [name for name in figures if hasattr(_module(name), "table")]
+
+
 def figure_digest(name: str) -> str:
     """Changes when the code of the figure, what it shares with others, or the style does."""
     modules = sorted(module for module in imported({f"{__name__}.{name}"}) if module.startswith(__name__))
@@ -56,6 +64,11 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
             with atomic(target) as beside:
                 figure.savefig(beside, metadata=metadata)
         plt.close(figure)
+
+
+def save_table(name: str, results: Results, target: Path) -> None:
+    """Write a figure's table as CSV."""
+    write_text(target, _module(name).table(results).to_csv(index=False, float_format="%.6g"))
 
 
 def remove_stale(folder: Path, wanted: Collection[Path]) -> None:

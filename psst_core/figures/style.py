@@ -36,6 +36,11 @@ def numeric_axes(axes: Sequence[Axis]) -> list[str]:
     return [axis.name for axis in sorted(found, key=lambda axis: -len(axis.values))]
 
 
+def axis_names(results: Results) -> dict[str, str]:
+    """By key, the name of each axis in the cube."""
+    return {axis["key"]: axis["name"] for axis in results.record["axes"]}
+
+
 def numeric_names(results: Results) -> list[str]:
     return numeric_axes([Axis(a["key"], a["name"], tuple(a["values"])) for a in results.record["axes"]])
 

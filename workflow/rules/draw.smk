@@ -1,4 +1,4 @@
-# Figures, redrawn when their code or the cube changes.
+# Figures and their tables, made again when their code or the cube changes.
 
 from psst_core.figures import figure_digest, remove_stale
 
@@ -15,3 +15,16 @@ rule draw:
         code=lambda wildcards: figure_digest(wildcards.figure),
     script:
         "../scripts/draw.py"
+
+
+rule tabulate:
+    input:
+        RESULTS / "{name}" / "sweep.nc",
+    output:
+        RESULTS / "{name}" / "tables" / "{figure}.csv",
+    log:
+        RESULTS / "logs" / "tabulate" / "{name}.{figure}.log",
+    params:
+        code=lambda wildcards: figure_digest(wildcards.figure),
+    script:
+        "../scripts/tabulate.py"

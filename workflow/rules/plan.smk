@@ -7,7 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from psst_core import PsstError, make_plan
-from psst_core.figures import available
+from psst_core.figures import available, with_table
 from psst_core.gather import summary_name
 from psst_core.plan import CHUNKS, NAME, claim, describe, read_manifest, work
 
@@ -71,6 +71,11 @@ def figure_files(wildcards=None):
     folder = RESULTS / plan().name / "figures"
     names = available(plan().config["figures"], plan().axes)
     return [folder / f"{name}.{ending}" for name in names for ending in ("png", "svg")]
+
+
+def table_files(wildcards=None):
+    names = with_table(available(plan().config["figures"], plan().axes))
+    return [RESULTS / plan().name / "tables" / f"{name}.csv" for name in names]
 
 
 if workflow.is_main_process:

@@ -1,13 +1,17 @@
 # What a sweep ends with: its chunks, its cube, the records of its plan, and figures.
 
 
+import pandas
+
+
 localrules:
     summarise,
     gather,
     draw,
+    tabulate,
 
 
-TARGETS = [chunk_files, cube_file, record_files, figure_files]
+TARGETS = [chunk_files, cube_file, record_files, figure_files, table_files]
 
 
 onstart:
@@ -17,6 +21,14 @@ onstart:
 
 onsuccess:
     remove_stale(RESULTS / plan().name / "figures", figure_files())
+    remove_stale(RESULTS / plan().name / "tables", table_files())
+    for file in table_files():
+        print(
+            pandas.read_csv(file).to_string(
+                index=False, float_format="{:.3g}".format
+            ),
+            file=sys.stderr,
+        )
     print(
         f"Done: {cube_file()} and the figures in {RESULTS / plan().name / 'figures'}/",
         file=sys.stderr,

@@ -1,0 +1,104 @@
+"""The error of each solver over dt, and the order that it shows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from psst_core.dataset import Array
+from psst_core.errors import PsstError
+from psst_core.figures.style import COLUMN, PAGE, axis_names
+from psst_core.network import Network
+from psst_core.registry import lookup
+from psst_core.results import Results, RunData
+from psst_core.sweep import Axis
+
+MARKERS = "os^Dv<>*"
+LARGE, ROUNDING = 0.1, 1e-13
+
+
+def applies(axes: Sequence[Axis]) -> bool:
+    several = {axis.key for axis in axes if len(axis.values) > 1}
+    return "run.dt" in several and {axis.key for axis in axes} <= {"run.dt", "solver", "network"}
+
+
+def draw(results: Results) -> Figure:
+    """A panel for each network, a line for each solver."""
+    networks = list(errors(results).groupby("network", sort=False))
+    figure, (panels, keys) = plt.subplots(
+        2,
+        len(networks),
+        figsize=(PAGE if len(networks) > 1 else COLUMN, 3.9),
+        sharey="row",
+        squeeze=False,
+        gridspec_kw={"height_ratios": [3, 1]},
+    )
+    for panel, key, (network, rows) in zip(panels, keys, networks, strict=True):
+        for i, (solver, line) in enumerate(rows.groupby("solver", sort=False)):
+            name = f"{solver}: {fitted_order(line):.2f}".replace("_", " ")
+            shown, style = line["error"].where(line["error"] > 0), {"marker": MARKERS[i % 8], "linestyle": "-:"[i % 2]}
+            panel.plot(line["dt"], shown, **style, color=f"C{i}", fillstyle="none", markersize=4 + i % 3, label=name)
+        steps = sorted(rows["dt"].unique())
+        panel.set(xscale="log", yscale="log", xlabel="dt (ms)", title=str(network).replace("_", " "))
+        panel.set_xticks(steps, [f"{step:g}" for step in steps], rotation=45)
+        panel.xaxis.set_minor_locator(NullLocator())
+        key.axis("off")
+        key.legend(*panel.get_legend_handles_labels(), title="fitted slope", title_fontsize=7, loc="center", ncols=2)
+    panels[0].set_ylabel("largest relative error")
+    return figure
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row for each network and solver: the order it should have, the fitted one, the error at each dt."""
+    rows = []
+    for (network, solver), line in errors(results).groupby(["network", "solver"], sort=False):
+        order = lookup("solver", solver, "solver").order  # type: ignore[attr-defined]
+        found = {f"error at {dt:g} ms": error for dt, error in zip(line["dt"], line["error"], strict=True)}
+        rows.append({"network": network, "solver": solver, "order": order, "fitted": fitted_order(line)} | found)
+    return pd.DataFrame(rows)
+
+
+def errors(results: Results) -> pd.DataFrame:
+    """By network, solver and dt, the largest error of the first variable at any sample over its largest exact value.
+
+    Raises:
+        PsstError: where a network has no closed solution.
+    """
+    names = axis_names(results)
+    rows = []
+    for _, row in results.plan.iterrows():
+        point = {name: row[name] for name in results.axes}
+        run = results.run(**point)
+        exact, found = exact_solution(run), run.mean_potential.values[0]
+        rows.append(
+            {
+                "network": point.get(names.get("network", ""), "network"),
+                "solver": run.config["solver"]["name"],
+                "dt": run.config["run"]["dt"],
+                "error": float(np.abs(found - exact).max() / np.abs(exact).max()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def exact_solution(run: RunData) -> Array:
+    """The first variable of a plain system at the run's samples."""
+    network = Network.from_config(run.config["network"])
+    (name, population), *_ = network.populations.items()
+    start: dict[str, Any] = network.start_values()[name]
+    solution = population.system and population.system.exact(start, run.mean_potential["time"].values)
+    if not solution:
+        raise PsstError(f"figure solver_order: network.populations.{name} has no closed solution to measure errors by")
+    return np.asarray(solution[population.signal])
+
+
+def fitted_order(line: pd.DataFrame) -> float:
+    """The slope of log error over log dt, where the error is neither large nor mere rounding."""
+    fit = line[(line["error"] < LARGE) & (line["error"] > ROUNDING)]
+    if len(fit) < 2:
+        return float("nan")
+    return float(np.polyfit(np.log(fit["dt"]), np.log(fit["error"]), 1)[0])
