@@ -7,9 +7,15 @@ from psst_core.registry import register
 from psst_core.solvers.base import Relaxations, Solver, State, zip_states
 
 
+def relaxed(relaxation: Relaxation, x: Tensor, dt: float) -> Tensor:
+    """x + dt φ₁(−decay·dt) (source − decay·x), φ₁(z) = (exp z − 1)/z: x after dt with source and decay frozen."""
+    decay = relaxation.decay * tf.ones_like(x)
+    return x + dt * exprel(-dt * decay) * relaxation.field(x)
+
+
 @register("solver", "exponential_euler")
 class ExponentialEuler(Solver):
-    """x ← x + dt φ₁(−decay·dt) (source − decay·x), φ₁(z) = (exp z − 1)/z: exact for frozen source and decay.
+    """Each variable as if its source and decay were frozen over the step.
 
     Rush & Larsen 1978 (doi:10.1109/TBME.1978.326270) for the gates; here for every variable.
     """
@@ -19,9 +25,4 @@ class ExponentialEuler(Solver):
 
     def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
         now = Clock(step, tf.zeros_like(step), dt)
-
-        def advance(r: Relaxation, x: Tensor) -> Tensor:
-            decay = r.decay * tf.ones_like(x)
-            return x + dt * exprel(-dt * decay) * r.field(x)
-
-        return zip_states(advance, relaxations(state, now), state)
+        return zip_states(lambda r, x: relaxed(r, x, dt), relaxations(state, now), state)
