@@ -178,6 +178,44 @@ def test_an_exponential_synapse_adds_its_weight_at_each_spike():
     assert np.array_equal(g[1], g[2]) and not g[0].any()
 
 
+def test_an_alpha_synapse_peaks_after_tau():
+    config = linked("alpha", [[0, 1]], 0.02, record=["syn.conductance"], tau=2.0)
+    recorded = integrate([Run(config)])
+    arrivals = (recorded.spike_step[recorded.spike_cell == 0] + 1) * 0.02
+    since = (0.1 * np.arange(400))[:, None] - arrivals[None, :]
+    expected = np.where(since > -1e-9, 0.02 * since / 2.0 * np.exp(1.0 - since / 2.0), 0.0).sum(axis=1)
+    np.testing.assert_allclose(recorded.traces["hh.syn.conductance"][0, 1], expected, atol=1e-8)
+
+
+def test_magnesium_blocks_nmda_receptors_below_zero():
+    """A passive cell behind a spiking one, against SciPy."""
+    config = linked("nmda", [[0, 0]], 5.0, record=["v", "syn.open"])
+    cell = config["network"]["populations"]["hh"]
+    config = put(config, {"network.size": 6, "network.populations.other": cell | {"mechanisms": LEAK}})
+    config = put(config, {"network.projections.link.post": "other", "recorder.variables.other": ["v"]})
+    traces = integrate([Run(config)]).traces
+    times, fraction = 0.1 * np.arange(400), traces["hh.syn.open"][0, 0]
+
+    def field(t, v):
+        g = 5.0 * np.interp(t, times, fraction) / (1.0 + np.exp(-0.062 * v) / 3.57)
+        return 0.1 * (-65.0 - v) - g * v
+
+    exact = solve_ivp(field, (0, 40), [traces["other.v"][0, 0, 0]], t_eval=times, max_step=0.1, rtol=1e-8).y[0]
+    assert np.ptp(exact) > 10
+    np.testing.assert_allclose(traces["other.v"][0, 0], exact, atol=0.02)
+
+
+def test_a_slow_potassium_current_makes_firing_adapt():
+    adaptation = {"type": "m_type", "conductance": 0.1, "reversal": -95.0, "slowest": 1000.0}
+    mechanisms = cells()["network"]["populations"]["hh"]["mechanisms"]
+    config = cells(duration=200.0, size=1, stimulus=constant(8.0))
+    steady, adapting = (
+        np.diff(integrate([Run(put(config, {f"{HH}.mechanisms": mechanisms | more}))]).spike_step)
+        for more in ({}, {"adaptation": adaptation})
+    )
+    assert np.ptp(steady[2:]) <= 2 and np.all(np.diff(adapting) >= 0) and adapting[-1] > 1.2 * adapting[0]
+
+
 def test_gaba_b_follows_its_equations():
     """The conducting fraction after pulses of transmitter, against SciPy."""
     config = linked("gaba_b", [[0, 1]], record=["syn.receptor", "syn.g_protein"], duration=60.0, concentration=2.0)
