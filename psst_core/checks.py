@@ -20,6 +20,7 @@ from psst_core.solvers import Solver
 PRECISIONS = ("float64", "float32")
 SCALINGS = ("in_degree", "none")
 DEVICES = ("cpu", "gpu")
+CHECKS = ("none", "halve_dt")
 
 
 def check(config: Config) -> None:
@@ -47,6 +48,7 @@ def check(config: Config) -> None:
     _check_part("stimulus", stimulus, "stimulus")
     _check_solver(config)
     _check_choice(solver["precision"], PRECISIONS, "solver.precision")
+    _check_choice(config["numerics"]["check"], CHECKS, "numerics.check")
     _check_choice(network["scaling"], SCALINGS, "network.scaling")
     _check_choice(config["hardware"]["device"], DEVICES, "hardware.device")
     _check_times(config)
@@ -114,6 +116,8 @@ def _check_solver(config: Config) -> None:
             raise PsstError(f"solver.{name}={solver[name]}: {remedy}")
     if not cls.adaptive:
         return
+    if (way := config["numerics"]["check"]) != "none":
+        raise PsstError(f"numerics.check={way}: solver={solver['name']} takes its own steps; tighten its tolerances")
     remedy = "its own steps; choose a solver of fixed steps, such as solver=rk4"
     for name, settings in config["network"]["synapses"].items():
         synapse = build("synapse", settings, f"network.synapses.{name}")

@@ -10,7 +10,7 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from psst_core.keys import Config, array_keys, connectivity_keys, connectivity_n
 from psst_core.network import share_out
 from psst_core.packing import Machine, portions
 from psst_core.sweep import Axis, Sweep, SweepRun, expand, split_overrides
+from psst_core.twins import sweep_of, twins
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 CHUNKS, PLANS, LOGS, COMPILED = "chunks", "plans", "logs", "compiled"
@@ -44,13 +45,24 @@ class Place:
 
 @dataclass(frozen=True)
 class Plan:
-    """A named sweep, packed for a machine."""
+    """A named sweep, packed for a machine.
+
+    Attributes:
+        manifests: by chunk, what its job does.
+        places: of each run of the sweep.
+        twins: by the id of a run that is integrated once more at half the step, the other's id and place.
+    """
 
     name: str
     sweep: Sweep
     machine: Machine
     manifests: dict[str, dict[str, Any]]
     places: tuple[Place, ...]
+    twins: dict[str, tuple[str, Place]]
+
+    @property
+    def figures(self) -> list[str]:
+        return [*self.config["figures"], *(["error_estimate"] if self.twins else [])]
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -69,18 +81,23 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """Changes with any run, its place, the configuration, the analysis, or how cubes are gathered."""
-        return digest([self.table(), self.record(), code_digest(("psst_core.gather", "psst_core.dataset"))])
+        code = code_digest(("psst_core.gather", "psst_core.dataset", "psst_core.error_estimate"))
+        return digest([self.table(), self.twin_table(), self.record(), code])
 
     def table(self) -> str:
         """`plan.csv`: a row a run."""
         columns = [axis.name for axis in self.axes]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["run_id", *columns, "network", "trial", "chunk", "position"])
-        for run, place in zip(self.sweep.runs, self.places, strict=True):
-            values = [run.point[column] for column in columns]
-            writer.writerow([run.id, *values, run.network, run.trial, place.chunk, place.position])
-        return text.getvalue()
+        header = ["run_id", *columns, "network", "trial", "chunk", "position"]
+        rows = (
+            [run.id, *(run.point[column] for column in columns), run.network, run.trial, place.chunk, place.position]
+            for run, place in zip(self.sweep.runs, self.places, strict=True)
+        )
+        return _csv(header, rows)
+
+    def twin_table(self) -> str:
+        """`twins.csv`: a row for each run that is integrated once more."""
+        rows = ([run, twin, place.chunk, place.position] for run, (twin, place) in self.twins.items())
+        return _csv(["run_id", "twin_id", "chunk", "position"], rows)
 
     def record(self) -> str:
         """`config.yaml`: what was asked for, the axes, and the resolved configuration of the first run."""
@@ -109,7 +126,17 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
     earlier = results / PLANS / f"{sweep.digest}.machine.json"
     machine = Machine.read(earlier) if earlier.exists() else Machine.here(results)
     manifests, places = pack(sweep, machine)
-    return Plan(check_name(str(name) if name is not None else default), sweep, machine, manifests, places)
+    again = twins(sweep)
+    more, twin_places = pack(sweep_of(sweep, again), machine)
+    found = {run: (twin.id, place) for (run, twin), place in zip(again.items(), twin_places, strict=True)}
+    return Plan(check_name(str(name) if name is not None else default), sweep, machine, manifests | more, places, found)
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([header, *rows])
+    return text.getvalue()
 
 
 def check_name(name: str) -> str:
@@ -185,6 +212,8 @@ def claim(plan: Plan, results: Path) -> None:
         f"{plan.digest}.yaml": plan.record(),
         f"{plan.sweep.digest}.machine.json": plan.machine.text(),
     }
+    if plan.twins:
+        records[f"{plan.digest}.twins.csv"] = plan.twin_table()
     for name, text in records.items():
         target = results / PLANS / name
         if not target.exists():
@@ -200,7 +229,9 @@ def _manifest(batches: Sequence[Sequence[SweepRun]], differing: Sequence[str], s
     """What a chunk's job reads; `differing` are the keys in which the runs of its program differ."""
     first = batches[0][0]
     parameters = set(parameter_keys(first.config))
-    config = {key: value for key, value in first.config.items() if key not in ("sweep", "figures", "analysis")}
+    config = {
+        key: value for key, value in first.config.items() if key not in ("sweep", "figures", "analysis", "numerics")
+    }
     content = {
         "varying": [key for key in differing if key in parameters],
         "lanes": max(len(batch) for batch in batches),
@@ -274,6 +305,7 @@ def describe(plan: Plan) -> str:
             f"{plan.name}: {_count(len(plan.sweep.runs), 'run')} in {_count(len(plan.manifests), 'chunk')}",
             *axes,
             f"  {_count(sweep['networks'], 'network')} x {_count(sweep['trials'], 'trial')}",
+            *([f"  {_count(len(plan.twins), 'run')} once more at half the step"] if plan.twins else []),
         ]
     )
 

@@ -68,6 +68,11 @@ class Results:
         return read(self.folder / "sweep.nc")
 
     @cached_property
+    def error_estimate(self) -> xr.Dataset:
+        """`error_estimate.nc`: runs beside their twins at half the step, where `numerics.check` asked for them."""
+        return read(self.folder / "error_estimate.nc")
+
+    @cached_property
     def plan(self) -> pd.DataFrame:
         """A row a run: its axes, replicate numbers, chunk and position."""
         return pd.read_csv(self.folder / "plan.csv", dtype={"run_id": str, "chunk": str})

@@ -129,6 +129,19 @@ class SweepConfig:
 
 
 @dataclass
+class NumericsConfig:
+    """An error estimate on demand.
+
+    Attributes:
+        check: none, or halve_dt: some runs are integrated once more at half the step, and compared.
+        share: of the runs, how many are.
+    """
+
+    check: str = "none"
+    share: float = setting(0.1, minimum=0, maximum=1)
+
+
+@dataclass
 class PsstConfig:
     description: str = ""
     run: RunConfig = field(default_factory=RunConfig)
@@ -139,6 +152,7 @@ class PsstConfig:
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
     hardware: HardwareConfig = field(default_factory=HardwareConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
+    numerics: NumericsConfig = field(default_factory=NumericsConfig)
     figures: list[str] = field(default_factory=list)
 
 

@@ -178,15 +178,24 @@ def _runs(axes: Sequence[Axis], group_axes: Mapping[str, Any], bases: Sequence[A
             values = dict(zip(typed, numbers, strict=True))
             config = put(base, values)
             check(config)
-            identity = digest(_identity(config))
+            identity = identify(config)
             point = {axis.name: (chosen | values)[axis.key] for axis in axes}
             for network in range(config["sweep"]["networks"]):
                 for trial in range(config["sweep"]["trials"]):
-                    yield SweepRun(digest([identity, network, trial]), point, network, trial, base, values)
+                    yield SweepRun(run_id(identity, network, trial), point, network, trial, base, values)
+
+
+def identify(config: Config) -> str:
+    """The digest of what decides the numbers of a run, apart from its replicate numbers."""
+    return digest(_identity(config))
+
+
+def run_id(identity: str, network: int, trial: int) -> str:
+    return digest([identity, network, trial])
 
 
 def _identity(config: Config) -> dict[str, Any]:
-    """What decides the numbers of a run, apart from its replicate numbers.
+    """What the digest is taken of.
 
     The order of keys does not count, but that of the populations: it numbers the cells.
     """

@@ -13,6 +13,7 @@ from psst_core.batch import Run
 from psst_core.chunk import write_chunk
 from psst_core.config import compose, resolve, update
 from psst_core.dataset import read, write
+from psst_core.error_estimate import estimate
 from psst_core.gather import gather, summary_name
 from psst_core.hardware import prepare
 from psst_core.keys import put
@@ -120,4 +121,6 @@ def run_sweep(folder: Path, experiment: str, overrides: str = "") -> Results:
             summary = summarise(data, plan.config["recorder"]["window"], plan.config["analysis"])
         write(summary, folder / CHUNKS / summary_name(chunk, plan.analysis))
     gather(folder / "sweep", plan.digest)
+    if plan.twins:
+        estimate(folder / "sweep", plan.digest)
     return open_sweep(folder / "sweep")

@@ -120,7 +120,7 @@ def test_bad_input_is_named_with_its_remedy(case):
         from psst_core.figures import available
 
         plan = make_plan(experiment, overrides)
-        available(plan.config["figures"], plan.axes)
+        available(plan.figures, plan.axes, plan.config)
     assert wrong in str(error.value)
     assert remedy in str(error.value)
     assert len(str(error.value)) < 600

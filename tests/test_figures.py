@@ -6,12 +6,13 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import TINY, run_sweep
+from conftest import TINY, configuration, run_sweep
 
 from psst_core.errors import PsstError
 from psst_core.figures import available, figure_digest, names, remove_stale, save, save_table, with_table
 from psst_core.figures.raster import strongest
 from psst_core.figures.style import mean_and_band, numeric_names
+from psst_core.keys import put
 from psst_core.sweep import Axis
 
 SHAPES = {
@@ -28,7 +29,7 @@ def results(request, tmp_path_factory):
 
 def test_every_figure_that_applies_is_drawn(results, tmp_path):
     axes = [Axis(a["key"], a["name"], tuple(a["values"])) for a in results.record["axes"]]
-    wanted = available(names(), axes)
+    wanted = available(names(), axes, results.record["config"])
     assert {"raster", "connectivity"} <= set(wanted)
     for name in wanted:
         save(name, results, [tmp_path / f"{name}.png", tmp_path / f"{name}.svg"])
@@ -40,14 +41,18 @@ def test_every_figure_that_applies_is_drawn(results, tmp_path):
 def test_which_figures_apply():
     coupling = Axis("network.coupling", "coupling", (0.0, 1.0))
     solver = Axis("solver", "solver", ("rk4", "euler"))
-    assert available(names(), []) == ["connectivity", "raster"]
-    assert "rate_map" in available(names(), [coupling])
-    assert "solver_difference" not in available(names(), [coupling, Axis("solver", "solver", ("rk4",))])
+    locust, pendulum = configuration(), configuration("pendulum")
+    assert available(names(), [], locust) == ["connectivity", "raster"]
+    assert available(names(), [], pendulum) == []
+    assert "rate_map" in available(names(), [coupling], locust)
+    assert "solver_difference" not in available(names(), [coupling, Axis("solver", "solver", ("rk4",))], locust)
     steps = Axis("run.dt", "dt", (0.1, 0.05))
-    assert available(names(), [coupling, solver]) == [name for name in names() if name != "solver_order"]
-    assert "solver_order" in available(names(), [solver, steps])
+    special = {"solver_order", "error_estimate"}
+    assert available(names(), [coupling, solver], locust) == [name for name in names() if name not in special]
+    assert "solver_order" in available(names(), [solver, steps], pendulum)
+    assert "error_estimate" in available(names(), [], put(locust, {"numerics.check": "halve_dt"}))
     with pytest.raises(PsstError, match="did you mean raster"):
-        available(["rastr"], [])
+        available(["rastr"], [], locust)
 
 
 def test_the_table_of_orders(tmp_path):

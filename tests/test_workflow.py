@@ -124,7 +124,7 @@ chunk = next(f for f in Path("results/chunks").glob("*.nc") if "summary" not in 
 summarise(read(chunk), plan.config["recorder"]["window"], plan.config["analysis"])
 gather(Path("results/tiny"), next(Path("results/plans").glob("*.csv")).stem)
 results = open_sweep("results/tiny")
-for name in available(plan.config["figures"], plan.axes):
+for name in available(plan.figures, plan.axes, plan.config):
     save(name, results, [Path(f"results/{name}.png")])
 assert "tensorflow" not in sys.modules and "keras" not in sys.modules
 """

@@ -1,4 +1,4 @@
-"""Figures: each a file here with `draw(results) -> Figure` and `applies(axes) -> bool`.
+"""Figures: each a file here with `draw(results) -> Figure` and `applies(axes, config) -> bool`.
 
 One with `table(results) -> DataFrame` is written as numbers too, to `results/NAME/tables/`.
 """
@@ -13,6 +13,7 @@ from typing import Any
 from psst_core.digest import code_digest, digest, imported
 from psst_core.errors import PsstError
 from psst_core.files import atomic, write_text
+from psst_core.keys import Config
 from psst_core.registry import suggestion
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -25,8 +26,8 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in HELPERS)
 
 
-def available(figures: Sequence[str], axes: Sequence[Axis]) -> list[str]:
-    """Those of the figures that a sweep with these axes can fill.
+def available(figures: Sequence[str], axes: Sequence[Axis], config: Config) -> list[str]:
+    """Those of the figures that a sweep with these axes, and this configuration of its first run, can fill.
 
     Raises:
         PsstError: for a figure that does not exist.
@@ -36,7 +37,7 @@ def available(figures: Sequence[str], axes: Sequence[Axis]) -> list[str]:
             raise PsstError(
                 f"figures holds {name}: no such figure{suggestion(name, names())}; there are: {', '.join(names())}"
             )
-    return [name for name in figures if _module(name).applies(axes)]
+    return [name for name in figures if _module(name).applies(axes, config)]
 
 
 def with_table(figures: Sequence[str]) -> list[str]:

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from psst_core.figures.raster import strongest
-from psst_core.figures.style import COLUMN, cell_ticks, population_name
+from psst_core.figures.style import COLUMN, cell_ticks, has_membranes, population_name
+from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
@@ -17,8 +18,8 @@ COLOURS = {"ach": "#0072B2", "gaba": "#D55E00"}
 LABELS = {"ach": "acetylcholine", "gaba": "GABA"}
 
 
-def applies(axes: Sequence[Axis]) -> bool:
-    return True
+def applies(axes: Sequence[Axis], config: Config) -> bool:
+    return has_membranes(config)
 
 
 def draw(results: Results) -> Figure:

@@ -18,13 +18,14 @@ from psst_core.figures.style import (
     slices,
     undefined,
 )
+from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
 SHOWN = ("firing_rate", "band_power", "dominant_frequency", "synchrony")
 
 
-def applies(axes: Sequence[Axis]) -> bool:
+def applies(axes: Sequence[Axis], config: Config) -> bool:
     return bool(numeric_axes(axes))
 
 

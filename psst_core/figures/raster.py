@@ -7,13 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from psst_core.dataset import REPLICATES
-from psst_core.figures.style import PAGE, cell_ticks, population_name
+from psst_core.figures.style import PAGE, cell_ticks, has_membranes, population_name
+from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
 
-def applies(axes: Sequence[Axis]) -> bool:
-    return True
+def applies(axes: Sequence[Axis], config: Config) -> bool:
+    return has_membranes(config)
 
 
 def draw(results: Results) -> Figure:

@@ -6,11 +6,12 @@ from matplotlib.figure import Figure
 
 from psst_core.figures.maps import draw_maps
 from psst_core.figures.style import numeric_axes
+from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
 
-def applies(axes: Sequence[Axis]) -> bool:
+def applies(axes: Sequence[Axis], config: Config) -> bool:
     return bool(numeric_axes(axes))
 
 

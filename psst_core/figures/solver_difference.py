@@ -17,6 +17,7 @@ from psst_core.figures.style import (
     series,
     slices,
 )
+from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
@@ -24,7 +25,7 @@ SHOWN = ("firing_rate", "band_power", "synchrony")
 MARKERS = "os^D"
 
 
-def applies(axes: Sequence[Axis]) -> bool:
+def applies(axes: Sequence[Axis], config: Config) -> bool:
     solvers = [axis for axis in axes if axis.key == "solver"]
     return bool(numeric_axes(axes) and solvers and len(solvers[0].values) > 1)
 

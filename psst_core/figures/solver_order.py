@@ -12,6 +12,7 @@ from matplotlib.ticker import NullLocator
 from psst_core.dataset import Array
 from psst_core.errors import PsstError
 from psst_core.figures.style import COLUMN, PAGE, axis_names
+from psst_core.keys import Config
 from psst_core.network import Network
 from psst_core.registry import lookup
 from psst_core.results import Results, RunData
@@ -21,7 +22,7 @@ MARKERS = "os^Dv<>*"
 LARGE, ROUNDING = 0.1, 1e-13
 
 
-def applies(axes: Sequence[Axis]) -> bool:
+def applies(axes: Sequence[Axis], config: Config) -> bool:
     several = {axis.key for axis in axes if len(axis.values) > 1}
     return "run.dt" in several and {axis.key for axis in axes} <= {"run.dt", "solver", "network"}
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from psst_core.dataset import REPLICATES
+from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
@@ -34,6 +35,11 @@ def numeric_axes(axes: Sequence[Axis]) -> list[str]:
     """The names of the axes of several numbers, the longest first."""
     found = [axis for axis in axes if axis.numeric and len(axis.values) > 1]
     return [axis.name for axis in sorted(found, key=lambda axis: -len(axis.values))]
+
+
+def has_membranes(config: Config) -> bool:
+    """Whether some population is one of cells, not of plain systems."""
+    return any(part["equations"] is None for part in config["network"]["populations"].values())
 
 
 def axis_names(results: Results) -> dict[str, str]:

@@ -1,4 +1,4 @@
-# Measures of each chunk, named by what measures them, and the cube of the sweep.
+# Measures of each chunk, named by what measures them, the cube of the sweep, and its runs beside their twins.
 
 
 rule summarise:
@@ -28,3 +28,19 @@ rule gather:
         plan=lambda wildcards: plan().digest,
     script:
         "../scripts/gather.py"
+
+
+rule estimate:
+    input:
+        chunk_files,
+        summary_files,
+        cube=RESULTS / "{name}" / "sweep.nc",
+    output:
+        data=RESULTS / "{name}" / "error_estimate.nc",
+        twins=RESULTS / "{name}" / "twins.csv",
+    log:
+        RESULTS / "logs" / "estimate" / "{name}.log",
+    params:
+        plan=lambda wildcards: plan().digest,
+    script:
+        "../scripts/estimate.py"

@@ -6,6 +6,7 @@ from psst_core.figures import figure_digest, remove_stale
 rule draw:
     input:
         RESULTS / "{name}" / "sweep.nc",
+        estimate_files,
     output:
         png=RESULTS / "{name}" / "figures" / "{figure}.png",
         svg=RESULTS / "{name}" / "figures" / "{figure}.svg",
@@ -20,6 +21,7 @@ rule draw:
 rule tabulate:
     input:
         RESULTS / "{name}" / "sweep.nc",
+        estimate_files,
     output:
         RESULTS / "{name}" / "tables" / "{figure}.csv",
     log:

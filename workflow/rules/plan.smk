@@ -35,7 +35,7 @@ def plan():
             config.get("overrides", ""),
             config.get("name"),
         )
-        available(made.config["figures"], made.axes)
+        available(made.figures, made.axes, made.config)
     except PsstError as error:
         raise WorkflowError(str(error)) from None
     return made
@@ -67,15 +67,26 @@ def record_files(wildcards=None):
     return [RESULTS / plan().name / file for file in ("plan.csv", "config.yaml")]
 
 
+def estimate_files(wildcards=None):
+    names = ("error_estimate.nc", "twins.csv") if plan().twins else ()
+    return [RESULTS / plan().name / name for name in names]
+
+
+def drawn():
+    """The figures that this sweep fills."""
+    return available(plan().figures, plan().axes, plan().config)
+
+
 def figure_files(wildcards=None):
     folder = RESULTS / plan().name / "figures"
-    names = available(plan().config["figures"], plan().axes)
-    return [folder / f"{name}.{ending}" for name in names for ending in ("png", "svg")]
+    return [
+        folder / f"{name}.{ending}" for name in drawn() for ending in ("png", "svg")
+    ]
 
 
 def table_files(wildcards=None):
-    names = with_table(available(plan().config["figures"], plan().axes))
-    return [RESULTS / plan().name / "tables" / f"{name}.csv" for name in names]
+    folder = RESULTS / plan().name / "tables"
+    return [folder / f"{name}.csv" for name in with_table(drawn())]
 
 
 if workflow.is_main_process:

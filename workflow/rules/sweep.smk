@@ -7,11 +7,19 @@ import pandas
 localrules:
     summarise,
     gather,
+    estimate,
     draw,
     tabulate,
 
 
-TARGETS = [chunk_files, cube_file, record_files, figure_files, table_files]
+TARGETS = [
+    chunk_files,
+    cube_file,
+    record_files,
+    estimate_files,
+    figure_files,
+    table_files,
+]
 
 
 onstart:

@@ -1,0 +1,83 @@
+"""Runs beside their twins at half the step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from psst_core.analysis import MEASURES
+from psst_core.dataset import Array
+from psst_core.figures.style import PAGE, has_membranes, population_name
+from psst_core.keys import Config
+from psst_core.results import Results
+from psst_core.sweep import Axis
+
+SHOWN = tuple(name for name in MEASURES if name not in ("isi_count", "active_share"))
+
+
+def applies(axes: Sequence[Axis], config: Config) -> bool:
+    return config["numerics"]["check"] != "none" and has_membranes(config)
+
+
+def draw(results: Results) -> Figure:
+    """Left, the runs whose spikes have not shifted yet, over time; right, how far measures differ."""
+    data = results.error_estimate
+    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 3.0), gridspec_kw={"width_ratios": [1, 1.5]})
+    populations = [str(name) for name in data["population"].values]
+    for i, name in enumerate(populations):
+        _survival(left, data["first_shift"].sel(population=name).values, float(data.attrs["duration"]), i, name)
+        offset = (i - (len(populations) - 1) / 2) * 0.3
+        for row, measure in enumerate(SHOWN):
+            ratio = relative(data.sel(population=name), measure)
+            right.plot(ratio, np.full(len(ratio), row + offset), "|", color=f"C{i}", markersize=6)
+    left.set(xlabel="time (ms)", ylabel="share of runs without a spike\nshifted by more than 1 ms", ylim=(-0.03, 1.03))
+    left.legend()
+    names = [str(data[f"delta_{measure}"].attrs["long_name"]).partition(" at dt/2")[0] for measure in SHOWN]
+    right.set_yticks(range(len(SHOWN)), names)
+    right.invert_yaxis()
+    right.axvspan(-1, 1, color="0.9", linewidth=0)
+    right.axvline(0, color="0.4", lw=0.6)
+    right.set_xlabel("at dt/2 minus at dt, in s.d. between trials")
+    if not np.isfinite([relative(data, measure) for measure in SHOWN]).any():
+        right.text(0.5, 0.5, "no spread: take sweep.trials=2 or more", transform=right.transAxes, ha="center")
+    figure.suptitle(f"{data.sizes['run']} of {len(results.plan)} runs integrated once more at half the step", size=8)
+    return figure
+
+
+def table(results: Results) -> pd.DataFrame:
+    """By population: when spikes first shift, and the root mean square of each measure's relative difference."""
+    data = results.error_estimate
+    rows = []
+    for name in data["population"].values:
+        here = data.sel(population=name)
+        shift = here["first_shift"].values
+        row: dict[str, Any] = {"population": name, "runs": len(shift), "shifted": int(np.isfinite(shift).sum())}
+        row |= {"earliest shift (ms)": _finite(np.min, shift), "median shift (ms)": _finite(np.median, shift)}
+        rows.append(row | {f"{measure} (s.d.)": _finite(_rms, relative(here, measure)) for measure in SHOWN})
+    return pd.DataFrame(rows)
+
+
+def relative(data: Any, measure: str) -> Array:
+    """The difference of a measure over its spread between trials; NaN where there is no spread."""
+    delta, spread = data[f"delta_{measure}"].values, data[f"spread_{measure}"].values
+    ratio: Array = np.divide(delta, spread, out=np.full_like(delta, np.nan), where=spread > 0)
+    return ratio
+
+
+def _survival(axes: Axes, shift: Array, duration: float, colour: int, name: str) -> None:
+    times = np.sort(shift[np.isfinite(shift)])
+    left = 1.0 - np.arange(len(times) + 1) / len(shift)
+    axes.step([0.0, *times, duration], [*left, left[-1]], where="post", color=f"C{colour}", label=population_name(name))
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def _finite(function: Any, values: Array) -> float:
+    values = values[np.isfinite(values)]
+    return float(function(values)) if len(values) else float("nan")
