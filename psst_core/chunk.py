@@ -18,12 +18,14 @@ from psst_core import tf
 from psst_core.batch import Run
 from psst_core.checks import data_files
 from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf, stored
+from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.hardware import prepare
 from psst_core.keys import put
 from psst_core.logs import Report
 from psst_core.plan import COMPILED
 from psst_core.simulate import Integration, Program, Segment, padded, step_count
+from psst_core.sweep import deciding_modules
 
 REPORT_SECONDS = 10.0
 
@@ -36,7 +38,7 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report) ->
         target: the NetCDF file; it appears when everything is in it.
         report: takes a line of progress every ten seconds.
     """
-    _check_files(manifest)
+    _check_unchanged(manifest)
     compiled = target.parent.parent / COMPILED
     prepare(manifest["config"]["hardware"], compiled)
     try:
@@ -150,8 +152,12 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _check_files(manifest: Mapping[str, Any]) -> None:
-    """Raise when a file that the runs read is not what was planned."""
+def _check_unchanged(manifest: Mapping[str, Any]) -> None:
+    """Raise when the code that decides the numbers, or a file that the runs read, is not what was planned."""
+    if code_digest(deciding_modules(manifest["config"])) != manifest["code"]:
+        raise PsstError(
+            "the code of PSST or of a plugin has changed since the sweep was planned; start the sweep again"
+        )
     present = data_files(manifest["config"])
     for key, planned in manifest["files"].items():
         if present[key] != planned:

@@ -1,4 +1,4 @@
-"""Configurations: composed by Hydra from conf/, completed with every default, resolved to plain data.
+"""Configurations: composed by Hydra from PSST's conf/ and one's own, completed with defaults, resolved to plain data.
 
 A resolved configuration is plain data (dicts, lists, numbers, text), the same whatever the order of its keys or the
 way in which its numbers were written.
@@ -29,12 +29,29 @@ CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
 def groups() -> dict[str, list[str]]:
-    """Each configuration group and its choices."""
-    return {
-        folder.name: sorted(file.stem for file in folder.glob("*.yaml"))
-        for folder in sorted(CONF.iterdir())
-        if folder.is_dir()
-    }
+    """Each configuration group and its choices: those in one's own folder `conf/`, then those of PSST.
+
+    Raises:
+        PsstError: where both have a choice of the same name, which could then mean either.
+    """
+    own, known = _own(), {}
+    for folder in sorted(path for path in CONF.iterdir() if path.is_dir()):
+        shipped = sorted(file.stem for file in folder.glob("*.yaml"))
+        mine = sorted(file.stem for file in (own / folder.name).glob("*.yaml")) if own else []
+        for name in mine:
+            if name in shipped:
+                raise PsstError(
+                    f"conf/{folder.name}/{name}.yaml: PSST has a choice of this name, {folder / name}.yaml; "
+                    "give yours another name"
+                )
+        known[folder.name] = [*mine, *shipped]
+    return known
+
+
+def _own() -> Path | None:
+    """The folder `conf/` where one starts; None where there is none, or it is that of PSST."""
+    own = Path("conf").resolve()
+    return own if own.is_dir() and own != CONF else None
 
 
 def compose(choices: Mapping[str, str]) -> DictConfig:
@@ -52,9 +69,13 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
             )
     ConfigStore.instance().store(name="schema", node=PsstConfig)
     GlobalHydra.instance().clear()
+    overrides = [f"{group}={choice}" for group, choice in choices.items()]
+    if own := _own():
+        path = str(own).replace("'", r"\'")
+        overrides.append(f"hydra.searchpath=['file://{path}']")
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = hydra_compose("config", [f"{group}={choice}" for group, choice in choices.items()])
+            config = hydra_compose("config", overrides)
     except (HydraException, OmegaConfBaseException) as error:
         raise PsstError(f"the configuration does not compose: {_first_lines(error)}") from error
     _complete(config)

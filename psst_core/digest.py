@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from psst_core.errors import PsstError
+
 LENGTH = 16
 PACKAGE = "psst_core"
 
@@ -25,7 +27,7 @@ def code_digest(modules: Iterable[str]) -> str:
 
 
 def imported(modules: Iterable[str]) -> set[str]:
-    """These modules and all of this package that they import, directly or not."""
+    """These modules and all that they import, directly or not, from PSST and from the package that each is in."""
     found: set[str] = set()
     waiting = list(modules)
     while waiting:
@@ -43,30 +45,45 @@ def _code(module: str) -> str:
 
 @functools.cache
 def _imports(module: str) -> tuple[str, ...]:
-    """The modules of this package that one imports by name."""
+    """The modules of PSST, and of its own package, that a module imports by name."""
     names: set[str] = set()
     for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return tuple(sorted(name for name in names if name.startswith(f"{PACKAGE}.") and _source(name) is not None))
+        elif isinstance(node, ast.ImportFrom):
+            origin = _absolute(node, module)
+            names |= {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
+    packages = {PACKAGE, module.partition(".")[0]}
+    near = {name for name in names if name.partition(".")[0] in packages and name != PACKAGE}
+    return tuple(sorted(name for name in near if _source(name) is not None))
+
+
+def _absolute(node: ast.ImportFrom, module: str) -> str:
+    """What `from … import` imports from, with the dots of a relative import resolved."""
+    if not node.level:
+        return node.module or ""
+    package = module if _file(module).name == "__init__.py" else module.rpartition(".")[0]
+    return importlib.util.resolve_name("." * node.level + (node.module or ""), package)
 
 
 def _tree(module: str) -> ast.Module:
+    return ast.parse(_file(module).read_text(encoding="utf-8"))
+
+
+def _file(module: str) -> Path:
     source = _source(module)
     if source is None:
-        raise ModuleNotFoundError(module)
-    return ast.parse(source.read_text(encoding="utf-8"))
+        raise PsstError(f"{module}: has no file that a job could import; write it as a file in plugins/")
+    return source
 
 
 def _source(module: str) -> Path | None:
-    """The file of a module, found without importing it; None for a name that is no module."""
+    """The file of a module, found without importing it; None for a name that is no module in Python."""
     try:
         spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
+    except (ModuleNotFoundError, ValueError):
         return None
-    return Path(spec.origin) if spec is not None and spec.origin else None
+    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
 
 
 def _plain(node: Any) -> Any:

@@ -26,7 +26,7 @@ from psst_core.files import write_text
 from psst_core.keys import Config, array_keys, connectivity_keys, connectivity_name, get, parameter_keys, put
 from psst_core.network import share_out
 from psst_core.packing import Machine, portions
-from psst_core.sweep import Axis, Sweep, SweepRun, expand, split_overrides
+from psst_core.sweep import Axis, Sweep, SweepRun, deciding_modules, expand, split_overrides
 from psst_core.twins import sweep_of, twins
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -250,7 +250,8 @@ def _manifest(batches: Sequence[Sequence[SweepRun]], differing: Sequence[str], s
             for batch in batches
         ],
     }
-    return content | {"chunk": digest(content), "config": config, "files": data_files(config)}
+    code = code_digest(deciding_modules(config))
+    return content | {"chunk": digest(content), "config": config, "code": code, "files": data_files(config)}
 
 
 def _traced(run: SweepRun, sweep: Sweep) -> bool:

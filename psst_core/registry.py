@@ -1,4 +1,4 @@
-"""Names to classes: every mechanism, stimulus, connectivity rule and solver is found here by its name.
+"""Names to classes: every mechanism, stimulus, connectivity rule and solver, also of plugins, is found by its name.
 
 A registered class is a dataclass whose fields are its parameters. A field made by `parameter` is a number
 with a unit that enters the equations: it may differ between the runs of one compiled program. Every other
@@ -13,10 +13,12 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from psst_core import plugins
 from psst_core.errors import PsstError
 
 T = TypeVar("T")
-_CLASSES: dict[str, dict[str, type]] = {}
+KINDS = ("mechanism", "synapse", "system", "stimulus", "connectivity", "distribution", "solver")
+_CLASSES: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
 
 
 def parameter(default: float, unit: str = "1", *, minimum: float = -math.inf, maximum: float = math.inf) -> Any:
@@ -36,10 +38,22 @@ def setting(
 
 
 def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
-    """Class decorator: the dataclass is `name` among its `kind` (mechanism, synapse, stimulus, …)."""
+    """Class decorator: the dataclass is `name` among its `kind`, one of `KINDS`.
+
+    Raises:
+        PsstError: where another class has that name already; the same one may be defined anew, as in a notebook.
+    """
+    if kind not in KINDS:
+        raise PsstError(f"register({kind!r}, {name!r}): no such kind{suggestion(kind, KINDS)}; use {', '.join(KINDS)}")
 
     def add(cls: type[T]) -> type[T]:
-        _CLASSES.setdefault(kind, {})[name] = cls
+        other = _CLASSES[kind].setdefault(name, cls)
+        if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise PsstError(
+                f"{cls.__module__} registers the {kind} {name}, which {other.__module__} has already; "
+                "give it another name"
+            )
+        _CLASSES[kind][name] = cls
         return cls
 
     return add
@@ -52,14 +66,19 @@ def import_all(package: str, path: Iterable[str]) -> None:
 
 
 def names(kind: str) -> list[str]:
+    plugins.load()
     return sorted(_CLASSES[kind])
 
 
 def lookup(kind: str, name: Any, key: str) -> type:
     """The class of that name; `key` is where the configuration names it."""
+    plugins.load()
     known = _CLASSES[kind]
     if name not in known:
-        raise PsstError(f"{key}={name}: no such {kind}{suggestion(name, known)}; there are: {', '.join(sorted(known))}")
+        raise PsstError(
+            f"{key}={name}: no such {kind}{suggestion(name, known)}; there are: {', '.join(sorted(known))}; "
+            f"one of your own is a file in {plugins.FOLDER}/ where you start"
+        )
     return known[name]
 
 

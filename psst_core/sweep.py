@@ -23,8 +23,9 @@ from psst_core.checks import check, data_files
 from psst_core.config import compose, groups, resolve, update
 from psst_core.dataset import ATTRIBUTES
 from psst_core.digest import code_digest, digest, imported
+from psst_core.distributions import KEY
 from psst_core.errors import PsstError
-from psst_core.keys import Config, put
+from psst_core.keys import Config, flatten, put
 from psst_core.registry import lookup
 from psst_core.schema import units
 
@@ -213,6 +214,8 @@ def deciding_modules(config: Config) -> tuple[str, ...]:
     network = config["network"]
     kinds = [("stimulus", config["stimulus"]["type"]), ("solver", config["solver"]["name"])]
     kinds += [("synapse", part["type"]) for part in network["synapses"].values()]
+    kinds += [("connectivity", part["connectivity"]["type"]) for part in network["projections"].values()]
+    kinds += [(KEY, value) for key, value in flatten(network) if key.endswith(f".{KEY}")]
     for population in network["populations"].values():
         kinds += [("mechanism", part["type"]) for part in population["mechanisms"].values()]
         if population["equations"] is not None:

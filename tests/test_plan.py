@@ -2,14 +2,13 @@
 
 import csv
 import json
-import shutil
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psst_core import config as config_module
+from psst_core.config import CONF
 from psst_core.digest import digest
 from psst_core.keys import get, put
 from psst_core.plan import claim, describe, make_plan, read_manifest
@@ -87,9 +86,10 @@ def test_a_sweep_is_divided_again_as_it_was(tmp_path):
 
 @pytest.fixture
 def own_conf(tmp_path, monkeypatch):
-    """A copy of conf/ to add files to."""
-    shutil.copytree(config_module.CONF, tmp_path / "conf")
-    monkeypatch.setattr(config_module, "CONF", tmp_path / "conf")
+    """A folder conf/ of one's own, where one starts."""
+    for group in ("stimulus", "network"):
+        (tmp_path / "conf" / group).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
     return tmp_path / "conf"
 
 
@@ -106,9 +106,9 @@ SWEEPS = {
 @pytest.mark.parametrize("overrides", SWEEPS)
 def test_the_manifest_gives_each_run_what_its_id_says(own_conf, overrides):
     """The configuration that a job will use has the identity that was planned, for every run."""
-    odour = (own_conf / "stimulus" / "odour.yaml").read_text()
+    odour = (CONF / "stimulus" / "odour.yaml").read_text()
     (own_conf / "stimulus" / "strong.yaml").write_text(odour.replace("amplitude: 10.0", "amplitude: 20.0"))
-    network = (own_conf / "network" / "locust_al.yaml").read_text()
+    network = (CONF / "network" / "locust_al.yaml").read_text()
     (own_conf / "network" / "stronger.yaml").write_text(network.replace("conductance: 100.0", "conductance: 120.0"))
     plan = make_plan("locust_coupling", SWEEPS[overrides])
     assert len({run.id for run in plan.sweep.runs}) == len(plan.sweep.runs)

@@ -1,0 +1,64 @@
+"""Code of one's own, found without touching PSST: the folder `plugins/` where one starts, and installed packages.
+
+A file `plugins/NAME.py` is the module `psst_core.plugins.NAME`. An installed package names its modules in entry points
+of the group `psst_core.plugins`. All are imported when something is first looked up by its name; the classes that they
+register are then found like those that PSST ships.
+"""
+
+import functools
+import importlib
+import importlib.util
+import pkgutil
+import sys
+import traceback
+from importlib import metadata
+from pathlib import Path
+
+from psst_core.errors import PsstError
+
+FOLDER = Path("plugins")
+
+
+@functools.cache
+def load() -> None:
+    """Import every plugin, once in a process.
+
+    Raises:
+        PsstError: naming the plugin, its file and the line where its import failed.
+    """
+    for entry in metadata.entry_points(group=__name__):
+        package = entry.dist.name if entry.dist else "?"
+        _import(entry.module, f"plugin {entry.name} of the package {package}")
+    own = str(FOLDER.resolve())
+    if own not in __path__:
+        __path__.append(own)
+    for module in pkgutil.iter_modules([own]):
+        _import(f"{__name__}.{module.name}", f"plugin {FOLDER / module.name}")
+
+
+def _import(module: str, plugin: str) -> None:
+    early = "tensorflow" not in sys.modules
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        raise PsstError(
+            f"{plugin}: cannot be imported: {type(error).__name__}: {error} ({_where(module, error)}); "
+            "mend it, or take it away"
+        ) from error
+    if early and "tensorflow" in sys.modules:
+        raise PsstError(
+            f"{plugin}: imports TensorFlow, which must wait for a job's settings; "
+            "write `from psst_core import tf` and use it inside functions only"
+        )
+
+
+def _where(module: str, error: Exception) -> str:
+    """The file of a module, and the line in it that raised the error."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except ImportError:
+        spec = None
+    if spec is None or spec.origin is None:
+        return f"module {module}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == spec.origin]
+    return f"{spec.origin}, line {lines[-1]}" if lines else spec.origin
