@@ -310,23 +310,54 @@ def test_no_bit_depends_on_company_with_noise_and_delays(precision):
     assert not np.allclose(first, second)
 
 
+def test_the_order_of_cells_does_not_matter(tmp_path):
+    """Beyond rounding, as sums over presynaptic cells take another order."""
+    pairs, order = [[0, 1], [2, 1], [3, 1], [1, 4], [4, 5], [0, 5], [2, 5]], np.array([4, 2, 5, 0, 3, 1])
+    start, found = np.linspace(-75.0, -60.0, 6), []
+    for number, place in enumerate((np.arange(6), np.argsort(order))):
+        np.savez(tmp_path / f"{number}.npz", **{"hh.v": start[np.argsort(place)]})
+        config = linked("acetylcholine", [[int(place[a]), int(place[b])] for a, b in pairs], 0.05)
+        driven = constant(8.0, cells=[int(place[cell]) for cell in (0, 2, 3)])
+        config = put(config, {"stimulus": driven, "network.start_file": str(tmp_path / f"{number}.npz")})
+        found.append(trace(put(config, {"network.size": 6}), "v")[place])
+    np.testing.assert_allclose(found[1], found[0], rtol=0, atol=1e-10)
+    assert np.ptp(found[0][5]) > 50
+
+
+def test_single_precision_stays_near_double_precision():
+    """Within 0.05 mV over 30 ms with two spikes, where its upstroke multiplies every error."""
+    config = cells(duration=30.0, size=5, stimulus=constant(8.0, spread=0.3))
+    double, single = (trace(put(config, {"solver.precision": p}), "v") for p in ("float64", "float32"))
+    assert np.ptp(double) > 80
+    assert 0 < np.abs(double - single).max() < 0.05
+
+
 SCRIPT = """
 import sys
 sys.path.insert(0, "tests")
 from psst_core.hardware import prepare
 if sys.argv[2] == "as in a job":
     prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
+if sys.argv[2] == "on another device":
+    import tensorflow
+    one = tensorflow.config.LogicalDeviceConfiguration()
+    cpu = tensorflow.config.list_physical_devices("CPU")[0]
+    tensorflow.config.set_logical_device_configuration(cpu, [one, one])
 import numpy as np
 from conftest import integrate
+from psst_core import tf
 from test_events import Run, everything
-np.savez(sys.argv[1], **integrate([Run(everything(), 0, trial) for trial in range(2)]).state())
+with tf.device("CPU:1" if sys.argv[2] == "on another device" else "CPU:0"):
+    recorded = integrate([Run(everything(), 0, trial) for trial in range(2)])
+    assert ("CPU:1" in recorded.integration.carry[0]["hh"]["v"].device) == (sys.argv[2] == "on another device")
+    np.savez(sys.argv[1], **recorded.state())
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("setup", ["as in a job", "threads and flags of TensorFlow's own"])
+@pytest.mark.parametrize("setup", ["as in a job", "on another device", "threads and flags of TensorFlow's own"])
 def test_another_process_gives_the_same_bits_and_other_threads_the_same_numbers(setup, tmp_path):
-    """Before chaos. A job has one thread; TensorFlow's own setup has one for each core, and none of our XLA flags."""
+    """Before chaos. A job has one thread; TensorFlow's own setup has one for each core, and none of our XLA flags; with it, a second device."""
     here = integrate([Run(everything(), 0, trial) for trial in range(2)]).state()
     subprocess.run([sys.executable, "-c", SCRIPT, tmp_path / "state.npz", setup], check=True)
     with np.load(tmp_path / "state.npz") as there:
