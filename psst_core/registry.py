@@ -41,12 +41,15 @@ def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
     """Class decorator: the dataclass is `name` among its `kind`, one of `KINDS`.
 
     Raises:
-        PsstError: where another class has that name already; the same one may be defined anew, as in a notebook.
+        PsstError: where the class is no dataclass (a solver need not be one), or another has the name already; the same
+            one may be defined anew, as in a notebook.
     """
     if kind not in KINDS:
         raise PsstError(f"register({kind!r}, {name!r}): no such kind{suggestion(kind, KINDS)}; use {', '.join(KINDS)}")
 
     def add(cls: type[T]) -> type[T]:
+        if kind != "solver" and "__dataclass_fields__" not in vars(cls):
+            raise PsstError(f"{cls.__qualname__} is no dataclass; write @dataclass below @register({kind!r}, {name!r})")
         other = _CLASSES[kind].setdefault(name, cls)
         if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             raise PsstError(

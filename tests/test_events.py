@@ -357,7 +357,9 @@ with tf.device("CPU:1" if sys.argv[2] == "on another device" else "CPU:0"):
 @pytest.mark.slow
 @pytest.mark.parametrize("setup", ["as in a job", "on another device", "threads and flags of TensorFlow's own"])
 def test_another_process_gives_the_same_bits_and_other_threads_the_same_numbers(setup, tmp_path):
-    """Before chaos. A job has one thread; TensorFlow's own setup has one for each core, and none of our XLA flags; with it, a second device."""
+    """Before chaos. A job has one thread, TensorFlow's own setup one for each core and none of our flags for XLA; with
+    it, a second device.
+    """
     here = integrate([Run(everything(), 0, trial) for trial in range(2)]).state()
     subprocess.run([sys.executable, "-c", SCRIPT, tmp_path / "state.npz", setup], check=True)
     with np.load(tmp_path / "state.npz") as there:

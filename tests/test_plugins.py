@@ -179,6 +179,10 @@ BROKEN = {
         FILES["plugins/m_current.py"].replace('"m_current"', '"sodium"'),
         r"psst_core\.plugins\.broken registers the mechanism sodium, which psst_core\.channels\.sodium has already",
     ),
+    "no dataclass": (
+        FILES["plugins/m_current.py"].replace("@dataclass", ""),
+        r"MCurrent is no dataclass; write @dataclass below @register\('mechanism', 'm_current'\)",
+    ),
     "a kind that is none": (
         FILES["plugins/m_current.py"].replace('"mechanism"', '"mechanisms"'),
         r"no such kind \(did you mean mechanism\?\)",
@@ -240,6 +244,16 @@ KINDS = {
     "connectivity": ("psst_core.connectivity", "AllToAll"),
     "distribution": ("psst_core.distributions", "Uniform"),
 }
+OWN = """
+from dataclasses import dataclass
+from {module} import {cls}
+from psst_core.registry import register
+
+@register("{kind}", "my_{kind}")
+@dataclass
+class Mine({cls}):
+    pass
+"""
 NETWORK = """
 size: 2
 populations:
@@ -257,9 +271,7 @@ recorder: {window: [0.0, 1.0]}
 
 def test_every_kind_may_be_ones_own_and_counts(project):
     for kind, (module, cls) in KINDS.items():
-        code = f"from {module} import {cls}\nfrom psst_core.registry import register\n"
-        code += f'\n@register("{kind}", "my_{kind}")\nclass Mine({cls}):\n    pass\n'
-        write(project, {f"plugins/my_{kind}.py": code})
+        write(project, {f"plugins/my_{kind}.py": OWN.format(kind=kind, module=module, cls=cls)})
     write(
         project,
         {
