@@ -12,9 +12,9 @@ from psst_core.distributions import is_distribution, of
 from psst_core.errors import PsstError
 from psst_core.keys import Config, flatten, get, start_values
 from psst_core.mechanisms import Mechanism
-from psst_core.network import Network, draw_parameters, start_state
+from psst_core.network import Network, draw_parameters, share_out, start_state
 from psst_core.registry import build, check_range, check_ranges, lookup, suggestion
-from psst_core.schema import SCHEMAS, PopulationConfig, ProjectionConfig
+from psst_core.schema import SCHEMAS, PopulationConfig, ProjectionConfig, class_of, kind_of
 from psst_core.solvers import Solver
 
 PRECISIONS = ("float64", "float32")
@@ -65,6 +65,30 @@ def check(config: Config) -> None:
             f"run.duration={run['duration']:g} ms: more than {most:,} steps of run.dt={run['dt']:g} ms, "
             f"which solver.precision={solver['precision']} cannot count"
         )
+
+
+def check_part(config: Config, part: str) -> None:
+    """The same for the numbers of one part alone, such as `stimulus` or `network.populations.hh.mechanisms.sodium`."""
+    settings = get(config, part)
+    if is_distribution(settings):
+        owner, _, name = part.rpartition(".")
+        fields = () if ".start" in part else dataclasses.fields(class_of(config, owner))
+        metadata: Mapping[str, Any] = next((f.metadata for f in fields if f.name == name), {"unit": "1"})
+        _check_number(settings, metadata, part)
+    elif ".start" in part:
+        for name, value in start_values(settings).items():
+            _check_number(value, {"unit": "1"}, f"{part}.{name}")
+    elif "type" in settings:
+        kind = kind_of(part)
+        _check_part(kind, settings, part)
+        made = build(kind, settings, part)
+        if isinstance(made, Mechanism):
+            with _named(part):
+                made.check(config["run"]["dt"])
+        elif kind == "stimulus":
+            made.check(share_out(config["network"]))
+    else:
+        _check_fields(class_of(config, part), settings, part)
 
 
 def data_files(config: Config) -> dict[str, str]:

@@ -21,11 +21,11 @@ from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf, stored
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.hardware import prepare
+from psst_core.identity import deciding_modules
 from psst_core.keys import put
 from psst_core.logs import Report
 from psst_core.plan import COMPILED
 from psst_core.simulate import Integration, Program, Segment, padded, step_count
-from psst_core.sweep import deciding_modules
 
 REPORT_SECONDS = 10.0
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-import yaml
 
 from psst_core.analysis import MEASURES
 from psst_core.dataset import ATTRIBUTES, REPLICATES, Array, read, write
-from psst_core.files import write_text
+from psst_core.files import from_yaml, write_text
 from psst_core.gather import summary_name
 from psst_core.plan import CHUNKS, PLANS
 
@@ -28,7 +27,7 @@ def estimate(folder: Path, plan: str) -> None:
     """
     plans, chunks = folder.parent / PLANS, folder.parent / CHUNKS
     runs, twins = ((plans / f"{plan}{ending}.csv").read_text(encoding="utf-8") for ending in ("", ".twins"))
-    record = yaml.safe_load((plans / f"{plan}.yaml").read_text(encoding="utf-8"))
+    record = from_yaml((plans / f"{plan}.yaml").read_text(encoding="utf-8"))
     places = {row["run_id"]: row for row in csv.DictReader(io.StringIO(runs))}
     pairs = [(places[twin["run_id"]], twin) for twin in csv.DictReader(io.StringIO(twins))]
     pairs.sort(key=lambda pair: (pair[0]["chunk"], pair[1]["chunk"]))

@@ -1,10 +1,13 @@
-"""Files that are whole or not there: written beside their place, synced, then moved."""
+"""Files that are whole or not there: written beside their place, synced, then moved; and plain data as YAML."""
 
 import contextlib
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 
 @contextlib.contextmanager
@@ -24,3 +27,12 @@ def atomic(target: Path) -> Iterator[Path]:
 def write_text(target: Path, text: str) -> None:
     with atomic(target) as beside:
         beside.write_text(text, encoding="utf-8")
+
+
+def to_yaml(data: Any) -> str:
+    """Plain data as YAML, its keys in their order."""
+    return str(yaml.dump(data, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True))
+
+
+def from_yaml(text: str) -> Any:
+    return yaml.load(text, Loader=yaml.CSafeLoader)

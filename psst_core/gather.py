@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-import yaml
 
 from psst_core.analysis import MEASURES, PER_RUN
 from psst_core.dataset import REPLICATES, read, write
 from psst_core.errors import PsstError
-from psst_core.files import write_text
+from psst_core.files import from_yaml, to_yaml, write_text
 from psst_core.plan import CHUNKS, PLANS
 from psst_core.schema import units
 
@@ -28,7 +27,7 @@ def gather(folder: Path, plan: str) -> None:
         plan: the digest of the claimed plan.
     """
     table, config = ((folder.parent / PLANS / f"{plan}.{ending}").read_text(encoding="utf-8") for ending in RECORDS)
-    record = yaml.safe_load(config)
+    record = from_yaml(config)
     write(cube(record, list(csv.DictReader(io.StringIO(table))), folder.parent / CHUNKS), folder / "sweep.nc")
     write_text(folder / "plan.csv", table)
     write_text(folder / "config.yaml", config)
@@ -85,7 +84,7 @@ def cube(record: dict[str, Any], rows: list[dict[str, str]], chunks: Path) -> xr
         "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} gathered from {len(opened)} chunks",
         "experiment": record["experiment"],
         "overrides": " ".join(record["overrides"]),
-        "configuration": yaml.safe_dump(record["config"], sort_keys=False),
+        "configuration": to_yaml(record["config"]),
     }
     return result
 

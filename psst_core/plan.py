@@ -16,23 +16,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from psst_core.checks import data_files
 from psst_core.dataset import REPLICATES
 from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError
-from psst_core.files import write_text
+from psst_core.files import to_yaml, write_text
+from psst_core.identity import deciding_modules
 from psst_core.keys import Config, array_keys, connectivity_keys, connectivity_name, get, parameter_keys, put
 from psst_core.network import share_out
 from psst_core.packing import Machine, portions
-from psst_core.sweep import Axis, Sweep, SweepRun, deciding_modules, expand, split_overrides
+from psst_core.sweep import Axis, Sweep, SweepRun, expand, split_overrides
 from psst_core.twins import sweep_of, twins
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 CHUNKS, PLANS, LOGS, COMPILED = "chunks", "plans", "logs", "compiled"
 FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, "benchmark")
 OWN_MATRIX_BYTES = 4_000_000
+SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Plan:
             "axes": [{"key": axis.key, "name": axis.name, "values": list(axis.values)} for axis in self.axes],
             "config": self.config,
         }
-        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        return to_yaml(content)
 
 
 def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: Path = Path("results")) -> Plan:
@@ -156,8 +156,11 @@ def pack(sweep: Sweep, machine: Machine) -> tuple[dict[str, dict[str, Any]], tup
     """
     _check_recorded_runs(sweep)
     programs: dict[str, list[int]] = {}
+    structures: dict[int, str] = {}
     for number, run in enumerate(sweep.runs):
-        programs.setdefault(_structure(run.config), []).append(number)
+        if id(run.base) not in structures:
+            structures[id(run.base)] = _structure(run.base)
+        programs.setdefault(structures[id(run.base)], []).append(number)
     config = {name: sweep.runs[numbers[0]].config for name, numbers in programs.items()}
     seconds = {
         name: machine.seconds(config[name], machine.batches(config[name], len(n))) for name, n in programs.items()
@@ -189,8 +192,13 @@ def _by_network(numbers: Sequence[int], sweep: Sweep, machine: Machine) -> list[
     if pairs * max(machine.widths(config)) <= OWN_MATRIX_BYTES:
         return [list(numbers)]
     groups: dict[str, list[int]] = {}
+    names: dict[tuple[int, int, int], str] = {}
     for number in numbers:
-        groups.setdefault(connectivity_name(sweep.runs[number].config, sweep.runs[number].network), []).append(number)
+        run = sweep.runs[number]
+        key = id(run.base), run.network, run.value("run.seed")
+        if key not in names:
+            names[key] = connectivity_name(run.config, run.network)
+        groups.setdefault(names[key], []).append(number)
     return list(groups.values())
 
 
@@ -242,7 +250,7 @@ def _manifest(batches: Sequence[Sequence[SweepRun]], differing: Sequence[str], s
                     "id": run.id,
                     "network": run.network,
                     "trial": run.trial,
-                    "values": {key: get(run.config, key) for key in differing},
+                    "values": {key: run.value(key) for key in differing},
                     "traced": _traced(run, sweep),
                 }
                 for run in batch
@@ -256,10 +264,12 @@ def _manifest(batches: Sequence[Sequence[SweepRun]], differing: Sequence[str], s
 
 def _traced(run: SweepRun, sweep: Sweep) -> bool:
     """Whether traces of this run are kept."""
+    recorder = run.base["recorder"]
+    if not recorder["variables"]:
+        return False
     place = run.point | {"network": run.network, "trial": run.trial}
     place |= {axis.key: run.point[axis.name] for axis in sweep.axes}
-    recorder = run.base["recorder"]
-    return bool(recorder["variables"]) and all(place[key] in values for key, values in recorder["runs"].items())
+    return all(place[key] in values for key, values in recorder["runs"].items())
 
 
 def _check_recorded_runs(sweep: Sweep) -> None:
@@ -286,8 +296,12 @@ def _structure(config: Config) -> str:
 
 def _differing(runs: Sequence[SweepRun]) -> list[str]:
     """The keys in which runs of one program differ, by an axis over them or over a whole group."""
-    configs = [run.config for run in runs]
-    return [key for key in _free_keys(configs[0]) if len({repr(get(config, key)) for config in configs}) > 1]
+    values = runs[0].values
+    swept = {key for key in values if len({run.values[key] for run in runs}) > 1}
+    bases = {id(run.base): run.base for run in runs}.values()
+    apart = (key for key in _free_keys(runs[0].base) if key not in values)
+    swept |= {key for key in apart if len({repr(get(base, key)) for base in bases}) > 1}
+    return [key for key in _free_keys(runs[0].base) if key in swept]
 
 
 def work(manifest: Mapping[str, Any]) -> int:
@@ -299,7 +313,7 @@ def work(manifest: Mapping[str, Any]) -> int:
 
 def describe(plan: Plan) -> str:
     """The sweep in a few lines, for people."""
-    axes = [f"  {axis.key}: {', '.join(map(str, axis.values))}" for axis in plan.axes]
+    axes = [f"  {axis.key}: {_listed(axis.values)}" for axis in plan.axes]
     sweep = plan.config["sweep"]
     return "\n".join(
         [
@@ -309,6 +323,12 @@ def describe(plan: Plan) -> str:
             *([f"  {_count(len(plan.twins), 'run')} once more at half the step"] if plan.twins else []),
         ]
     )
+
+
+def _listed(values: Sequence[Any]) -> str:
+    if len(values) <= SHOWN:
+        return ", ".join(map(str, values))
+    return f"{', '.join(map(str, values[:3]))}, …, {values[-1]} ({len(values)} values)"
 
 
 def _count(number: int, noun: str) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-import yaml
 
 from psst_core.dataset import REPLICATES, Array, read
 from psst_core.errors import PsstError
+from psst_core.files import from_yaml
 from psst_core.keys import Config, put
 from psst_core.network import Network, connect
 from psst_core.plan import CHUNKS, read_manifest
@@ -80,7 +80,7 @@ class Results:
     @cached_property
     def record(self) -> dict[str, Any]:
         """`config.yaml`: experiment, overrides, axes, resolved configuration."""
-        content: dict[str, Any] = yaml.safe_load((self.folder / "config.yaml").read_text(encoding="utf-8"))
+        content: dict[str, Any] = from_yaml((self.folder / "config.yaml").read_text(encoding="utf-8"))
         return content
 
     @property

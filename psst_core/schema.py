@@ -163,21 +163,31 @@ SCHEMAS: dict[str, type] = {
 }
 
 
+def class_of(config: Config, part: str) -> type:
+    """The class that types a part of a configuration, by its dotted key."""
+    settings, folder = get(config, part), part.split(".")[-2:]
+    if KEY in settings:
+        return lookup(KEY, settings[KEY], f"{part}.{KEY}")
+    if "type" in settings:
+        return lookup(kind_of(part), settings["type"], f"{part}.type")
+    return {"populations": PopulationConfig, "projections": ProjectionConfig}.get(folder[0]) or SCHEMAS[folder[-1]]
+
+
+def kind_of(part: str) -> str:
+    """What a part with a `type` is: a mechanism, a synapse, …"""
+    folder, name = part.split(".")[-2:] if "." in part else ("", part)
+    kinds = {"mechanisms": "mechanism", "synapses": "synapse", "equations": "system"}
+    return kinds.get(folder) or kinds.get(name, name)
+
+
 def units(config: Config, key: str) -> str | None:
     """The unit of a number, by its dotted key; None for a word or a group."""
-    parent, _, name = key.rpartition(".")
-    if not parent:
+    part, _, name = key.rpartition(".")
+    if not part:
         return None
     if ".start." in key:
         return "mV" if name == "v" else None
-    settings, folder = get(config, parent), parent.split(".")[-2:]
-    if KEY in settings:
-        return units(config, parent) if name in ("mean", "sd", "low", "high") else "1"
-    kinds = {"mechanisms": "mechanism", "synapses": "synapse", "equations": "system"}
-    if "type" in settings:
-        kind = kinds.get(folder[0]) or kinds.get(folder[-1], folder[-1])
-        cls = lookup(kind, settings["type"], f"{parent}.type")
-    else:
-        cls = {"populations": PopulationConfig, "projections": ProjectionConfig}.get(folder[0]) or SCHEMAS[folder[-1]]
-    fields = {f.name: f.metadata for f in dataclasses.fields(cls)}
+    if KEY in get(config, part):
+        return units(config, part) if name in ("mean", "sd", "low", "high") else "1"
+    fields = {f.name: f.metadata for f in dataclasses.fields(class_of(config, part))}
     return fields[name].get("unit") if name in fields else None

@@ -19,19 +19,17 @@ from hydra.core.override_parser.types import Override, RangeSweep, Transformer
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from psst_core.checks import check, data_files
+from psst_core.checks import check, check_part
 from psst_core.config import compose, groups, resolve, update
 from psst_core.dataset import ATTRIBUTES
-from psst_core.digest import code_digest, digest, imported
-from psst_core.distributions import KEY
+from psst_core.digest import digest
 from psst_core.errors import PsstError
-from psst_core.keys import Config, flatten, put
-from psst_core.registry import lookup
+from psst_core.identity import Identity
+from psst_core.keys import Config, array_keys, get, parameter_keys, put
 from psst_core.schema import units
 
 RESERVED = {*ATTRIBUTES, "run", "cell", "spike", "chunk", "position"}
 SWEEPABLE = ("network", "stimulus", "solver", "run")
-STORING = ("psst_core.chunk", "psst_core.dataset")
 SAFE = re.compile(r"[A-Za-z0-9_.,=+\-()\[\]:/* ]*")
 MAX_RUNS = 1_000_000
 
@@ -62,7 +60,7 @@ class SweepRun:
     Attributes:
         id: digest of what it computes.
         point: its value on each axis, by the axis's name.
-        values: the keys that differ from `base`, the resolved configuration of its choice of groups.
+        values: by key, what may differ from `base`, a checked configuration that many runs share.
     """
 
     id: str
@@ -75,6 +73,10 @@ class SweepRun:
     @cached_property
     def config(self) -> Config:
         return put(self.base, self.values)
+
+    def value(self, key: str) -> Any:
+        """One value of its configuration."""
+        return self.values[key] if key in self.values else get(self.base, key)
 
 
 @dataclass(frozen=True)
@@ -173,55 +175,39 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
 
 
 def _runs(axes: Sequence[Axis], group_axes: Mapping[str, Any], bases: Sequence[Any]) -> Iterator[SweepRun]:
+    """Every point in every replicate.
+
+    What is checked together is kept small: numbers of the equations part by part, all else in every combination.
+    """
     for combination, base, typed in bases:
         chosen = dict(zip(group_axes, combination, strict=True))
+        free = {*parameter_keys(base), *array_keys(base)}
+        light, heavy = [key for key in typed if key in free], [key for key in typed if key not in free]
+        made: dict[tuple[Any, ...], tuple[Config, Identity]] = {}
+        replicates = list(itertools.product(*(range(base["sweep"][name]) for name in ("networks", "trials"))))
         for numbers in itertools.product(*typed.values()):
-            values = dict(zip(typed, numbers, strict=True))
-            config = put(base, values)
-            check(config)
-            identity = identify(config)
-            point = {axis.name: (chosen | values)[axis.key] for axis in axes}
-            for network in range(config["sweep"]["networks"]):
-                for trial in range(config["sweep"]["trials"]):
-                    yield SweepRun(run_id(identity, network, trial), point, network, trial, base, values)
+            at = dict(zip(typed, numbers, strict=True))
+            values, others = {key: at[key] for key in light}, tuple(at[key] for key in heavy)
+            if others not in made:
+                config = put(base, at)
+                check(config)
+                made[others] = config, Identity(config)
+            config, identity = made[others]
+            point = {axis.name: chosen[axis.key] if axis.key in chosen else at[axis.key] for axis in axes}
+            for network, trial in replicates:
+                yield SweepRun(identity.run_id(values, network, trial), point, network, trial, config, values)
+        for config in {config["run"]["dt"]: config for config, _ in made.values()}.values():
+            _check_light(config, {key: typed[key] for key in light})
 
 
-def identify(config: Config) -> str:
-    """The digest of what decides the numbers of a run, apart from its replicate numbers."""
-    return digest(_identity(config))
-
-
-def run_id(identity: str, network: int, trial: int) -> str:
-    return digest([identity, network, trial])
-
-
-def _identity(config: Config) -> dict[str, Any]:
-    """What the digest is taken of.
-
-    The order of keys does not count, but that of the populations: it numbers the cells.
-    """
-    files = data_files(config)
-    physics = {name: config[name] for name in ("network", "stimulus", "solver", "run")}
-    return {
-        "physics": put(physics, files),
-        "cells": list(config["network"]["populations"]),
-        "code": code_digest(deciding_modules(config)),
-    }
-
-
-def deciding_modules(config: Config) -> tuple[str, ...]:
-    """The modules whose code decides the numbers of this configuration's runs, or stores them."""
-    network = config["network"]
-    kinds = [("stimulus", config["stimulus"]["type"]), ("solver", config["solver"]["name"])]
-    kinds += [("synapse", part["type"]) for part in network["synapses"].values()]
-    kinds += [("connectivity", part["connectivity"]["type"]) for part in network["projections"].values()]
-    kinds += [(KEY, value) for key, value in flatten(network) if key.endswith(f".{KEY}")]
-    for population in network["populations"].values():
-        kinds += [("mechanism", part["type"]) for part in population["mechanisms"].values()]
-        if population["equations"] is not None:
-            kinds.append(("system", population["equations"]["type"]))
-    used = {lookup(kind, name, kind).__module__ for kind, name in kinds}
-    return tuple(sorted(imported({"psst_core.simulate", *used}) | set(STORING)))
+def _check_light(config: Config, axes: Mapping[str, Sequence[Any]]) -> None:
+    """Check the numbers of the equations: those that belong to one part of the configuration in all combinations."""
+    parts: dict[str, list[str]] = {}
+    for key in axes:
+        parts.setdefault(key.rpartition(".")[0], []).append(key)
+    for part, keys in parts.items():
+        for numbers in itertools.product(*(axes[key] for key in keys)):
+            check_part(put(config, dict(zip(keys, numbers, strict=True))), part)
 
 
 def _parse(text: str) -> Override:
@@ -283,8 +269,10 @@ def _typed_values(config: DictConfig, axes: Mapping[str, Sequence[Any]]) -> dict
         for value in values:
             if "${" in str(value):
                 raise PsstError(f"axis {key}: {value} is an interpolation; write the value itself")
-            update(probe, key, value)
-            typed[key].append(OmegaConf.select(probe, key))
+            if not (typed[key] and isinstance(value, float) and isinstance(typed[key][-1], float)):
+                update(probe, key, value)
+                value = OmegaConf.select(probe, key)
+            typed[key].append(value)
     return typed
 
 
@@ -303,11 +291,13 @@ def _check_axis(axis: Axis) -> None:
         raise PsstError(f"axis {axis.key}: is empty; give at least one value")
     if axis.key.split(".")[0] not in SWEEPABLE:
         raise PsstError(f"axis {axis.key}: decides no number of a run, so it cannot be an axis")
-    for position, value in enumerate(axis.values):
+    seen = set()
+    for value in axis.values:
         if value is None or isinstance(value, list | dict):
             raise PsstError(f"axis {axis.key}: {value} is not a number or a word")
-        if value in axis.values[:position]:
+        if value in seen:
             raise PsstError(f"axis {axis.key}: holds {value} twice")
+        seen.add(value)
 
 
 def _replicates(config: Config) -> int:

@@ -4,8 +4,9 @@ import math
 from dataclasses import replace
 
 from psst_core.checks import check
-from psst_core.keys import get
-from psst_core.sweep import Sweep, SweepRun, identify, run_id
+from psst_core.identity import Identity
+from psst_core.keys import Config, put
+from psst_core.sweep import Sweep, SweepRun
 
 
 def twins(sweep: Sweep) -> dict[str, SweepRun]:
@@ -17,15 +18,18 @@ def twins(sweep: Sweep) -> dict[str, SweepRun]:
     if numerics["check"] == "none":
         return {}
     chosen = sorted(sweep.runs, key=lambda run: run.id)[: math.ceil(numerics["share"] * len(sweep.runs))]
-    return {run.id: _halved(run) for run in chosen}
+    halved: dict[int, tuple[Config, Identity]] = {}
+    found = {}
+    for run in chosen:
+        if id(run.base) not in halved:
+            config = put(run.base, {"run.dt": run.base["run"]["dt"] / 2})
+            check(config)
+            halved[id(run.base)] = config, Identity(config)
+        config, identity = halved[id(run.base)]
+        found[run.id] = replace(run, id=identity.run_id(run.values, run.network, run.trial), base=config)
+    return found
 
 
 def sweep_of(sweep: Sweep, found: dict[str, SweepRun]) -> Sweep:
     """The twins as a sweep of their own, to be packed."""
     return replace(sweep, runs=tuple(found.values()))
-
-
-def _halved(run: SweepRun) -> SweepRun:
-    twin = replace(run, values=run.values | {"run.dt": get(run.config, "run.dt") / 2})
-    check(twin.config)
-    return replace(twin, id=run_id(identify(twin.config), twin.network, twin.trial))

@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psst_core.config import CONF
-from psst_core.digest import digest
+from psst_core.identity import Identity
 from psst_core.keys import get, put
 from psst_core.plan import claim, describe, make_plan, read_manifest
-from psst_core.sweep import _identity
 
 
 def members(plan):
@@ -114,8 +113,8 @@ def test_the_manifest_gives_each_run_what_its_id_says(own_conf, overrides):
     assert len({run.id for run in plan.sweep.runs}) == len(plan.sweep.runs)
     for manifest in plan.manifests.values():
         for run in (run for batch in manifest["batches"] for run in batch):
-            identity = digest(_identity(put(manifest["config"], run["values"])))
-            assert digest([identity, run["network"], run["trial"]]) == run["id"]
+            config = put(manifest["config"], run["values"])
+            assert Identity(config).run_id({}, run["network"], run["trial"]) == run["id"]
 
 
 def test_an_unmade_chunk_takes_new_hardware_and_a_made_one_keeps_its_record(tmp_path):

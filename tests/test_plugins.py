@@ -16,8 +16,9 @@ from psst_core import digest, make_plan, plugins, registry
 from psst_core.chunk import simulate_chunk
 from psst_core.config import groups
 from psst_core.errors import PsstError
+from psst_core.identity import deciding_modules
 from psst_core.schema import units
-from psst_core.sweep import deciding_modules, expand
+from psst_core.sweep import expand
 
 GUIDE = (TOP / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"`((?:plugins|conf)/[\w/]+\.\w+)`[^\n]*\n\n```\w+\n(.*?)```", GUIDE, re.DOTALL))

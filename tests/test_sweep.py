@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from psst_core import sweep as sweep_module
 from psst_core.config import resolve, update
 from psst_core.digest import code_digest
-from psst_core.sweep import deciding_modules, expand, split_overrides
+from psst_core.errors import PsstError
+from psst_core.identity import Identity, deciding_modules
+from psst_core.sweep import expand, split_overrides
 
 QUICK = ["network.size=8", "network.coupling=0.5", "solver=rk4", "sweep.networks=1", "sweep.trials=1"]
 
@@ -70,6 +72,10 @@ def test_ids_do_not_depend_on_order_or_number_format(order, number):
     assert [run.id for run in expand("locust_coupling", [*order, f"network.gaba={number}"]).runs] == reference
 
 
+def run_id(config):
+    return Identity(config).run_id({}, 0, 0)
+
+
 def test_ids_do_not_depend_on_the_order_of_keys():
     config = resolve(sweep_module.compose({"experiment": "locust_coupling"}))
 
@@ -80,8 +86,17 @@ def test_ids_do_not_depend_on_the_order_of_keys():
 
     turned = reversed_keys(config)
     turned["network"]["populations"] = dict(reversed(turned["network"]["populations"].items()))
-    identity = sweep_module._identity
-    assert sweep_module.digest(identity(config)) == sweep_module.digest(identity(turned))
+    assert run_id(config) == run_id(turned)
+
+
+def test_an_id_is_that_of_the_whole_configuration_however_it_came_about():
+    """Swept, overridden, or taken from a choice of a group."""
+    key = "network.populations.pn.mechanisms.sodium.conductance"
+    swept = expand("locust_coupling", [*QUICK, f"{key}=90,100", "network.gaba=0.5,1", "run.seed=1,2"]).runs
+    for run in swept:
+        assert run.id == Identity(run.config).run_id({}, run.network, run.trial)
+        assert all(run.value(name) == value for name, value in run.values.items())
+    assert len({run.id for run in swept}) == len(swept)
 
 
 @pytest.mark.parametrize("override", ["hardware.lanes=8", "hardware=gpu", "recorder.window=[0,100]", "figures=[]"])
@@ -115,7 +130,7 @@ def test_ids_depend_on_the_content_of_files(tmp_path):
 
     def identity(path):
         update(config, "network.start_file", str(path))
-        return sweep_module._identity(resolve(config))
+        return run_id(resolve(config))
 
     assert identity(one) == identity(two)
     two.write_bytes(start + b"\0")
@@ -174,3 +189,27 @@ def test_the_number_of_runs_is_the_product_of_the_axes(sizes, solvers, networks,
 def test_split_overrides():
     assert split_overrides("network.size=60,120  solver=rk4") == ["network.size=60,120", "solver=rk4"]
     assert split_overrides("") == []
+
+
+@pytest.mark.parametrize(
+    "key,good,bad",
+    [
+        ("network.gaba", 0.5, -1),
+        ("stimulus.rise", 5, -1),
+        ("network.populations.pn.mechanisms.sodium.conductance", 90, -1),
+        ("network.synapses.gaba.beta", 0.1, "nan"),
+        ("network.projections.ln_ln.conductance", 0.1, -1),
+        ("run.seed", 1, -1),
+    ],
+)
+def test_every_value_of_an_axis_is_checked(key, good, bad):
+    expand("locust_coupling", [*QUICK, f"{key}={good},{2 * good}"])
+    with pytest.raises(PsstError, match=rf"{key}={bad}"):
+        expand("locust_coupling", [*QUICK, f"{key}={good},{bad}"])
+
+
+def test_numbers_of_one_part_are_checked_together():
+    """Each is right with the first of the other."""
+    spread = "network.populations.system.start.x"
+    with pytest.raises(PsstError, match=rf"{spread}\.low=1\.5, high=1\.0"):
+        expand("lorenz", [f"{spread}.low=0.5,1.5", f"{spread}.high=1.0,2.0"])

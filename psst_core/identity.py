@@ -1,0 +1,59 @@
+"""What a run is: the digest of everything that decides its numbers."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from psst_core.checks import data_files
+from psst_core.digest import LENGTH, code_digest, digest, imported
+from psst_core.distributions import KEY
+from psst_core.keys import Config, flatten, put
+from psst_core.registry import lookup
+
+PHYSICS = ("network", "stimulus", "solver", "run")
+STORING = ("psst_core.chunk", "psst_core.dataset")
+WIDTH = 16
+
+
+class Identity:
+    """Of the runs that one configuration describes, with other numbers in it or not.
+
+    A digest over the digests of all its values, so that a run costs only those in which it differs. The order of keys
+    does not count, but that of the populations: it numbers the cells. Files count by their content, code by what it
+    does.
+    """
+
+    def __init__(self, config: Config) -> None:
+        leaves = dict(flatten(put({name: config[name] for name in PHYSICS}, data_files(config))))
+        self._places = {key: WIDTH * place for place, key in enumerate(sorted(leaves))}
+        self._leaves = b"".join(_leaf(key, leaves[key]) for key in self._places)
+        cells, code = list(config["network"]["populations"]), code_digest(deciding_modules(config))
+        self._rest = digest({"cells": cells, "code": code}).encode()
+
+    def run_id(self, values: Mapping[str, Any], network: int, trial: int) -> str:
+        """The id of the run with these values in place of the configuration's, on that network, in that trial."""
+        leaves = bytearray(self._leaves)
+        for key, value in values.items():
+            place = self._places[key]
+            leaves[place : place + WIDTH] = _leaf(key, value)
+        return hashlib.sha256(leaves + self._rest + b"%d %d" % (network, trial)).hexdigest()[:LENGTH]
+
+
+def deciding_modules(config: Config) -> tuple[str, ...]:
+    """The modules whose code decides the numbers of this configuration's runs, or stores them."""
+    network = config["network"]
+    kinds = [("stimulus", config["stimulus"]["type"]), ("solver", config["solver"]["name"])]
+    kinds += [("synapse", part["type"]) for part in network["synapses"].values()]
+    kinds += [("connectivity", part["connectivity"]["type"]) for part in network["projections"].values()]
+    kinds += [(KEY, value) for key, value in flatten(network) if key.endswith(f".{KEY}")]
+    for population in network["populations"].values():
+        kinds += [("mechanism", part["type"]) for part in population["mechanisms"].values()]
+        if population["equations"] is not None:
+            kinds.append(("system", population["equations"]["type"]))
+    used = {lookup(kind, name, kind).__module__ for kind, name in kinds}
+    return tuple(sorted(imported({"psst_core.simulate", *used}) | set(STORING)))
+
+
+def _leaf(key: str, value: Any) -> bytes:
+    return hashlib.sha256(json.dumps([key, value]).encode()).digest()[:WIDTH]
