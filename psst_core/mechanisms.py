@@ -64,8 +64,8 @@ class Cell:
 class Clock:
     """The moment of a stage: `step` whole steps of `dt` ms and a `fraction` of the next.
 
-    Times are compared as counts of steps, never as sums of floats. A step that ends at an edge of a waveform lies before
-    it with all its stages, the last one too: else every edge costs a solver that looks at the end of a step its order.
+    Times are compared as counts of steps, never as sums of floats. A step that ends at an edge of a waveform lies
+    before it with all its stages, the last one too: else every edge costs a solver that looks there its order.
 
     Attributes:
         slack: how many steps early a time counts as reached. Stages of fixed steps lie half a step apart or more, so a
