@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from psst_core import tf
 from psst_core.errors import PsstError
 from psst_core.registry import setting
 
 Tensor = Any
 States = Mapping[str, Tensor]
+END = 1e-9  # of a step, the least by which a stage lies before the step's end
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class Cell:
 class Clock:
     """The moment of a stage: `step` whole steps of `dt` ms and a `fraction` of the next.
 
-    Times are compared as counts of steps, never as sums of floats.
+    Times are compared as counts of steps, never as sums of floats. A step that ends at an edge of a waveform lies
+    before it with all its stages, the last one too: else every edge costs a solver that looks there its order.
 
     Attributes:
         slack: how many steps early a time counts as reached. Stages of fixed steps lie half a step apart or more, so a
@@ -84,8 +87,9 @@ class Clock:
         return self.steps * self.dt
 
     def reached(self, time: Tensor) -> Tensor:
-        """Whether `time` (ms) is now or past."""
-        return self.steps >= time / self.dt - self.slack
+        """Whether `time` (ms) is now or past, as seen from within the step."""
+        inside = tf.minimum(self.fraction, 1.0 - 2.0 * self.slack - END)
+        return self.step + inside >= time / self.dt - self.slack
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from psst_core.twins import sweep_of, twins
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 CHUNKS, PLANS, LOGS, COMPILED = "chunks", "plans", "logs", "compiled"
-FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, "benchmark")
+FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, "benchmark", "references")
 OWN_MATRIX_BYTES = 4_000_000
 SHOWN = 20
 

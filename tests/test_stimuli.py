@@ -57,6 +57,15 @@ def test_a_swept_edge_switches_at_the_same_step_as_a_fixed_one(precision):
     assert not bool(tf.reduce_any(Clock(tf.constant(steps - 1, precision), zero + 0.5, dt).reached(edges)))
 
 
+@pytest.mark.parametrize("slack", [0.1, 0.0])
+def test_a_step_lies_before_the_edge_at_its_end(slack):
+    """With its last stage too; the next step lies behind it with all of its stages."""
+    for fraction in (0.0, 0.5, 1.0):
+        for step, expected in ((299, False), (300, True)):
+            now = Clock(*tf.constant([float(step), fraction], tf.float64), 0.01, slack)
+            assert bool(now.reached(3.0)) is expected, (step, fraction)
+
+
 def test_a_third_of_the_cells_rounded_down():
     chosen = weights(build("stimulus", {"type": "odour", "share": 0.33}, ""))
     assert np.count_nonzero(chosen) == 39

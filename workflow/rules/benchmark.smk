@@ -1,12 +1,13 @@
 # `--config experiment=benchmark`: PSST beside other tools on the same work, to a table and figures.
 
-import sys
-from pathlib import Path
-
 from snakemake.exceptions import WorkflowError
 
 from psst_core import PsstError
 from psst_core.config import CONF
+
+
+include: "peers.smk"
+
 
 sys.path.insert(0, str(Path(workflow.basedir, "benchmark")))
 from settings import Settings
@@ -30,24 +31,9 @@ TARGETS = [
 ]
 
 
-rule peers:
-    input:
-        Path(workflow.basedir, "benchmark", "requirements.lock"),
-    output:
-        BENCHMARK / "peers" / "ready",
-    log:
-        BENCHMARK / "logs" / "peers.log",
-    params:
-        python=sys.executable,
-        folder=lambda wildcards, output: Path(output[0]).parent,
-    shell:
-        "({params.python} -m venv --clear {params.folder} && {params.folder}/bin/python -m pip install --quiet"
-        " --disable-pip-version-check -r {input} && touch {output}) > {log} 2>&1"
-
-
 rule measure:
     input:
-        BENCHMARK / "peers" / "ready",
+        PEERS / "ready",
         CONF / "benchmark.yaml",
         SOURCES,
     output:
@@ -56,7 +42,7 @@ rule measure:
     params:
         python=sys.executable,
         program=Path(workflow.basedir, "benchmark", "measure.py"),
-        peers=BENCHMARK / "peers" / "bin" / "python",
+        peers=PEERS / "bin" / "python",
         overrides=config.get("overrides", ""),
     shell:
         "{params.python} {params.program} {params.peers} {output} {params.overrides:q}"

@@ -1,0 +1,94 @@
+# `--config experiment=references`: PSST beside SciPy, and with overrides='peers=true' beside Brian2, to a table and
+# figures.
+
+import pandas as pd
+from snakemake.exceptions import WorkflowError
+
+from psst_core import PsstError
+from psst_core.digest import code_digest
+from psst_core.sweep import deciding_modules
+
+
+include: "peers.smk"
+
+
+sys.path.insert(0, str(Path(workflow.basedir, "references")))
+import cases
+
+REFERENCES = Path("results/references")
+PROGRAMS = Path(workflow.basedir, "references")
+EQUATIONS = [
+    Path(workflow.basedir, "benchmark", f"{name}.py")
+    for name in ("equations", "problem", "brian2_common", "brian2_locust")
+]
+try:
+    CASES = cases.Settings.read(str(config.get("overrides", "")))
+except PsstError as error:
+    raise WorkflowError(str(error)) from None
+for key in config.keys() - {"experiment", "overrides"}:
+    raise WorkflowError(f"--config {key}: experiment=references knows only overrides")
+
+
+TARGETS = [
+    REFERENCES / "references.csv",
+    *expand(
+        REFERENCES / "figures" / "{case}.{ending}",
+        case=CASES,
+        ending=["png", "svg"],
+    ),
+]
+
+
+wildcard_constraints:
+    case="[a-z0-9_]+",
+
+
+localrules:
+    table,
+
+
+onsuccess:
+    print(
+        pd.read_csv(TARGETS[0]).to_string(index=False, float_format="{:.3g}".format),
+        file=sys.stderr,
+    )
+
+
+rule compare:
+    input:
+        PROGRAMS / "cases.py",
+        PROGRAMS / "compare.py",
+        PROGRAMS / "dop853.py",
+        PROGRAMS / "brian2_networks.py",
+        EQUATIONS,
+        lambda wildcards: [PEERS / "ready"] if wildcards.case in cases.PEERS else [],
+    output:
+        REFERENCES / "{case}.nc",
+    log:
+        REFERENCES / "logs" / "{case}.log",
+    params:
+        python=sys.executable,
+        code=lambda wildcards: code_digest(
+            deciding_modules(cases.ALL[wildcards.case].config())
+        ),
+        program=PROGRAMS / "compare.py",
+        peers=lambda wildcards: (
+            PEERS / "bin" / "python" if wildcards.case in cases.PEERS else ""
+        ),
+    shell:
+        "{params.python} {params.program} {wildcards.case} {output} {log} {params.peers}"
+
+
+rule table:
+    input:
+        expand(REFERENCES / "{case}.nc", case=CASES),
+        program=PROGRAMS / "differences.py",
+    output:
+        TARGETS,
+    log:
+        REFERENCES / "logs" / "table.log",
+    params:
+        python=sys.executable,
+        cases=lambda wildcards, input: input[:-1],
+    shell:
+        "{params.python} {input.program} {output[0]} {params.cases} > {log} 2>&1"
