@@ -1,28 +1,21 @@
 """The benchmark's report on made-up measurements: ratios, what is missing, spikes, and figures."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
 import xarray as xr
+from test_workflow import TOP
 
-FILE = Path(__file__).parents[1] / "workflow" / "benchmark" / "report.py"
+sys.path.insert(0, str(TOP / "workflow" / "benchmark"))
+from pictures import FIGURES
+from report import report
+from rows import Row, one
+
 DRIFT = np.array([1.0, 1.5, 1.2])
 KEYS = ("section", "program", "mode", "method", "precision", "runs", "equations", "cores", "steps")
 ATTRIBUTES = {"machine": "a machine", "date": "2026-11-01", "tensorflow": "2.21", "python": "3.12", "commit": "abc"}
-
-
-@pytest.fixture(scope="module")
-def module():
-    spec = importlib.util.spec_from_file_location("benchmark_report", FILE)
-    found = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = found
-    spec.loader.exec_module(found)
-    yield found
-    del sys.modules[spec.name]
 
 
 def row(section, program, cost, mode="default", method="rk4", precision="double", runs=64, **values):
@@ -72,10 +65,10 @@ def measured():
 
 
 @pytest.fixture(scope="module")
-def folder(module, tmp_path_factory):
+def folder(tmp_path_factory):
     found = tmp_path_factory.mktemp("report")
     measured().to_netcdf(found / "benchmark.nc")
-    module.report(found / "benchmark.nc", found)
+    report(found / "benchmark.nc", found)
     return found
 
 
@@ -120,14 +113,14 @@ def test_programs_that_count_other_spikes_are_named(folder):
     assert "tutorial counts 12 spikes" in line
 
 
-def test_figures_are_written(module, folder):
-    for name in module.FIGURES:
+def test_figures_are_written(folder):
+    for name in FIGURES:
         image = matplotlib.image.imread(folder / "figures" / f"{name}.png")
         assert image.shape[1] >= 600 and np.ptp(image[..., :3]) > 0.5, name
         assert "<svg" in (folder / "figures" / f"{name}.svg").read_text()[:2000]
 
 
-def test_two_rows_for_the_same_measurement_are_an_error(module):
-    rows = [module.Row(*["PSST"] * 5, 1, 4, 1, 10, np.ones(1), 1.0, 1.0, 1.0, "")] * 2
+def test_two_rows_for_the_same_measurement_are_an_error():
+    rows = [Row(*["PSST"] * 5, 1, 4, 1, 10, np.ones(1), 1.0, 1.0, 1.0, "")] * 2
     with pytest.raises(ValueError, match="2 rows"):
-        module.one(rows, program="PSST")
+        one(rows, program="PSST")
