@@ -14,6 +14,7 @@ from report import report
 from rows import Row, one
 
 DRIFT = np.array([1.0, 1.5, 1.2])
+EXPONENTIAL = "exponential_euler"
 KEYS = ("section", "program", "mode", "method", "precision", "runs", "equations", "cores", "steps")
 ATTRIBUTES = {"machine": "a machine", "date": "2026-11-01", "tensorflow": "2.21", "python": "3.12", "commit": "abc"}
 
@@ -51,6 +52,13 @@ def measured():
         row("locust", "NEURON", 60, method="implicit_euler"),
         *(row("cells", "PSST", 2 + n / 1e3, runs=1, equations=n) for n in (4, 4000, 1_000_000)),
         *(row("cells", "NumPy", 90 + n / 50, runs=1, equations=n) for n in (4, 4000, 1_000_000)),
+        *(row("sine", "PSST", 1 + n / 1e3, runs=1, equations=n, spikes=0) for n in (1, 10_000)),
+        *(row("sine", "NumPy", 20 + n / 20, runs=1, equations=n, spikes=0) for n in (1, 10_000)),
+        row("sine", "tutorial", 202, runs=1, equations=1, spikes=0),
+        *(row("coba", "PSST", cost, method=EXPONENTIAL, runs=n) for n, cost in ((1, 100), (8, 80))),
+        row("coba", "Brian2", [150, 200, 210], "separate", method=EXPONENTIAL, runs=1),
+        row("coba", "Brian2", 200, "separate", method=EXPONENTIAL, runs=8),
+        row("coba", "Brian2", 90, "tuned", method=EXPONENTIAL, runs=1),
         row("cold", "PSST", 0, seconds=6 * DRIFT, setup_seconds=2),
         row("cold", "JAX", 0, "plain", seconds=9 * DRIFT, setup_seconds=8),
         row("cold", "Brian2", 0, "separate", seconds=[50, np.nan, np.nan], setup_seconds=np.nan, spikes=-1),
@@ -87,6 +95,12 @@ def test_ratios_are_formed_repeat_by_repeat(folder):
         "best other program (JAX (plain)) / PSST, 64 runs, RK4, double | 1.50 (1.50 to 1.50) | 1 | 2 | yes",
         "(2: perfect), 64 runs, RK4, double | 1.25 (1.25 to 1.25) | 1.9 | 2 | no",
         "peak memory of 10 s / of 1 s, 64 runs, RK4, double | 1.10 | at most 1.05 | 1 | no",
+        "Brian2 as shipped / PSST, COBA-HH, 1 run, exponential Euler, double | 2.00 (1.50 to 2.10) | 1 | 2 | yes",
+        "Brian2 as shipped / PSST, COBA-HH, 8 runs, exponential Euler, double | 2.50 (2.50 to 2.50) | 1 | 2 | yes",
+        "Brian2 tuned / PSST, COBA-HH, 1 run, exponential Euler, double | 0.900 (0.900 to 0.900) | – | – | –",
+        "Brian2 tuned / PSST, COBA-HH, 8 runs, exponential Euler, double | not measured | – | – | –",
+        "NumPy / PSST, x' = sin(x t), 10000 equations, RK4, double | 47.3 (47.3 to 47.3) | – | – | –",
+        "tutorial / PSST, x' = sin(x t), 1 equation, RK4, double | 202 (202 to 202) | – | – | –",
         "Brian2 tuned / PSST, 64 runs, RK4, double | 1.50 (1.50 to 1.50) | – | – | –",
     ):
         assert f"{line} |\n" in table, line
@@ -111,6 +125,7 @@ def test_programs_that_count_other_spikes_are_named(folder):
     assert "so does NumPy; none differs" in line
     (line,) = [line for line in lines if line.startswith("- locust, 1 run, RK4, double, 500 steps:")]
     assert "tutorial counts 12 spikes" in line
+    assert not [line for line in lines if line.startswith("- sine")]
 
 
 def test_figures_are_written(folder):

@@ -40,7 +40,7 @@ class Conversation:
     """A program under way: it is asked by a line and answers by one of JSON."""
 
     def __init__(self, row: Row, python: str, problem: Path, log: Path) -> None:
-        model = "cells" if row.section == "cells" else "locust"
+        model = row.section if row.section in ("cells", "coba") else "locust"
         script = SCRIPTS.get(row.program, f"{row.program}_{model}.py")
         command = [python, str(HERE / script), str(problem), "--precision", row.precision, "--method", row.method]
         command += ["--mode", row.mode, "--threads", str(row.threads)]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from conversation import HERE, Conversation, Row
-from problem import cells_problem, locust_config, locust_problem
+from problem import cells_problem, coba_config, coba_problem, locust_config, locust_problem, sine_problem
 from settings import LABELS, Settings
 
 from psst_core import PsstError
@@ -67,6 +67,18 @@ class Benchmark:
         programs = [("psst", "default"), ("limit", "default"), ("brian2", "default"), ("brian2", "tuned")]
         programs += [("jax", "plain"), ("jax", "tuned"), ("numpy", "default"), ("tutorial", "default")]
         self.measure([Row("cells", name, problem, mode, **common) for name, mode in programs])
+
+    def coba(self, runs: int, steps: int) -> None:
+        problem = self.problem(f"coba-{runs}", coba_problem(coba_config(steps), runs, steps))
+        for precision in ("double", "single"):
+            common = {"method": "exponential_euler", "precision": precision, "runs": runs, "steps": steps}
+            programs = [("psst", "default"), ("brian2", "separate"), ("brian2", "tuned")]
+            self.measure([Row("coba", name, problem, mode, **common) for name, mode in programs])
+
+    def sine(self, equations: int, steps: int) -> None:
+        problem = self.problem(f"sine-{equations}", sine_problem(equations, steps))
+        programs = ("psst", "numpy", "tutorial")
+        self.measure([Row("sine", name, problem, equations=equations, steps=steps) for name in programs])
 
     def networks(self, runs: int, steps: int) -> None:
         """Runs on one network, and each on a network of its own."""
@@ -140,6 +152,8 @@ class Benchmark:
     def measure(self, rows: list[Row]) -> None:
         """Set up all of them, ask each once a repeat, and let them go; one that fails is left out and named."""
         rows = [row for row in rows if row.program in self.settings.programs]
+        if not rows:
+            return
         with ThreadPoolExecutor(2) as pool:
             talks = [talk for talk in pool.map(lambda row: self.tried(self.start, row), rows) if talk is not None]
         for talk in talks:
@@ -151,7 +165,7 @@ class Benchmark:
             self.tried(talk.leave)
         self.rows += [talk.row for talk in talks if len(talk.row.seconds) == self.settings.repeats]
         row = rows[0]
-        size = f"{row.runs} runs" if row.section != "cells" else f"{row.equations} equations"
+        size = f"{row.equations} equations" if row.equations else f"{row.runs} runs"
         self.tell(f"{row.section}, {size}, {row.method}, {row.precision}")
 
     def start(self, row: Row) -> Conversation:
@@ -207,6 +221,11 @@ def lasting(duration: float) -> str:
     return f"run.duration={duration} recorder.window=[0,{duration}] analysis.spectrum=[0,{duration}]"
 
 
+def whole(steps: int, interval: int) -> int:
+    """Steps up to the last sampling interval of so many steps that fits; at least one."""
+    return max(interval, steps // interval * interval)
+
+
 def processor() -> str:
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
@@ -216,13 +235,17 @@ def main(settings: Settings, peers: str, target: Path) -> None:
     """Measure everything and write the data set."""
     benchmark = Benchmark(settings, peers, target.parent)
     for runs in settings.runs:
-        steps = min(10_000, settings.run_steps // runs)
+        steps = whole(min(10_000, settings.run_steps // runs), 50)
         benchmark.locust(runs, steps)
         if runs == 64:
             benchmark.networks(runs, steps)
             benchmark.cores(runs, steps)
     for equations in settings.equations:
         benchmark.cells(equations, min(20_000, settings.equation_steps // equations))
+    for equations in settings.sine:
+        benchmark.sine(equations, min(20_000, settings.equation_steps // equations))
+    for runs in settings.coba:
+        benchmark.coba(runs, whole(min(10_000, settings.coba_steps // runs), 10))
     if settings.memory:
         benchmark.memory(settings.memory)
     if settings.cold:

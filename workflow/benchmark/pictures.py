@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
-from rows import METHODS, Row, chosen, digits, fastest, finite, ratio
+from rows import METHODS, Row, chosen, digits, fastest, finite, number_of, ratio
 
 from psst_core.figures.style import COLUMN, scale_x
 
@@ -108,12 +108,13 @@ def draw_throughput(rows: list[Row]) -> Figure:
     return figure
 
 
-def draw_cells(rows: list[Row]) -> Figure:
+def draw_equations(rows: list[Row], section: str, title: str) -> Figure:
+    """Time over the number of equations, in double precision, with one solver."""
     figure, axes = plt.subplots(figsize=(COLUMN, 3.7))
-    shown = chosen(rows, section="cells", precision="double")
+    shown = chosen(rows, section=section, precision="double")
     methods = sorted({row.method for row in shown}, key=list(METHODS).index)[:1]
     shown = [row for row in shown if row.method in methods]
-    axes.set(title=", ".join([*(METHODS[method] for method in methods), "double precision"]))
+    axes.set(title=", ".join([title, *(METHODS[method] for method in methods), "double precision"]))
     axes.set(xlabel="equations", ylabel="time per step (µs)")
     plot(axes, shown, "equations") if shown else empty(axes)
     axes.set_xscale("log")
@@ -121,18 +122,49 @@ def draw_cells(rows: list[Row]) -> Figure:
     return figure
 
 
-def draw_bars(rows: list[Row]) -> Figure:
-    panels = [("rk4", "double"), ("rk4", "single"), ("exponential_euler", "single")]
-    groups = [
-        chosen(rows, section="locust", runs=64, method=method, precision=precision) for method, precision in panels
-    ]
-    heights = [max(3, len(group)) for group in groups]
-    figure, found = plt.subplots(3, 1, figsize=(COLUMN, 1.2 + 0.17 * sum(heights)), height_ratios=heights)
-    for axes, group, (method, precision) in zip(found, groups, panels, strict=True):
-        axes.set_title(f"{METHODS[method]}, {precision}, 64 runs")
+def draw_cells(rows: list[Row]) -> Figure:
+    return draw_equations(rows, "cells", "Hodgkin–Huxley")
+
+
+def draw_sine(rows: list[Row]) -> Figure:
+    return draw_equations(rows, "sine", "x' = sin(x t)")
+
+
+def draw_panels(groups: dict[str, list[Row]]) -> Figure:
+    """Bars for each group below its title."""
+    heights = [max(3, len(group)) for group in groups.values()]
+    figure, found = plt.subplots(
+        len(groups), 1, figsize=(COLUMN, 1.2 + 0.17 * sum(heights)), height_ratios=heights, squeeze=False
+    )
+    for axes, (title, group) in zip(found[:, 0], groups.items(), strict=True):
+        axes.set_title(title)
         bars(axes, group, [row.name for row in group]) if group else empty(axes)
     figure.supxlabel("time per step and run (µs; × that of PSST)", size=8)
     return figure
+
+
+def draw_bars(rows: list[Row]) -> Figure:
+    panels = [("rk4", "double"), ("rk4", "single"), ("exponential_euler", "single")]
+    locust = chosen(rows, section="locust", runs=64)
+    return draw_panels(
+        {
+            f"{METHODS[method]}, {precision}, 64 runs": chosen(locust, method=method, precision=precision)
+            for method, precision in panels
+        }
+    )
+
+
+def draw_coba(rows: list[Row]) -> Figure:
+    """A panel for each number of runs and precision."""
+    coba = chosen(rows, section="coba")
+    panels = sorted({(row.runs, row.precision) for row in coba})
+    return draw_panels(
+        {
+            f"COBA-HH, {number_of(runs, 'run')}, {precision}": chosen(coba, runs=runs, precision=precision)
+            for runs, precision in panels
+        }
+        or {"COBA-HH": []}
+    )
 
 
 def draw_cold(rows: list[Row]) -> Figure:
@@ -152,4 +184,11 @@ def draw_cold(rows: list[Row]) -> Figure:
     return figure
 
 
-FIGURES = {"throughput": draw_throughput, "cells": draw_cells, "bars": draw_bars, "cold": draw_cold}
+FIGURES = {
+    "throughput": draw_throughput,
+    "cells": draw_cells,
+    "sine": draw_sine,
+    "bars": draw_bars,
+    "coba": draw_coba,
+    "cold": draw_cold,
+}

@@ -10,6 +10,7 @@ import xarray as xr
 
 KEYS = ("section", "program", "mode", "method", "precision", "runs", "equations", "cores", "steps")
 METHODS = {"rk4": "RK4", "exponential_euler": "exponential Euler", "implicit_euler": "implicit Euler"}
+EQUATIONS = ("cells", "sine")  # sections whose size is a number of equations
 WHOLE = ("cold", "cores")  # sections that measure whole jobs, in seconds
 
 
@@ -38,7 +39,7 @@ class Row:
 
     @property
     def size(self) -> str:
-        return number_of(self.equations, "equation") if self.section == "cells" else number_of(self.runs, "run")
+        return number_of(self.equations, "equation") if self.section in EQUATIONS else number_of(self.runs, "run")
 
     @property
     def solver(self) -> str:
@@ -46,14 +47,16 @@ class Row:
 
     @property
     def unit(self) -> str:
-        return "s" if self.section in WHOLE else "µs per step" if self.section == "cells" else "µs per step and run"
+        if self.section in WHOLE:
+            return "s"
+        return "µs per step" if self.section in EQUATIONS else "µs per step and run"
 
     @property
     def cost(self) -> np.ndarray:
         """Time in `unit`, by repeat."""
         if self.section in WHOLE:
             return self.seconds
-        return 1e6 * self.seconds / self.steps / (1 if self.section == "cells" else self.runs)
+        return 1e6 * self.seconds / self.steps / (1 if self.section in EQUATIONS else self.runs)
 
 
 def read(source: Path) -> tuple[list[Row], dict[str, Any]]:

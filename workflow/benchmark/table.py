@@ -65,6 +65,7 @@ def ratios(rows: list[Row]) -> list[Ratio]:
         against("C limit", "rk4", "single", 0.4, 0.7),
         against("hand-written TensorFlow", "rk4", "double", 0.95, 1.3),
         against("hand-written TensorFlow", "rk4", "single", 0.95, 1.3),
+        *coba(rows),
         *networks(rows),
         *cold(rows),
         *cores(rows),
@@ -74,7 +75,29 @@ def ratios(rows: list[Row]) -> list[Ratio]:
         against("Brian2", "exponential_euler", "single", mode="tuned"),
         against("JAX", "rk4", "double", mode="tuned"),
         against("JAX", "rk4", "single", mode="tuned"),
+        *coba(rows, mode="tuned"),
+        *sine(rows),
     ]
+
+
+def coba(rows: list[Row], mode: str = "separate") -> list[Ratio]:
+    """Brian2 on the network of 4,000 cells; with targets as it comes."""
+    name, targets = ("Brian2 as shipped", (1, 2)) if mode == "separate" else (f"Brian2 {mode}", ())
+    lines = []
+    for psst in chosen(rows, section="coba", program="PSST"):
+        keys = {key: getattr(psst, key) for key in ("section", "method", "precision", "runs")}
+        values = ratio(one(rows, program="Brian2", mode=mode, **keys), psst)
+        lines.append(Ratio(f"{name} / PSST, COBA-HH, {psst.size}, {psst.solver}", values, *targets))
+    return lines or ([Ratio(f"{name} / PSST, COBA-HH", np.array([]), *targets)] if targets else [])
+
+
+def sine(rows: list[Row]) -> list[Ratio]:
+    lines = []
+    for psst in chosen(rows, section="sine", program="PSST"):
+        for program in ("NumPy", "tutorial"):
+            other = one(rows, section="sine", program=program, equations=psst.equations)
+            lines.append(Ratio(f"{program} / PSST, x' = sin(x t), {psst.size}, {psst.solver}", ratio(other, psst)))
+    return lines
 
 
 def networks(rows: list[Row]) -> list[Ratio]:
@@ -155,7 +178,7 @@ def agreement(rows: list[Row]) -> str:
     """A sentence for each problem: which programs count PSST's spikes, and by how many the others differ."""
     groups: dict[tuple, list[Row]] = {}
     for row in rows:
-        if np.isfinite(row.spikes):
+        if np.isfinite(row.spikes) and row.section != "sine":
             problem = (row.section, row.size, row.method, row.precision, row.steps)
             groups.setdefault((*problem, row.mode if row.section in PROBLEMS else ""), []).append(row)
     lines = []
@@ -198,14 +221,16 @@ def table(rows: list[Row], attributes: dict[str, Any]) -> str:
 
 ## Ratios
 
-Of times: above 1, the program named second is the faster. The programs of locust, cells and networks were measured in
-turn, so ratios are formed repeat by repeat. A target is reached when the median is at least (or at most) what it says.
+Of times: above 1, the program named second is the faster. The programs of all sections but cold, cores and memory were
+measured in turn, so ratios are formed repeat by repeat. A target is reached when the median is at least (or at most)
+what it says.
 
 {markdown(header, (line.cells() for line in ratios(rows)))}
 
 Brian2 as shipped is the better of one merged network and one binary for each run. Lines without targets (–) show what
 experts get: Brian2 tuned is compiled with better flags for gcc, JAX tuned is written for XLA with vectors of 512 bits.
-Brian2 evaluates synaptic sums once a step, so its RK4 does a quarter of the sums.
+Brian2 evaluates synaptic sums once a step, so its RK4 does a quarter of the sums. COBA-HH is benchmark 3 of
+Brette et al. 2007, 4,000 cells; of several runs, PSST makes one batch and Brian2 one after the other.
 
 ## All rows
 
