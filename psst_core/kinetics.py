@@ -4,6 +4,7 @@ Arguments are tensors of shape [cell, run] in mV (or their ratio to a slope, wit
 """
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from psst_core import tf
@@ -11,20 +12,49 @@ from psst_core import tf
 Tensor = Any
 
 
-# (exp r − 1 − r)/r² on |r| ≤ ln 2/2, interpolated at the ten Chebyshev nodes; highest power first.
-_SERIES = (
-    2.51003854955103191e-08,
-    2.76200884454097482e-07,
-    2.75572684599970648e-06,
-    2.48015212959543751e-05,
-    0.000198412698630536169,
-    0.00138888889172137169,
-    0.00833333333333006183,
-    0.0416666666666241279,
-    0.166666666666666675,
-    0.500000000000000102,
+@dataclass(frozen=True)
+class _Precision:
+    """What e^x needs in one precision.
+
+    Attributes:
+        series: (e^r − 1 − r)/r² on |r| ≤ ln 2/2, interpolated at as many Chebyshev nodes; highest power first.
+        ln2: in two parts, the first with so few digits that its multiples are exact.
+        range: beyond it e^x stays at that of the nearer end.
+        mantissa, bias: how numbers are written.
+    """
+
+    series: tuple[float, ...]
+    ln2: tuple[float, float]
+    range: tuple[float, float]
+    mantissa: int
+    bias: int
+
+
+_DOUBLE = _Precision(
+    (
+        2.51003854955103191e-08,
+        2.76200884454097482e-07,
+        2.75572684599970648e-06,
+        2.48015212959543751e-05,
+        0.000198412698630536169,
+        0.00138888889172137169,
+        0.00833333333333006183,
+        0.0416666666666241279,
+        0.166666666666666675,
+        0.500000000000000102,
+    ),
+    (0.6931471803691238, 1.9082149292705877e-10),
+    (-708.0, 709.0),
+    52,
+    1023,
 )
-_LN2 = (0.6931471803691238, 1.9082149292705877e-10)
+_SINGLE = _Precision(
+    (0.00139261761199355789, 0.0083631730745137109, 0.041666554662050534, 0.166665770255979882, 0.5),
+    (0.693359375, -2.12194440054690583e-4),
+    (-87.0, 88.0),
+    23,
+    127,
+)
 
 
 def exp(x: Tensor) -> Tensor:
@@ -36,27 +66,34 @@ def exp(x: Tensor) -> Tensor:
     """
     if x.dtype != tf.float64:
         return tf.exp(x)
-    x = tf.clip_by_value(x, -708.0, 709.0)
+    n, part = _reduced(x, _DOUBLE)
+    return tf.bitcast(
+        tf.bitcast(1.0 + part, tf.int64) + tf.bitwise.left_shift(n, tf.constant(52, tf.int64)), tf.float64
+    )
+
+
+def expm1(x: Tensor) -> Tensor:
+    """eˣ − 1, also where it is small: 2ⁿ (eʳ − 1) + (2ⁿ − 1) with n and r as for eˣ."""
+    numbers = _DOUBLE if x.dtype == tf.float64 else _SINGLE
+    n, part = _reduced(x, numbers)
+    power = tf.bitcast(tf.bitwise.left_shift(n + numbers.bias, tf.constant(numbers.mantissa, n.dtype)), x.dtype)
+    return power * part + (power - 1.0)
+
+
+def _reduced(x: Tensor, numbers: _Precision) -> tuple[Tensor, Tensor]:
+    """n, a whole number, and eʳ − 1 for x = n ln 2 + r, |r| ≤ ln 2/2."""
+    x = tf.clip_by_value(x, *numbers.range)
     n = tf.round(x * (1.0 / math.log(2.0)))
-    r = x - n * _LN2[0] - n * _LN2[1]
-    series = _SERIES[0] * tf.ones_like(r)
-    for coefficient in _SERIES[1:]:
+    r = x - n * numbers.ln2[0] - n * numbers.ln2[1]
+    series = numbers.series[0] * tf.ones_like(r)
+    for coefficient in numbers.series[1:]:
         series = series * r + coefficient
-    bits = tf.bitcast(1.0 + (r + r * r * series), tf.int64)
-    return tf.bitcast(bits + tf.bitwise.left_shift(tf.cast(n, tf.int64), tf.constant(52, tf.int64)), tf.float64)
+    return tf.cast(n, tf.int64 if x.dtype == tf.float64 else tf.int32), r + r * r * series
 
 
 def bernoulli(z: Tensor) -> Tensor:
-    """z / (exp(z) − 1), with its limit 1 at z = 0.
-
-    Near zero the quotient is 0/0 and loses digits, so its series 1 − z/2 + z²/12 − z⁴/720 + z⁶/30240 stands in, where
-    its first neglected term, z⁸/1209600, is below the rounding error (Abramowitz & Stegun 23.1.1).
-    """
-    near = tf.abs(z) < (0.05 if z.dtype == tf.float64 else 0.5)
-    square = z * z
-    series = 1.0 - 0.5 * z + square * (1.0 / 12.0 + square * (-1.0 / 720.0 + square * (1.0 / 30240.0)))
-    safe = tf.where(near, tf.ones_like(z), z)
-    return tf.where(near, series, safe / (exp(safe) - 1.0))
+    """z / (exp(z) − 1), with its limit 1 at z = 0."""
+    return tf.where(z == 0.0, tf.ones_like(z), z / expm1(z))
 
 
 def linoid(y: Tensor, k: float) -> Tensor:
@@ -66,7 +103,7 @@ def linoid(y: Tensor, k: float) -> Tensor:
 
 def exprel(z: Tensor) -> Tensor:
     """(exp(z) − 1) / z, with its limit 1 at z = 0."""
-    return 1.0 / bernoulli(z)
+    return tf.where(z == 0.0, tf.ones_like(z), expm1(z) / z)
 
 
 def exponential(y: Tensor, k: float) -> Tensor:

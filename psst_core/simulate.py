@@ -111,7 +111,7 @@ class Program:
         def interval(i: Tensor, state: Any, kept: Any, sums: Any, means: Any, traces: Any, spikes: Any) -> Any:
             start = first_step + i * self.steps_per_sample
             signals = {name: state[name][population.signal] for name, population in network.populations.items()}
-            means = means.write(i, tf.stack([tf.reduce_mean(signal, axis=0) for signal in signals.values()]))
+            means = means.write(i, tf.stack([self._mean(signal) for signal in signals.values()]))
             traces = {
                 key: traces[key].write(i, tf.gather(state[population][variable], cells))
                 for key, (population, variable, cells) in self.traced.items()
@@ -151,6 +151,11 @@ class Program:
         )
         recorded = means.stack(), {k: a.stack() for k, a in traces.items()}, {k: a.stack() for k, a in spikes.items()}
         return (state, (held, _each(axons, lambda axon: axon.stack()), memory), sums), recorded
+
+    @staticmethod
+    def _mean(signal: Tensor) -> Tensor:
+        """Over the cells, [run]; in double precision, as XLA's own sum of many single numbers fails in a loop."""
+        return tf.cast(tf.reduce_mean(tf.cast(signal, tf.float64), axis=0), signal.dtype)
 
     @staticmethod
     def _accumulate(sums: Tensor, v: Tensor, inside: Tensor) -> Tensor:

@@ -24,23 +24,25 @@ def wire(drawn: Sequence[Connections], n_post: int, n_pre: int, spikes: bool = F
     """The arrays that `synaptic_sum` takes, for the connections of each run of a batch.
 
     Runs that share one network object share the arrays: dense ones, or lists of each cell's inputs where these are
-    shorter by far; their memory is linear in the synapses. Else each run has a dense matrix of its own. Where one run's
-    spikes are summed, most cells are silent in a step: only the rows of those that fire are read.
+    shorter by far; their memory is linear in the synapses. Else each run has a dense matrix of its own. Where spikes
+    are summed, most cells are silent in a step: only the rows of those that fire are read, run by run.
 
     Args:
         spikes: whether spikes are to be summed, or else open fractions.
 
     Returns:
         `weight` [pre, post, 1] or [pre, post, run], or `weight` [input, post, 1] with `pre` [input, post], each with a
-        first axis that is padded with zero weights; or `row` [pre, post].
+        first axis that is padded with zero weights; of spikes `row` [pre, post] or [run, pre, post].
     """
     first = drawn[0]
-    if spikes and len(drawn) == 1 and n_post * n_pre <= ROWS_BYTES:
-        return {"row": _narrow(first.matrix(n_post, n_pre).T.copy())}
     if any(other is not first for other in drawn):
-        each = {id(connections): connections.matrix(n_post, n_pre).T for connections in drawn}
-        matrices = np.stack([each[id(connections)] for connections in drawn], axis=-1)
-        return {"weight": _narrow(_padded(matrices, _strides(n_pre)))}
+        each = {id(connections): _narrow(connections.matrix(n_post, n_pre).T) for connections in drawn}
+        lanes = [each[id(connections)] for connections in drawn]
+        if spikes:
+            return {"row": np.stack(lanes)}
+        return {"weight": _padded(np.stack(lanes, axis=-1), _strides(n_pre))}
+    if spikes and n_post * n_pre <= ROWS_BYTES:
+        return {"row": _narrow(first.matrix(n_post, n_pre).T.copy())}
     inputs = np.bincount(first.post, minlength=n_post)
     most = int(inputs.max(initial=0))
     if GATHERED_COST * most > n_pre:
@@ -72,19 +74,31 @@ def synaptic_sum(wiring: Mapping[str, Tensor], open_fraction: Tensor) -> Tensor:
 
 
 def _sum_of_active(row: Tensor, spikes: Tensor) -> Tensor:
-    """The same sum over the cells that are not at zero alone, from row to row of [pre, post]; one run."""
-    n_pre, n_post = row.shape
-    number = tf.range(n_pre)
-    active = tf.where(spikes[:, 0] != 0.0, number, n_pre)
+    """The same sum, run by run over the cells that are not at zero alone, from row to row of the matrix."""
+    (n_pre, runs), n_post = spikes.shape, row.shape[-1]
+    number, spikes = tf.range(n_pre), tf.transpose(spikes)
 
-    def following(k: Tensor) -> Tensor:
-        return tf.reduce_min(tf.where(number > k, active, n_pre))
+    def of_run(run: Tensor) -> Tensor:
+        active = tf.where(spikes[run] != 0.0, number, n_pre)
 
-    def add(k: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
-        return following(k), total + tf.cast(row[k], total.dtype)[:, None] * spikes[k]
+        def following(k: Tensor) -> Tensor:
+            return tf.reduce_min(tf.where(number > k, active, n_pre))
 
-    nothing = tf.zeros([n_post, 1], spikes.dtype)
-    return tf.while_loop(lambda k, _: k < n_pre, add, (following(-1), nothing), maximum_iterations=n_pre)[1]
+        def add(k: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+            weight = row[k] if row.shape.rank == 2 else row[run, k]
+            return following(k), total + tf.cast(weight, total.dtype) * spikes[run, k]
+
+        nothing = tf.zeros([n_post], spikes.dtype)
+        return tf.while_loop(lambda k, _: k < n_pre, add, (following(-1), nothing), maximum_iterations=n_pre)[1]
+
+    totals = tf.TensorArray(spikes.dtype, runs, element_shape=[n_post])
+    _, totals = tf.while_loop(
+        lambda run, _: run < runs,
+        lambda run, totals: (run + 1, totals.write(run, of_run(run))),
+        (0, totals),
+        maximum_iterations=runs,
+    )
+    return tf.transpose(totals.stack())
 
 
 def _strides(rows: int) -> int:

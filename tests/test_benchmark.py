@@ -10,10 +10,11 @@ from conftest import integrate
 from test_workflow import TOP, snakemake
 
 from psst_core import PsstError
-from psst_core.batch import Run
+from psst_core.batch import Batch, Run
 
 sys.path.insert(0, str(TOP / "workflow" / "benchmark"))
-from problem import cells_problem, locust_config, locust_problem
+from full_state import NUMPY, sine
+from problem import cells_problem, coba_config, coba_problem, locust_config, locust_problem, sine_config, sine_problem
 from settings import Settings
 
 
@@ -31,6 +32,7 @@ def test_settings_come_from_the_file_and_the_command_line():
         ("programs=[psst,nest]", "nest: no such program"),
         ("repeats=0", "repeats=0: must be at least 1"),
         ("equations=[4,6]", "multiples of 4"),
+        ("sine=[0]", "sine=\\[0\\]: must be at least 1"),
     ],
 )
 def test_wrong_settings_are_refused_by_name(overrides, message):
@@ -57,19 +59,45 @@ def test_the_problem_is_what_psst_integrates():
     assert cells_problem(5, 10)["current"].tolist() == [0, 2.5, 5, 7.5, 10]
 
 
+def test_the_random_network_is_handed_over_with_its_connections_and_starts():
+    config = coba_config(10, network__size=100)
+    problem = coba_problem(config, 2, 10)
+    batch = Batch([Run(config, 0, trial) for trial in range(2)], 2, np.float64)
+    inputs, state = batch.inputs([]), batch.state()
+    matrix = np.zeros((80, 20))
+    matrix[problem["exc_inh.pre"], problem["exc_inh.post"]] = 1
+    assert matrix.any()
+    np.testing.assert_array_equal(inputs["wiring"]["exc_inh"]["row"].numpy(), matrix)
+    np.testing.assert_array_equal(problem["inh.ge"], state["inh"]["excitation.conductance"].numpy())
+    assert (problem["exc.v"][:, 0] != problem["exc.v"][:, 1]).all()
+
+
+def test_the_tutorials_way_of_the_sine_system_is_that_of_psst():
+    problem = sine_problem(5, 400)
+    step, x, _ = sine(NUMPY, problem)
+    for i in range(400):
+        x = step(x, i)
+    found = integrate([Run(sine_config(5, 400))]).state()["system.x"][:, 0]
+    np.testing.assert_allclose(found, x, rtol=1e-12)
+    assert np.ptp(x) > 0.1
+
+
 @pytest.mark.peers
 @pytest.mark.skipif(shutil.which("g++") is None, reason="Brian2 and the C limit need g++")
 def test_a_small_benchmark_sets_up_its_peers_and_all_count_the_same_spikes(tmp_path):
     settings = "repeats=2 runs=[1] run_steps=2000 equations=[80] equation_steps=160000 cold=0 memory=[] "
-    settings += "programs=[psst,limit,brian2,jax]"
+    settings += "coba=[1] coba_steps=200 sine=[4] tutorial=100 programs=[psst,limit,brian2,jax,numpy,tutorial]"
     done = snakemake(tmp_path, "--config", "experiment=benchmark", f"overrides={settings}")
     assert done.returncode == 0, done.stderr
     with xr.open_dataset(tmp_path / "results" / "benchmark" / "benchmark.nc") as data:
         assert data.attrs["failures"] == ""
-        assert set(data.program.values) == {"PSST", "C limit", "Brian2", "JAX"}
+        assert set(data.program.values) == {"PSST", "C limit", "Brian2", "JAX", "NumPy", "tutorial"}
         assert bool((data.seconds > 0).all())
         cells = data.spikes.where(data.section == "cells", drop=True)
         assert len(set(cells.values)) == 1 and cells.values[0] > 0
+        for precision in ("double", "single"):
+            coba = data.spikes.where((data.section == "coba") & (data.precision == precision), drop=True)
+            assert coba.size == 3 and len(set(coba.values)) == 1 and coba.values[0] > 100
     table = (tmp_path / "results" / "benchmark" / "table.md").read_text()
     assert "1 run, RK4, double" in table
-    assert len(list((tmp_path / "results" / "benchmark" / "figures").glob("*.png"))) == 4
+    assert len(list((tmp_path / "results" / "benchmark" / "figures").glob("*.png"))) == 6

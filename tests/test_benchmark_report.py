@@ -1,28 +1,22 @@
 """The benchmark's report on made-up measurements: ratios, what is missing, spikes, and figures."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
 import xarray as xr
+from test_workflow import TOP
 
-FILE = Path(__file__).parents[1] / "workflow" / "benchmark" / "report.py"
+sys.path.insert(0, str(TOP / "workflow" / "benchmark"))
+from pictures import FIGURES
+from report import report
+from rows import Row, one
+
 DRIFT = np.array([1.0, 1.5, 1.2])
+EXPONENTIAL = "exponential_euler"
 KEYS = ("section", "program", "mode", "method", "precision", "runs", "equations", "cores", "steps")
 ATTRIBUTES = {"machine": "a machine", "date": "2026-11-01", "tensorflow": "2.21", "python": "3.12", "commit": "abc"}
-
-
-@pytest.fixture(scope="module")
-def module():
-    spec = importlib.util.spec_from_file_location("benchmark_report", FILE)
-    found = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = found
-    spec.loader.exec_module(found)
-    yield found
-    del sys.modules[spec.name]
 
 
 def row(section, program, cost, mode="default", method="rk4", precision="double", runs=64, **values):
@@ -58,6 +52,13 @@ def measured():
         row("locust", "NEURON", 60, method="implicit_euler"),
         *(row("cells", "PSST", 2 + n / 1e3, runs=1, equations=n) for n in (4, 4000, 1_000_000)),
         *(row("cells", "NumPy", 90 + n / 50, runs=1, equations=n) for n in (4, 4000, 1_000_000)),
+        *(row("sine", "PSST", 1 + n / 1e3, runs=1, equations=n, spikes=0) for n in (1, 10_000)),
+        *(row("sine", "NumPy", 20 + n / 20, runs=1, equations=n, spikes=0) for n in (1, 10_000)),
+        row("sine", "tutorial", 202, runs=1, equations=1, spikes=0),
+        *(row("coba", "PSST", cost, method=EXPONENTIAL, runs=n) for n, cost in ((1, 100), (8, 80))),
+        row("coba", "Brian2", [150, 200, 210], "separate", method=EXPONENTIAL, runs=1),
+        row("coba", "Brian2", 200, "separate", method=EXPONENTIAL, runs=8),
+        row("coba", "Brian2", 90, "tuned", method=EXPONENTIAL, runs=1),
         row("cold", "PSST", 0, seconds=6 * DRIFT, setup_seconds=2),
         row("cold", "JAX", 0, "plain", seconds=9 * DRIFT, setup_seconds=8),
         row("cold", "Brian2", 0, "separate", seconds=[50, np.nan, np.nan], setup_seconds=np.nan, spikes=-1),
@@ -72,10 +73,10 @@ def measured():
 
 
 @pytest.fixture(scope="module")
-def folder(module, tmp_path_factory):
+def folder(tmp_path_factory):
     found = tmp_path_factory.mktemp("report")
     measured().to_netcdf(found / "benchmark.nc")
-    module.report(found / "benchmark.nc", found)
+    report(found / "benchmark.nc", found)
     return found
 
 
@@ -94,6 +95,12 @@ def test_ratios_are_formed_repeat_by_repeat(folder):
         "best other program (JAX (plain)) / PSST, 64 runs, RK4, double | 1.50 (1.50 to 1.50) | 1 | 2 | yes",
         "(2: perfect), 64 runs, RK4, double | 1.25 (1.25 to 1.25) | 1.9 | 2 | no",
         "peak memory of 10 s / of 1 s, 64 runs, RK4, double | 1.10 | at most 1.05 | 1 | no",
+        "Brian2 as shipped / PSST, COBA-HH, 1 run, exponential Euler, double | 2.00 (1.50 to 2.10) | 1 | 2 | yes",
+        "Brian2 as shipped / PSST, COBA-HH, 8 runs, exponential Euler, double | 2.50 (2.50 to 2.50) | 1 | 2 | yes",
+        "Brian2 tuned / PSST, COBA-HH, 1 run, exponential Euler, double | 0.900 (0.900 to 0.900) | – | – | –",
+        "Brian2 tuned / PSST, COBA-HH, 8 runs, exponential Euler, double | not measured | – | – | –",
+        "NumPy / PSST, x' = sin(x t), 10000 equations, RK4, double | 47.3 (47.3 to 47.3) | – | – | –",
+        "tutorial / PSST, x' = sin(x t), 1 equation, RK4, double | 202 (202 to 202) | – | – | –",
         "Brian2 tuned / PSST, 64 runs, RK4, double | 1.50 (1.50 to 1.50) | – | – | –",
     ):
         assert f"{line} |\n" in table, line
@@ -118,16 +125,17 @@ def test_programs_that_count_other_spikes_are_named(folder):
     assert "so does NumPy; none differs" in line
     (line,) = [line for line in lines if line.startswith("- locust, 1 run, RK4, double, 500 steps:")]
     assert "tutorial counts 12 spikes" in line
+    assert not [line for line in lines if line.startswith("- sine")]
 
 
-def test_figures_are_written(module, folder):
-    for name in module.FIGURES:
+def test_figures_are_written(folder):
+    for name in FIGURES:
         image = matplotlib.image.imread(folder / "figures" / f"{name}.png")
         assert image.shape[1] >= 600 and np.ptp(image[..., :3]) > 0.5, name
         assert "<svg" in (folder / "figures" / f"{name}.svg").read_text()[:2000]
 
 
-def test_two_rows_for_the_same_measurement_are_an_error(module):
-    rows = [module.Row(*["PSST"] * 5, 1, 4, 1, 10, np.ones(1), 1.0, 1.0, 1.0, "")] * 2
+def test_two_rows_for_the_same_measurement_are_an_error():
+    rows = [Row(*["PSST"] * 5, 1, 4, 1, 10, np.ones(1), 1.0, 1.0, 1.0, "")] * 2
     with pytest.raises(ValueError, match="2 rows"):
-        module.one(rows, program="PSST")
+        one(rows, program="PSST")

@@ -28,6 +28,16 @@ def test_exp_is_right_to_its_last_digits(precision, range_end):
     assert (found[x == 0] == 1).all()
 
 
+@pytest.mark.parametrize(("precision", "range_end"), [("float64", 708.0), ("float32", 87.0)])
+def test_expm1_is_right_to_its_last_digits_also_where_it_is_small(precision, range_end):
+    small = np.geomspace(1e-30, 1, 20_001)
+    x = np.concatenate([np.linspace(-range_end, range_end, 200_001), small, -small]).astype(precision)
+    found = tf.function(kinetics.expm1, jit_compile=True)(tf.constant(x)).numpy()
+    expected = np.expm1(x.astype(np.longdouble))
+    units = np.abs(found - expected) / np.spacing(np.abs(expected).astype(precision))
+    assert units.max() < 2.5
+
+
 def test_exp_keeps_what_is_no_number_and_stays_in_range():
     x = tf.constant([np.nan, -np.inf, -1e9, np.inf, 1e9], tf.float64)
     found = tf.function(kinetics.exp, jit_compile=True)(x).numpy()

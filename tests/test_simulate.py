@@ -8,6 +8,7 @@ import pytest
 from conftest import configuration, integrate, small_locust, with_trials, with_values
 
 from psst_core.batch import Run
+from psst_core.config import compose, resolve, update
 from psst_core.keys import put
 
 
@@ -173,3 +174,15 @@ print(1024 * int(peak.split()[1]))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
+
+
+@pytest.mark.parametrize("solver", ["rk4", "dormand_prince"])
+def test_large_populations_run_in_single_precision(solver):
+    """XLA gives reductions of many single numbers to a library that its loops, compiled whole, cannot call."""
+    config = compose({"network": "sine", "stimulus": "none", "sweep": "single", "solver": solver})
+    large = {"network.size": 10_000, "run.duration": 1.0, "recorder.window": [0.0, 1.0], "solver.precision": "float32"}
+    for key, value in large.items():
+        update(config, key, value)
+    means = integrate(with_trials(resolve(config), 2)).mean_potential
+    assert means.shape == (1, 2, 2)
+    np.testing.assert_allclose(means[..., 0], 1.55, rtol=1e-6)

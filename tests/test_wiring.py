@@ -13,9 +13,12 @@ def drawn(n_pre, n_post, probability, number=0):
     return Probability(probability).connect(n_pre, n_post, False, generator(1, "connectivity:test", number))
 
 
-def total(connections, open_fraction, n_post, n_pre):
-    wiring = {name: tf.constant(array) for name, array in wire(connections, n_post, n_pre).items()}
-    wiring["weight"] = tf.cast(wiring["weight"], open_fraction.dtype)
+def total(connections, open_fraction, n_post, n_pre, spikes=False):
+    arrays = wire(connections, n_post, n_pre, spikes)
+    wiring = {
+        name: tf.constant(array, open_fraction.dtype if array.dtype == np.float64 else None)
+        for name, array in arrays.items()
+    }
     return tf.function(synaptic_sum, jit_compile=True)(wiring, tf.constant(open_fraction)).numpy()
 
 
@@ -46,6 +49,20 @@ def test_each_run_may_have_a_network_of_its_own(probability, dtype):
     for run, connections in enumerate(several):
         alone = total([connections], open_fraction[:, [run]], 40, 200)
         assert np.array_equal(together[:, run], alone[:, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("networks", [1, 16])
+def test_spikes_are_summed_to_the_same_bits_over_the_cells_that_fire_alone(networks, dtype):
+    drawings = [drawn(200, 40, 0.3, number) for number in range(networks)]
+    weights = np.random.default_rng(1).random(200 * 40)
+    several = [connections.scaled(weights[: len(connections.post)]) for connections in drawings] * (16 // networks)
+    spikes = (np.random.default_rng(0).random((200, 16)) < np.linspace(0, 0.3, 16)).astype(dtype)
+    together = total(several, spikes, 40, 200, spikes=True)
+    assert np.array_equal(together, total(several, spikes, 40, 200))
+    alone = total(several[-1:], spikes[:, -1:], 40, 200, spikes=True)
+    assert np.array_equal(together[:, -1:], alone)
+    assert not together[:, 0].any() and together[:, -1].all()
 
 
 def test_memory_is_linear_in_the_synapses():

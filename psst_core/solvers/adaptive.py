@@ -78,9 +78,7 @@ class DormandPrince(Solver):
         difference = self._weighted(self.e, slopes, lambda total, old: dt * share * total, x)
         relative, absolute = self.relative_tolerance, self.absolute_tolerance
         errors = zip_states(
-            lambda e, old, new: tf.reduce_max(
-                tf.abs(e) / (absolute + relative * tf.maximum(tf.abs(old), tf.abs(new))), axis=0, keepdims=True
-            ),
+            lambda e, old, new: _largest(tf.abs(e) / (absolute + relative * tf.maximum(tf.abs(old), tf.abs(new)))),
             difference,
             x,
             following,
@@ -102,6 +100,11 @@ class DormandPrince(Solver):
             x,
             *(k for _, k in terms),
         )
+
+
+def _largest(errors: Tensor) -> Tensor:
+    """Over the cells, [1, run]; in double precision, as XLA's own search among many single numbers fails in a loop."""
+    return tf.cast(tf.reduce_max(tf.cast(errors, tf.float64), axis=0, keepdims=True), errors.dtype)
 
 
 NAN, HUGE = float("nan"), 1e10

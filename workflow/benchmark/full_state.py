@@ -21,6 +21,7 @@ def spread(mask, values, shape):
 
 NUMPY = SimpleNamespace(
     exp=np.exp,
+    sin=np.sin,
     where=np.where,
     row=lambda table, i: table[int(i)],
     split=lambda x, sizes: np.split(x, np.cumsum(sizes)[:-1]),
@@ -131,4 +132,19 @@ def hodgkin_huxley(ops, problem):
     return step, np.concatenate([problem[name] for name in ("v", "n", "m", "h")]), np.zeros(n)
 
 
-MODELS = {"locust": locust, "cells": hodgkin_huxley}
+def sine(ops, problem):
+    """All copies of x' = sin(x t) in one vector: `step(x, i)`, the start vector and no thresholds."""
+    dt = float(problem["dt"])
+
+    def step(x, i):
+        t = i * dt
+        k1 = ops.sin(x * t)
+        k2 = ops.sin((x + dt / 2 * k1) * (t + dt / 2))
+        k3 = ops.sin((x + dt / 2 * k2) * (t + dt / 2))
+        k4 = ops.sin((x + dt * k3) * (t + dt))
+        return x + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+    return step, problem["x"], np.zeros(0)
+
+
+MODELS = {"locust": locust, "cells": hodgkin_huxley, "sine": sine}

@@ -4,7 +4,6 @@ All programs of a group are set up first, two at a time; then each is asked once
 """
 
 import datetime
-import json
 import os
 import platform
 import subprocess
@@ -13,95 +12,23 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from problem import cells_problem, locust_config, locust_problem
+from conversation import HERE, Conversation, Row
+from problem import cells_problem, coba_config, coba_problem, locust_config, locust_problem, sine_problem
 from settings import LABELS, Settings
 
 from psst_core import PsstError
 from psst_core.dataset import write
 
-HERE = Path(__file__).parent
 MODES = {"brian2": ("merged", "separate", "tuned"), "jax": ("plain", "tuned")}
 OURS = ("psst", "handwritten", "limit", "tutorial", "numpy")
-SCRIPTS = {name: f"{name}.py" for name in ("psst", "handwritten", "limit", "tutorial")} | {"numpy": "numpy_loop.py"}
 CASES = (("rk4", "double"), ("rk4", "single"), ("exponential_euler", "single"))
 HAND = {"rk4": ("handwritten", "limit"), "exponential_euler": ()}
-
-
-@dataclass
-class Row:
-    """One program on one problem."""
-
-    section: str
-    program: str
-    problem: str
-    mode: str = "default"
-    method: str = "rk4"
-    precision: str = "double"
-    runs: int = 1
-    equations: int = 0
-    cores: int = 1
-    steps: int = 0
-    threads: int = 1
-    seconds: list[float] = field(default_factory=list)
-    setup_seconds: float = np.nan
-    peak_memory: float = np.nan
-    spikes: int = -1
-    version: str = ""
-
-
-class Conversation:
-    """A program under way: it is asked by a line and answers by one of JSON."""
-
-    def __init__(self, row: Row, python: str, problem: Path, log: Path) -> None:
-        model = "cells" if row.section == "cells" else "locust"
-        script = SCRIPTS.get(row.program, f"{row.program}_{model}.py")
-        command = [python, str(HERE / script), str(problem), "--precision", row.precision, "--method", row.method]
-        command += ["--mode", row.mode, "--threads", str(row.threads)]
-        self.row, self.log = row, log
-        with open(log, "w", encoding="utf-8") as errors:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
-            )
-        ready = self._answer()
-        row.setup_seconds, row.version = ready["setup_seconds"], ready["version"]
-
-    def pin(self, core: int) -> None:
-        subprocess.run(["taskset", "-acp", str(core), str(self.process.pid)], check=True, stdout=subprocess.DEVNULL)
-
-    def ask(self) -> None:
-        """One integration; its seconds and spikes go into the row."""
-        self._say("run")
-        answer = self._answer()
-        self.row.seconds.append(answer["seconds"])
-        self.row.spikes = answer["total"]
-
-    def leave(self) -> None:
-        self._say("quit")
-        self.row.peak_memory = self._answer()["peak_memory"]
-        self.process.wait(60)
-
-    def _say(self, line: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{line}\n")
-        self.process.stdin.flush()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            last = self.log.read_text(encoding="utf-8").strip().splitlines()[-1:]
-            raise PsstError(
-                f"{self.row.program} {self.row.mode}: ended without an answer; {self.log}: {' '.join(last)}"
-            )
-        answer: dict[str, Any] = json.loads(line)
-        return answer
 
 
 class Benchmark:
@@ -140,6 +67,18 @@ class Benchmark:
         programs = [("psst", "default"), ("limit", "default"), ("brian2", "default"), ("brian2", "tuned")]
         programs += [("jax", "plain"), ("jax", "tuned"), ("numpy", "default"), ("tutorial", "default")]
         self.measure([Row("cells", name, problem, mode, **common) for name, mode in programs])
+
+    def coba(self, runs: int, steps: int) -> None:
+        problem = self.problem(f"coba-{runs}", coba_problem(coba_config(steps), runs, steps))
+        for precision in ("double", "single"):
+            common = {"method": "exponential_euler", "precision": precision, "runs": runs, "steps": steps}
+            programs = [("psst", "default"), ("brian2", "separate"), ("brian2", "tuned")]
+            self.measure([Row("coba", name, problem, mode, **common) for name, mode in programs])
+
+    def sine(self, equations: int, steps: int) -> None:
+        problem = self.problem(f"sine-{equations}", sine_problem(equations, steps))
+        programs = ("psst", "numpy", "tutorial")
+        self.measure([Row("sine", name, problem, equations=equations, steps=steps) for name in programs])
 
     def networks(self, runs: int, steps: int) -> None:
         """Runs on one network, and each on a network of its own."""
@@ -213,6 +152,8 @@ class Benchmark:
     def measure(self, rows: list[Row]) -> None:
         """Set up all of them, ask each once a repeat, and let them go; one that fails is left out and named."""
         rows = [row for row in rows if row.program in self.settings.programs]
+        if not rows:
+            return
         with ThreadPoolExecutor(2) as pool:
             talks = [talk for talk in pool.map(lambda row: self.tried(self.start, row), rows) if talk is not None]
         for talk in talks:
@@ -224,7 +165,7 @@ class Benchmark:
             self.tried(talk.leave)
         self.rows += [talk.row for talk in talks if len(talk.row.seconds) == self.settings.repeats]
         row = rows[0]
-        size = f"{row.runs} runs" if row.section != "cells" else f"{row.equations} equations"
+        size = f"{row.equations} equations" if row.equations else f"{row.runs} runs"
         self.tell(f"{row.section}, {size}, {row.method}, {row.precision}")
 
     def start(self, row: Row) -> Conversation:
@@ -280,6 +221,11 @@ def lasting(duration: float) -> str:
     return f"run.duration={duration} recorder.window=[0,{duration}] analysis.spectrum=[0,{duration}]"
 
 
+def whole(steps: int, interval: int) -> int:
+    """Steps up to the last sampling interval of so many steps that fits; at least one."""
+    return max(interval, steps // interval * interval)
+
+
 def processor() -> str:
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
@@ -289,13 +235,17 @@ def main(settings: Settings, peers: str, target: Path) -> None:
     """Measure everything and write the data set."""
     benchmark = Benchmark(settings, peers, target.parent)
     for runs in settings.runs:
-        steps = min(10_000, settings.run_steps // runs)
+        steps = whole(min(10_000, settings.run_steps // runs), 50)
         benchmark.locust(runs, steps)
         if runs == 64:
             benchmark.networks(runs, steps)
             benchmark.cores(runs, steps)
     for equations in settings.equations:
         benchmark.cells(equations, min(20_000, settings.equation_steps // equations))
+    for equations in settings.sine:
+        benchmark.sine(equations, min(20_000, settings.equation_steps // equations))
+    for runs in settings.coba:
+        benchmark.coba(runs, whole(min(10_000, settings.coba_steps // runs), 10))
     if settings.memory:
         benchmark.memory(settings.memory)
     if settings.cold:

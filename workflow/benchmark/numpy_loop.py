@@ -15,7 +15,8 @@ def main() -> None:
         x, spikes = start, np.zeros(cells, dtype=int)
         for i in range(int(problem["steps"])):
             after = step(x, i)
-            spikes += (x[:cells] < threshold) & (after[:cells] >= threshold)
+            if cells:
+                spikes += (x[:cells] < threshold) & (after[:cells] >= threshold)
             x = after
         return {"spikes": spikes if problem["model"] == "cells" else [spikes.sum()]}
 

@@ -2,6 +2,8 @@
 
 `locust`: the antennal lobe, runs that share the connectivity of network 0 and differ in odour and start (its trials).
 `cells`: independent Hodgkin–Huxley neurons under constant currents.
+`coba`: benchmark 3 of Brette et al. 2007, runs that share the connections of network 0 and differ in start.
+`sine`: independent copies of x' = sin(x t).
 """
 
 import argparse
@@ -34,7 +36,12 @@ VARIABLES = {
     },
     "hh": {"v": "v", "n": "potassium.n", "m": "sodium.m", "h": "sodium.h"},
 }
+VARIABLES |= {
+    population: {**VARIABLES["hh"], "ge": "excitation.conductance", "gi": "inhibition.conductance"}
+    for population in ("exc", "inh")
+}
 DT = 0.01
+COBA_DT = 0.05
 
 
 def locust_config(steps: int, **values: Any) -> dict[str, Any]:
@@ -54,6 +61,19 @@ def cells_config(n: int, steps: int, **values: Any) -> dict[str, Any]:
         "recorder.window": [0.0, steps * DT],
     }
     return _resolved({"experiment": "f_i_curve"}, given, values)
+
+
+def coba_config(steps: int, **values: Any) -> dict[str, Any]:
+    """The random network of 4,000 cells, recorded from the start."""
+    given = {"run.dt": COBA_DT, "run.duration": steps * COBA_DT, "recorder.window": [0.0, steps * COBA_DT]}
+    return _resolved({"experiment": "coba_hh"}, given, values)
+
+
+def sine_config(n: int, steps: int, **values: Any) -> dict[str, Any]:
+    """n copies, without traces and with one sample."""
+    time = steps * DT
+    given = {"network.size": n, "run.duration": time, "recorder.window": [0.0, time], "recorder.interval": time}
+    return _resolved({"network": "sine", "stimulus": "none", "sweep": "single"}, given, values)
 
 
 def locust_problem(config: dict[str, Any], runs: int, steps: int) -> dict[str, Any]:
@@ -85,6 +105,29 @@ def cells_problem(n: int, steps: int) -> dict[str, Any]:
     return {"model": "cells", "runs": 1, "steps": steps, "dt": DT, "current": currents, **problem}
 
 
+def coba_problem(config: dict[str, Any], runs: int, steps: int) -> dict[str, Any]:
+    """Of each projection the pre- and postsynaptic cells and the conductance; start values [cell, run]."""
+    network, seed = Network.from_config(config["network"]), config["run"]["seed"]
+    connections = connect(network, seed, 0)
+    problem = {"model": "coba", "runs": runs, "steps": steps, "dt": COBA_DT}
+    for name, projection in network.projections.items():
+        problem |= {f"{name}.pre": connections[name].pre, f"{name}.post": connections[name].post}
+        problem[f"{name}.conductance"] = projection.conductance
+    starts = [start_state(network, config["network"], seed, 0, trial) for trial in range(runs)]
+    for population in network.populations:
+        for short, name in VARIABLES[population].items():
+            problem[f"{population}.{short}"] = np.stack([start[population][name] for start in starts], axis=1)
+    return problem
+
+
+def sine_problem(n: int, steps: int) -> dict[str, Any]:
+    """Start values [cell]."""
+    config = sine_config(n, steps)
+    network = Network.from_config(config["network"])
+    start = start_state(network, config["network"], config["run"]["seed"], 0, 0)
+    return {"model": "sine", "runs": 1, "steps": steps, "dt": DT, "x": start["system"]["x"]}
+
+
 def _resolved(choices: dict[str, str], *settings: dict[str, Any]) -> dict[str, Any]:
     config = compose(choices)
     for values in settings:
@@ -95,16 +138,19 @@ def _resolved(choices: dict[str, str], *settings: dict[str, Any]) -> dict[str, A
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", choices=["locust", "cells"])
+    parser.add_argument("model", choices=["locust", "cells", "coba", "sine"])
     parser.add_argument("file", help="the .npz to write")
-    parser.add_argument("--runs", type=int, default=1, help="of the locust network")
-    parser.add_argument("--cells", type=int, default=1, help="independent neurons")
+    parser.add_argument("--runs", type=int, default=1, help="of a network")
+    parser.add_argument("--cells", type=int, default=1, help="independent neurons or copies")
     parser.add_argument("--steps", type=int, default=3000)
     given = parser.parse_args()
-    if given.model == "locust":
-        problem = locust_problem(locust_config(given.steps), given.runs, given.steps)
-    else:
-        problem = cells_problem(given.cells, given.steps)
+    runs, cells, steps = given.runs, given.cells, given.steps
+    problem = {
+        "locust": lambda: locust_problem(locust_config(steps), runs, steps),
+        "cells": lambda: cells_problem(cells, steps),
+        "coba": lambda: coba_problem(coba_config(steps), runs, steps),
+        "sine": lambda: sine_problem(cells, steps),
+    }[given.model]()
     np.savez(given.file, **problem)
 
 

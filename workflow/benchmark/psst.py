@@ -4,7 +4,7 @@ import time
 from importlib.metadata import version
 
 import numpy as np
-from problem import cells_config, locust_config
+from problem import cells_config, coba_config, locust_config, sine_config
 from worker import Worker
 
 from psst_core.batch import Run
@@ -17,8 +17,14 @@ def main() -> None:
     problem, precision = worker.problem, worker.dtype.name
     solver = {"solver__name": worker.options.method, "solver__precision": precision}
     steps = int(problem["steps"])
-    by_cell = problem["model"] == "cells"
-    config = cells_config(len(problem["current"]), steps, **solver) if by_cell else locust_config(steps, **solver)
+    model = str(problem["model"])
+    config = {
+        "locust": lambda: locust_config(steps, **solver),
+        "cells": lambda: cells_config(len(problem["current"]), steps, **solver),
+        "coba": lambda: coba_config(steps, **solver),
+        "sine": lambda: sine_config(len(problem["x"]), steps, **solver),
+    }[model]()
+    by_cell = model == "cells"
     prepare(config["hardware"])
     own = worker.options.mode == "own"
     runs = [Run(config, trial if own else 0, trial) for trial in range(int(problem["runs"]))]

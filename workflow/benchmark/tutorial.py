@@ -25,6 +25,7 @@ def masked(matrix, mask):
 
 TENSORFLOW = SimpleNamespace(
     exp=tf.exp,
+    sin=tf.sin,
     where=tf.where,
     row=lambda table, i: tf.gather(tf.constant(table), tf.cast(i, tf.int32)),
     split=tf.split,

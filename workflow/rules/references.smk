@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 
 from psst_core import PsstError
 from psst_core.digest import code_digest
-from psst_core.sweep import deciding_modules
+from psst_core.identity import deciding_modules
 
 
 include: "peers.smk"
