@@ -70,7 +70,7 @@ def draw(data: xr.Dataset) -> Figure:
     axes[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
     figure.align_ylabels(axes)
     title = f"{data.attrs['network']}, RK4 in double precision, dt {data.attrs['dt']:g} ms"
-    figure.suptitle(f"{title}: v differs by at most {data.attrs['largest_v']:.1e} mV", size=8)
+    figure.suptitle(f"{title}: v differs by at most {data.attrs['largest_v']:.2g} mV", size=8)
     return figure
 
 

@@ -22,7 +22,7 @@ EQUATIONS = [
     for name in ("equations", "problem", "brian2_common", "brian2_locust")
 ]
 try:
-    CASES = cases.Settings.read(str(config.get("overrides", "")))
+    CASES = cases.Settings.read(str(config.get("overrides") or ""))
 except PsstError as error:
     raise WorkflowError(str(error)) from None
 for key in config.keys() - {"experiment", "overrides"}:
