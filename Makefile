@@ -32,7 +32,7 @@ sweep: $(INSTALLED)
 	$(BIN)/snakemake
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'not ($(REST))'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ($(REST))'
 
 test-all: $(INSTALLED)
 	$(BIN)/python -m pytest -m '$(REST)'
