@@ -1,147 +1,161 @@
-"""How many runs share a batch, and how many jobs a sweep is divided into: what is expected to be done first.
+"""Runs into batches and chunks.
 
-What a step takes at which width was measured on one machine. `make measure` measures it on another and leaves it in
-`results/machine.json`, where plans find it.
+A batch holds runs that one call of the compiled program integrates: they share everything but parameters and what
+each brings along. A chunk holds batches that share the compiled program; it is one job and one file.
 """
 
 import itertools
-import json
-import math
-import os
-import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from psst_core.batch import Run
-from psst_core.config import compose, resolve, update
-from psst_core.files import write_text
-from psst_core.hardware import prepare
-from psst_core.keys import Config
-from psst_core.registry import lookup
-from psst_core.simulate import Integration, Program, padded, step_count
-from psst_core.solvers.base import Solver
+from psst_core.checks import data_files
+from psst_core.dataset import REPLICATES
+from psst_core.digest import code_digest, digest
+from psst_core.errors import PsstError
+from psst_core.identity import deciding_modules
+from psst_core.keys import Config, array_keys, connectivity_keys, connectivity_name, get, parameter_keys, put
+from psst_core.machine import Machine, portions
+from psst_core.network import share_out
+from psst_core.sweep import Sweep, SweepRun
 
-MACHINE = "machine.json"
-START_SECONDS = 6.0
-BYTES_PER_CELL = 2_000  # and lane, of states, stages and records
-FIXED_MICROSECONDS = 2.0  # of a step, whatever the number of cells
-MEASURED_LANES = (1, 16, 32, 64, 128)
-
-# µs a step by precision and lanes, as `measure` gives them; one core of an AMD EPYC (Zen 4), November 2026.
-REFERENCE: dict[str, dict[int, float]] = {
-    "float64": {1: 11.3, 16: 150.0, 32: 260.0, 64: 545.0, 128: 1080.0},
-    "float32": {1: 7.4, 16: 64.0, 32: 126.0, 64: 225.0, 128: 450.0},
-}
+OWN_MATRIX_BYTES = 4_000_000
 
 
 @dataclass(frozen=True)
-class Machine:
-    """What a sweep is divided for.
+class Place:
+    """Where a run is found: its chunk, and its position among all runs of the chunk."""
 
-    Attributes:
-        cores: how many jobs run at once.
-        costs: µs a step of the 120-cell locust network with RK4, by precision and lanes.
+    chunk: str
+    position: int
+
+
+def pack(sweep: Sweep, machine: Machine) -> tuple[dict[str, dict[str, Any]], tuple[Place, ...]]:
+    """The manifests by chunk, and the place of each run.
+
+    Runs of one compiled program are put in the order of their networks. A job takes a stretch of them, and a batch all
+    of that or, where a matrix for each run would be too large, what shares one network.
     """
-
-    cores: int
-    costs: Mapping[str, Mapping[int, float]]
-
-    @classmethod
-    def here(cls, results: Path) -> "Machine":
-        """The machine that this runs on, with its costs where they were measured."""
-        file = results / MACHINE
-        costs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else REFERENCE
-        return cls(len(os.sched_getaffinity(0)), costs).typed()
-
-    @classmethod
-    def read(cls, path: Path) -> "Machine":
-        return cls(**json.loads(path.read_text(encoding="utf-8"))).typed()
-
-    def typed(self) -> "Machine":
-        """With widths as numbers, which JSON makes texts."""
-        return Machine(self.cores, {p: {int(n): us for n, us in table.items()} for p, table in self.costs.items()})
-
-    def text(self) -> str:
-        return json.dumps(asdict(self), indent=1)
-
-    def widths(self, config: Config) -> list[int]:
-        """The widths to choose from: those measured, up to what `hardware` allows and its memory holds.
-
-        A GPU takes the widest.
-        """
-        hardware = config["hardware"]
-        most = min(hardware["lanes"], int(hardware["mem_mb"] * 1e6 / 4 / (BYTES_PER_CELL * config["network"]["size"])))
-        measured = self.costs[config["solver"]["precision"]] if hardware["device"] == "cpu" else ()
-        return sorted({lanes for lanes in measured if lanes <= most} | {max(1, most)})
-
-    def seconds(self, config: Config, batches: list[int]) -> float:
-        """How long one core takes for batches of those numbers of runs."""
-        precision = config["solver"]["precision"]
-        us = sum(_between(self.costs[precision], padded(runs, precision)) for runs in batches)
-        solver: type[Solver] = lookup("solver", config["solver"]["name"], "solver.name")
-        fixed = FIXED_MICROSECONDS * len(batches)
-        us = fixed + (us - fixed) * config["network"]["size"] / 120
-        return float(1e-6 * us * solver.stages / 4 * step_count(config["run"]["duration"], config["run"]["dt"]))
-
-    def batches(self, config: Config, runs: int) -> list[int]:
-        """So many runs, divided into the batches that are integrated soonest."""
-        divisions = [portions(runs, -(-runs // width)) for width in self.widths(config)]
-        return min(divisions, key=lambda sizes: self.seconds(config, sizes))
-
-    def jobs(self, config: Config, runs: int, share: float) -> int:
-        """The number of jobs for runs that take that share of the sweep's time.
-
-        None is longer than `hardware.job_minutes`; all cores have work; none is shorter than its own start.
-        """
-        hardware = config["hardware"]
-        total: float = self.seconds(config, self.batches(config, runs))
-        wanted = max(total / (60 * hardware["job_minutes"]), share * (hardware["jobs"] or self.cores))
-        most = min(runs, math.ceil(total / START_SECONDS))
-        return int(max(1, min(math.ceil(wanted - 0.01), most)))
+    _check_recorded_runs(sweep)
+    programs: dict[str, list[int]] = {}
+    structures: dict[int, str] = {}
+    for number, run in enumerate(sweep.runs):
+        if id(run.base) not in structures:
+            structures[id(run.base)] = _structure(run.base)
+        programs.setdefault(structures[id(run.base)], []).append(number)
+    config = {name: sweep.runs[numbers[0]].config for name, numbers in programs.items()}
+    seconds = {
+        name: machine.seconds(config[name], machine.batches(config[name], len(n))) for name, n in programs.items()
+    }
+    manifests: dict[str, dict[str, Any]] = {}
+    places: dict[int, Place] = {}
+    for name, numbers in programs.items():
+        differing = _differing([sweep.runs[number] for number in numbers])
+        networks = _by_network(numbers, sweep, machine)
+        ordered = [(number, group) for group, members in enumerate(networks) for number in members]
+        jobs = machine.jobs(config[name], len(numbers), seconds[name] / sum(seconds.values()))
+        for job in _split(ordered, portions(len(ordered), jobs)):
+            batches = []
+            for _, members in itertools.groupby(job, key=lambda pair: pair[1]):
+                together = [number for number, _ in members]
+                batches += _split(together, machine.batches(config[name], len(together)))
+            manifest = _manifest([[sweep.runs[number] for number in batch] for batch in batches], differing, sweep)
+            manifests[manifest["chunk"]] = manifest
+            for position, number in enumerate(number for batch in batches for number in batch):
+                places[number] = Place(manifest["chunk"], position)
+    return manifests, tuple(places[number] for number in range(len(sweep.runs)))
 
 
-def portions(count: int, parts: int) -> list[int]:
-    """`count` as so many whole numbers of nearly equal size."""
-    return [high - low for low, high in itertools.pairwise(count * part // parts for part in range(parts + 1))]
+def _by_network(numbers: Sequence[int], sweep: Sweep, machine: Machine) -> list[list[int]]:
+    """Runs that may share a batch: all, while a matrix for each is small, else those of one network."""
+    config = sweep.runs[numbers[0]].config
+    sizes = share_out(config["network"])
+    pairs = sum(sizes[part["pre"]] * sizes[part["post"]] for part in config["network"]["projections"].values())
+    if pairs * max(machine.widths(config)) <= OWN_MATRIX_BYTES:
+        return [list(numbers)]
+    groups: dict[str, list[int]] = {}
+    names: dict[tuple[int, int, int], str] = {}
+    for number in numbers:
+        run = sweep.runs[number]
+        key = id(run.base), run.network, run.value("run.seed")
+        if key not in names:
+            names[key] = connectivity_name(run.config, run.network)
+        groups.setdefault(names[key], []).append(number)
+    return list(groups.values())
 
 
-def measure(seconds: float = 1.0) -> dict[str, dict[int, float]]:
-    """The costs on this machine: each program runs for that long or longer."""
-    prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
-    costs: dict[str, dict[int, float]] = {}
-    for precision in REFERENCE:
-        composed = compose({"experiment": "locust_coupling"})
-        update(composed, "solver.precision", precision)
-        config = resolve(composed)
-        costs[precision] = {}
-        for lanes in MEASURED_LANES:
-            integration = Integration(Program(config, [], lanes), [Run(config)] * lanes)
-            steps = integration.program.steps_per_sample
-            list(integration.segments(steps))
-            began, first = time.perf_counter(), integration.step
-            while time.perf_counter() < began + seconds:
-                list(integration.segments(integration.step + 4 * steps))
-            us = 1e6 * (time.perf_counter() - began) / (integration.step - first)
-            costs[precision][lanes] = round(us, 2)
-            print(f"{precision} {lanes:4d} lanes: {us:8.1f} µs a step, {us / lanes:6.2f} a run", flush=True)
-    return costs
+def _split(items: Sequence[Any], sizes: Sequence[int]) -> list[list[Any]]:
+    """The items in stretches of those sizes."""
+    ends = list(itertools.accumulate(sizes))
+    return [list(items[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
 
 
-def remember(results: Path = Path("results")) -> None:
-    """Measure, and keep it for the plans to come."""
-    write_text(results / MACHINE, json.dumps(measure(), indent=1))
+def _manifest(batches: Sequence[Sequence[SweepRun]], differing: Sequence[str], sweep: Sweep) -> dict[str, Any]:
+    """What a chunk's job reads; `differing` are the keys in which the runs of its program differ."""
+    first = batches[0][0]
+    parameters = set(parameter_keys(first.config))
+    config = {
+        key: value for key, value in first.config.items() if key not in ("sweep", "figures", "analysis", "numerics")
+    }
+    content = {
+        "varying": [key for key in differing if key in parameters],
+        "lanes": max(len(batch) for batch in batches),
+        "recorder": config["recorder"],
+        "batches": [
+            [
+                {
+                    "id": run.id,
+                    "network": run.network,
+                    "trial": run.trial,
+                    "values": {key: run.value(key) for key in differing},
+                    "traced": _traced(run, sweep),
+                }
+                for run in batch
+            ]
+            for batch in batches
+        ],
+    }
+    code = code_digest(deciding_modules(config))
+    return content | {"chunk": digest(content), "config": config, "code": code, "files": data_files(config)}
 
 
-def _between(table: Mapping[int, float], lanes: int) -> float:
-    """The cost at a width that was not measured: linear between its neighbours, in proportion beyond the last."""
-    known = sorted(table)
-    if lanes in table:
-        return table[lanes]
-    if lanes > known[-1]:
-        return table[known[-1]] * lanes / known[-1]
-    high = next(n for n in known if n > lanes)
-    low = max(n for n in known if n < lanes)
-    if low == 1:
-        return table[high] * (0.3 + 0.7 * lanes / high)
-    return table[low] + (table[high] - table[low]) * (lanes - low) / (high - low)
+def _traced(run: SweepRun, sweep: Sweep) -> bool:
+    """Whether traces of this run are kept."""
+    recorder = run.base["recorder"]
+    if not recorder["variables"]:
+        return False
+    place = run.point | {"network": run.network, "trial": run.trial}
+    place |= {axis.key: run.point[axis.name] for axis in sweep.axes}
+    return all(place[key] in values for key, values in recorder["runs"].items())
+
+
+def _check_recorded_runs(sweep: Sweep) -> None:
+    """Raise where `recorder.runs` names what the sweep does not have."""
+    known = {name: set(range(sweep.config["sweep"][f"{name}s"])) for name in REPLICATES}
+    known |= {name: set(axis.values) for axis in sweep.axes for name in (axis.name, axis.key)}
+    for key, values in sweep.config["recorder"]["runs"].items():
+        if key not in known:
+            raise PsstError(f"recorder.runs.{key}: no such axis; there are: {', '.join(known)}")
+        if not set(values) <= known[key]:
+            raise PsstError(f"recorder.runs.{key}={values}: must be among {sorted(known[key])}")
+
+
+def _free_keys(config: Config) -> list[str]:
+    """The keys in which runs of one compiled program may differ."""
+    return [*parameter_keys(config), *array_keys(config), *connectivity_keys(config)]
+
+
+def _structure(config: Config) -> str:
+    """What runs of one compiled program share."""
+    shared = {name: config[name] for name in ("network", "stimulus", "solver", "recorder", "run")}
+    return digest(put(shared, dict.fromkeys(_free_keys(config))))
+
+
+def _differing(runs: Sequence[SweepRun]) -> list[str]:
+    """The keys in which runs of one program differ, by an axis over them or over a whole group."""
+    values = runs[0].values
+    swept = {key for key in values if len({run.values[key] for run in runs}) > 1}
+    bases = {id(run.base): run.base for run in runs}.values()
+    apart = (key for key in _free_keys(runs[0].base) if key not in values)
+    swept |= {key for key in apart if len({repr(get(base, key)) for base in bases}) > 1}
+    return [key for key in _free_keys(runs[0].base) if key in swept]

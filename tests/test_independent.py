@@ -205,7 +205,7 @@ def test_the_random_network_fires_as_in_brian2(beside_brian2, tmp_path):
     in Brian2 1.54 and 1.55; between networks the rates vary by 2.7 and 1.0 Hz, in Brian2 by 3.4 and 1.7.
     """
     _, _, python = beside_brian2
-    program = TOP / "workflow" / "references" / "brian2_coba.py"
+    program = TOP / "workflow" / "references" / "brian2_statistics.py"
     subprocess.run([python, program, tmp_path / "spikes.npz", "--networks", "8", "--duration", "500"], check=True)
     with np.load(tmp_path / "spikes.npz") as file:
         theirs = []

@@ -49,7 +49,9 @@ localrules:
 
 onsuccess:
     print(
-        pd.read_csv(TARGETS[0]).to_string(index=False, float_format="{:.3g}".format),
+        pd.read_csv(TARGETS[0]).to_string(
+            index=False, float_format="{:.3g}".format
+        ),
         file=sys.stderr,
     )
 

@@ -4,6 +4,7 @@ Several networks side by side in one program, each connected within itself.
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,21 +12,9 @@ import brian2
 import numpy as np
 from brian2 import NeuronGroup, SpikeMonitor, Synapses, defaultclock, ms
 
-EQUATIONS = """
-dv/dt = (-0.05*(v + 60) - 100*m**3*h*(v - 50) - 30*n**4*(v + 90) - ge*v - gi*(v + 80))/ms : 1
-dge/dt = -ge/(5*ms) : 1
-dgi/dt = -gi/(10*ms) : 1
-u = v + 63 : 1
-an = 0.032*(15 - u)/(exp((15 - u)/5) - 1) : 1
-bn = 0.5*exp((10 - u)/40) : 1
-am = 0.32*(13 - u)/(exp((13 - u)/4) - 1) : 1
-bm = 0.28*(u - 40)/(exp((u - 40)/5) - 1) : 1
-ah = 0.128*exp((17 - u)/18) : 1
-bh = 4/(exp((40 - u)/5) + 1) : 1
-dn/dt = (an*(1 - n) - bn*n)/ms : 1
-dm/dt = (am*(1 - m) - bm*m)/ms : 1
-dh/dt = (ah*(1 - h) - bh*h)/ms : 1
-"""
+sys.path.append(str(Path(__file__).parent.parent / "benchmark"))
+from brian2_coba import EQUATIONS
+
 SIZES = {"exc": 3200, "inh": 800}
 JUMP = {"exc": "ge_post += 0.03", "inh": "gi_post += 0.335"}
 
@@ -46,7 +35,8 @@ def main() -> None:
             groups[name] = NeuronGroup(
                 size * given.networks,
                 EQUATIONS,
-                threshold="v > -20",
+                threshold="v >= -20 and below > 0",
+                reset="",
                 refractory=3 * ms,
                 method="exponential_euler",
                 name=name,

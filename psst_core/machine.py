@@ -1,0 +1,147 @@
+"""What a machine is expected to do first: how many runs in a batch, and how many jobs for a sweep.
+
+What a step takes at which width was measured on one machine. `make measure` measures it on another and leaves it in
+`results/machine.json`, where plans find it.
+"""
+
+import itertools
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from psst_core.batch import Run
+from psst_core.config import compose, resolve, update
+from psst_core.files import write_text
+from psst_core.hardware import prepare
+from psst_core.keys import Config
+from psst_core.registry import lookup
+from psst_core.simulate import Integration, Program, padded, step_count
+from psst_core.solvers.base import Solver
+
+MACHINE = "machine.json"
+START_SECONDS = 6.0
+BYTES_PER_CELL = 2_000  # and lane, of states, stages and records
+FIXED_MICROSECONDS = 2.0  # of a step, whatever the number of cells
+MEASURED_LANES = (1, 16, 32, 64, 128)
+
+# µs a step by precision and lanes, as `measure` gives them; one core of an AMD EPYC (Zen 4), November 2026.
+REFERENCE: dict[str, dict[int, float]] = {
+    "float64": {1: 11.3, 16: 150.0, 32: 260.0, 64: 545.0, 128: 1080.0},
+    "float32": {1: 7.4, 16: 64.0, 32: 126.0, 64: 225.0, 128: 450.0},
+}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a sweep is divided for.
+
+    Attributes:
+        cores: how many jobs run at once.
+        costs: µs a step of the 120-cell locust network with RK4, by precision and lanes.
+    """
+
+    cores: int
+    costs: Mapping[str, Mapping[int, float]]
+
+    @classmethod
+    def here(cls, results: Path) -> "Machine":
+        """The machine that this runs on, with its costs where they were measured."""
+        file = results / MACHINE
+        costs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else REFERENCE
+        return cls(len(os.sched_getaffinity(0)), costs).typed()
+
+    @classmethod
+    def read(cls, path: Path) -> "Machine":
+        return cls(**json.loads(path.read_text(encoding="utf-8"))).typed()
+
+    def typed(self) -> "Machine":
+        """With widths as numbers, which JSON makes texts."""
+        return Machine(self.cores, {p: {int(n): us for n, us in table.items()} for p, table in self.costs.items()})
+
+    def text(self) -> str:
+        return json.dumps(asdict(self), indent=1)
+
+    def widths(self, config: Config) -> list[int]:
+        """The widths to choose from: those measured, up to what `hardware` allows and its memory holds.
+
+        A GPU takes the widest.
+        """
+        hardware = config["hardware"]
+        most = min(hardware["lanes"], int(hardware["mem_mb"] * 1e6 / 4 / (BYTES_PER_CELL * config["network"]["size"])))
+        measured = self.costs[config["solver"]["precision"]] if hardware["device"] == "cpu" else ()
+        return sorted({lanes for lanes in measured if lanes <= most} | {max(1, most)})
+
+    def seconds(self, config: Config, batches: list[int]) -> float:
+        """How long one core takes for batches of those numbers of runs."""
+        precision = config["solver"]["precision"]
+        us = sum(_between(self.costs[precision], padded(runs, precision)) for runs in batches)
+        solver: type[Solver] = lookup("solver", config["solver"]["name"], "solver.name")
+        fixed = FIXED_MICROSECONDS * len(batches)
+        us = fixed + (us - fixed) * config["network"]["size"] / 120
+        return float(1e-6 * us * solver.stages / 4 * step_count(config["run"]["duration"], config["run"]["dt"]))
+
+    def batches(self, config: Config, runs: int) -> list[int]:
+        """So many runs, divided into the batches that are integrated soonest."""
+        divisions = [portions(runs, -(-runs // width)) for width in self.widths(config)]
+        return min(divisions, key=lambda sizes: self.seconds(config, sizes))
+
+    def jobs(self, config: Config, runs: int, share: float) -> int:
+        """The number of jobs for runs that take that share of the sweep's time.
+
+        None is longer than `hardware.job_minutes`; all cores have work; none is shorter than its own start.
+        """
+        hardware = config["hardware"]
+        total: float = self.seconds(config, self.batches(config, runs))
+        wanted = max(total / (60 * hardware["job_minutes"]), share * (hardware["jobs"] or self.cores))
+        most = min(runs, math.ceil(total / START_SECONDS))
+        return int(max(1, min(math.ceil(wanted - 0.01), most)))
+
+
+def portions(count: int, parts: int) -> list[int]:
+    """`count` as so many whole numbers of nearly equal size."""
+    return [high - low for low, high in itertools.pairwise(count * part // parts for part in range(parts + 1))]
+
+
+def measure(seconds: float = 1.0) -> dict[str, dict[int, float]]:
+    """The costs on this machine: each program runs for that long or longer."""
+    prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
+    costs: dict[str, dict[int, float]] = {}
+    for precision in REFERENCE:
+        composed = compose({"experiment": "locust_coupling"})
+        update(composed, "solver.precision", precision)
+        config = resolve(composed)
+        costs[precision] = {}
+        for lanes in MEASURED_LANES:
+            integration = Integration(Program(config, [], lanes), [Run(config)] * lanes)
+            steps = integration.program.steps_per_sample
+            list(integration.segments(steps))
+            began, first = time.perf_counter(), integration.step
+            while time.perf_counter() < began + seconds:
+                list(integration.segments(integration.step + 4 * steps))
+            us = 1e6 * (time.perf_counter() - began) / (integration.step - first)
+            costs[precision][lanes] = round(us, 2)
+            print(f"{precision} {lanes:4d} lanes: {us:8.1f} µs a step, {us / lanes:6.2f} a run", flush=True)
+    return costs
+
+
+def remember(results: Path = Path("results")) -> None:
+    """Measure, and keep it for the plans to come."""
+    write_text(results / MACHINE, json.dumps(measure(), indent=1))
+
+
+def _between(table: Mapping[int, float], lanes: int) -> float:
+    """The cost at a width that was not measured: linear between its neighbours, in proportion beyond the last."""
+    known = sorted(table)
+    if lanes in table:
+        return table[lanes]
+    if lanes > known[-1]:
+        return table[known[-1]] * lanes / known[-1]
+    high = next(n for n in known if n > lanes)
+    low = max(n for n in known if n < lanes)
+    if low == 1:
+        return table[high] * (0.3 + 0.7 * lanes / high)
+    return table[low] + (table[high] - table[low]) * (lanes - low) / (high - low)
