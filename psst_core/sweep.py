@@ -1,12 +1,10 @@
 """The algebra of a sweep: overrides and axes become runs, each with an id from what it computes.
 
-An axis is a dotted key (`network.coupling`) or a whole group (`solver`) with its values in Hydra's sweep grammar:
-comma lists, `range(start,stop,step)`, `choice(a,b)`.
+An axis is a dotted key (`network.coupling`) or a whole group (`solver`) with its values (grammar.py).
 """
 
 import copy
 import itertools
-import math
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, RangeSweep, Transformer
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from psst_core import grammar
 from psst_core.checks import check, check_part
 from psst_core.config import compose, groups, resolve, update
 from psst_core.dataset import ATTRIBUTES
@@ -31,7 +27,6 @@ from psst_core.schema import units
 RESERVED = {*ATTRIBUTES, "run", "cell", "spike", "chunk", "position"}
 SWEEPABLE = ("network", "stimulus", "solver", "run")
 SAFE = re.compile(r"[A-Za-z0-9_.,=+\-()\[\]:/* ]*")
-MAX_RUNS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -122,20 +117,20 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     choices = {"experiment": experiment}
     fixed: dict[str, Any] = {}
     swept: dict[str, list[Any]] = {}
-    for override in (_parse(text) for text in overrides):
+    for override in (grammar.parse(text) for text in overrides):
         key = override.key_or_group
         if key == "experiment":
             raise PsstError(f"override {override.input_line!r}: name the experiment with --config experiment=")
         if key in {**choices, **fixed, **swept}:
             raise PsstError(f"override {override.input_line!r}: {key} is given twice")
         if override.is_sweep_override():
-            swept[key] = _values(override)
+            swept[key] = grammar.values(override, known.get(key, ()))
         elif key in known:
             choices[key] = str(override.value())
         else:
             fixed[key] = override.value()
     first = compose(choices)
-    values = {key: _axis_values(key, text) for key, text in first.sweep.axes.items()}
+    values = {key: grammar.axis_values(key, text, known.get(key, ())) for key, text in first.sweep.axes.items()}
     for key in list(fixed):
         if key.startswith("sweep.axes"):
             raise PsstError(f"{key}: give the axis by its own key, such as network.coupling=0.1,0.2")
@@ -144,6 +139,9 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     for group in set(choices) & set(values):
         swept[group] = [choices.pop(group)]
     values |= swept
+    for key, found in values.items():
+        if not found:
+            raise PsstError(f"axis {key}: is empty; give at least one value")
     group_axes = {key: [str(value) for value in values[key]] for key in values if key in known}
     number_axes = {key: values[key] for key in values if key not in known}
     bases = []
@@ -166,8 +164,8 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
             "run one sweep for each"
         )
     count = len(bases) * _product(len(v) for v in number_axes.values()) * _replicates(config)
-    if count > MAX_RUNS:
-        raise PsstError(f"the sweep has {count:,} runs; at most {MAX_RUNS:,} are planned at once")
+    if count > grammar.MOST:
+        raise PsstError(f"the sweep has {count:,} runs; at most {grammar.MOST:,} are planned at once")
     runs = tuple(_runs(axes, group_axes, bases))
     if len({run.id for run in runs}) < len(runs):
         raise PsstError("the sweep holds the same run more than once; two choices of an axis mean the same")
@@ -210,56 +208,6 @@ def _check_light(config: Config, axes: Mapping[str, Sequence[Any]]) -> None:
             check_part(put(config, dict(zip(keys, numbers, strict=True))), part)
 
 
-def _parse(text: str) -> Override:
-    try:
-        override: Override = OverridesParser.create().parse_override(text)
-    except HydraException as error:
-        raise PsstError(f"override {text!r}: {str(error).splitlines()[0]}; write it as key=value") from error
-    if override.is_delete() or override.is_add() or override.package:
-        raise PsstError(f"override {text!r}: only key=value is supported; write the rest in a file in conf/experiment/")
-    return override
-
-
-def _values(override: Override) -> list[Any]:
-    """The values of a sweep, numbers without the noise of repeated addition."""
-    sweep = override.value()
-    if isinstance(sweep, RangeSweep):
-        _check_range(sweep, override.input_line)
-    try:
-        values = list(override.sweep_iterator(transformer=Transformer.identity))
-    except (HydraException, TypeError, ValueError, AssertionError) as error:
-        raise PsstError(
-            f"axis {override.input_line!r}: "
-            f"not supported as an axis ({error}); use a comma list, range(start,stop,step) or choice(a,b)"
-        ) from error
-    return [float(f"{value:.12g}") if isinstance(value, float) else _text(value) for value in values]
-
-
-def _check_range(sweep: RangeSweep, text: str | None) -> None:
-    """Refuse a range that would not end or be absurdly long, before its values are counted out."""
-    start, stop, step = float(sweep.start or 0), float(sweep.stop or 0), float(sweep.step)
-    if not all(map(math.isfinite, (start, stop, step))) or step == 0:
-        raise PsstError(f"axis {text!r}: start, stop and step must be finite numbers, and the step not 0")
-    if (stop - start) / step > MAX_RUNS:
-        raise PsstError(
-            f"axis {text!r}: has {(stop - start) / step:.3g} values; at most {MAX_RUNS:,} are planned at once"
-        )
-
-
-def _text(value: Any) -> Any:
-    return value.text if hasattr(value, "text") else value
-
-
-def _axis_values(key: str, text: Any) -> list[Any]:
-    """The values of an axis in a file: a list, one number, or text in Hydra's sweep grammar."""
-    if OmegaConf.is_list(text):
-        return list(text)
-    if text is None or text == "":
-        return []
-    override = _parse(f"{key}={text}")
-    return _values(override) if override.is_sweep_override() else [_text(override.value())]
-
-
 def _typed_values(config: DictConfig, axes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     """Each axis's values as the schema types them."""
     probe = copy.deepcopy(config)
@@ -287,8 +235,6 @@ def _dimension_names(keys: Sequence[str]) -> dict[str, str]:
 
 
 def _check_axis(axis: Axis) -> None:
-    if not axis.values:
-        raise PsstError(f"axis {axis.key}: is empty; give at least one value")
     if axis.key.split(".")[0] not in SWEEPABLE:
         raise PsstError(f"axis {axis.key}: decides no number of a run, so it cannot be an axis")
     seen = set()

@@ -213,3 +213,35 @@ def test_numbers_of_one_part_are_checked_together():
     spread = "network.populations.system.start.x"
     with pytest.raises(PsstError, match=rf"{spread}\.low=1\.5, high=1\.0"):
         expand("lorenz", [f"{spread}.low=0.5,1.5", f"{spread}.high=1.0,2.0"])
+
+
+@pytest.mark.parametrize(
+    "text,values",
+    [
+        ("network.gaba=linspace(0,1,5)", (0.0, 0.25, 0.5, 0.75, 1.0)),
+        ("network.gaba=logspace(0.01,1,3)", (0.01, 0.1, 1.0)),
+        ("run.seed=linspace(1,7,3)", (1, 4, 7)),
+        ("solver=glob(*euler)", ("euler", "exponential_euler")),
+        ("stimulus=glob([odour,none])", ("none", "odour")),
+    ],
+)
+def test_axes_from_end_to_end_and_by_pattern(text, values):
+    given = [override for override in QUICK if not override.startswith(text.partition("=")[0])]
+    axis = next(axis for axis in expand("locust_coupling", [*given, text]).axes if axis.key == text.partition("=")[0])
+    assert axis.values == values and [type(value) for value in axis.values] == [type(value) for value in values]
+
+
+@pytest.mark.parametrize(
+    "text,message",
+    [
+        ("network.gaba=logspace(0,1,3)", r"both ends must be above 0.*linspace\(first,last,count\)"),
+        ("network.gaba=linspace(0,1)", r"missing a required argument: 'count'"),
+        ("network.gaba=linspace(0,1,2000000)", r"the count between 1 and 1,000,000"),
+        ("stimulus=glob(x*)", r"fits none of constant, none, odour"),
+        ("network.gaba=glob(*)", r"it is no group"),
+        ("network.gaba=range(1,0,0.1)", r"axis network\.gaba: is empty"),
+    ],
+)
+def test_axes_that_cannot_be_are_refused(text, message):
+    with pytest.raises(PsstError, match=message):
+        expand("locust_coupling", [*QUICK, text])
