@@ -43,13 +43,14 @@ def test_which_figures_apply():
     solver = Axis("solver", "solver", ("rk4", "euler"))
     locust, pendulum = configuration(), configuration("pendulum")
     assert available(names(), [], locust) == ["connectivity", "raster"]
-    assert available(names(), [], pendulum) == []
+    assert available(names(), [], pendulum) == ["phase_plane", "traces"]
     assert "rate_map" in available(names(), [coupling], locust)
     assert "solver_difference" not in available(names(), [coupling, Axis("solver", "solver", ("rk4",))], locust)
     steps = Axis("run.dt", "dt", (0.1, 0.05))
-    special = {"solver_order", "error_estimate"}
+    special = {"solver_order", "error_estimate", "traces", "phase_plane"}
     assert available(names(), [coupling, solver], locust) == [name for name in names() if name not in special]
     assert "solver_order" in available(names(), [solver, steps], pendulum)
+    assert available(["traces", "phase_plane"], [], configuration("chain_of_three")) == ["traces"]
     assert "error_estimate" in available(names(), [], put(locust, {"numerics.check": "halve_dt"}))
     with pytest.raises(PsstError, match="did you mean raster"):
         available(["rastr"], [], locust)
@@ -66,6 +67,22 @@ def test_the_table_of_orders(tmp_path):
     np.testing.assert_allclose(table["fitted"], table["order"], atol=0.1)
     exact, euler = (1 + np.exp(1.8)) / 2, (1 + 1.2**9) / 2
     assert table["error at 0.1 ms"][0] == pytest.approx((exact - euler) / exact, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "overrides"),
+    [
+        ("pendulum", "solver=rk4,euler run.duration=10 recorder.window=[0,10]"),
+        ("lorenz", "run.duration=10 recorder.window=[0,10]"),
+        ("chain_of_three", "run.duration=120 recorder.window=[0,120] analysis.spectrum=[0,120]"),
+    ],
+)
+def test_traces_and_phase_planes(experiment, overrides, tmp_path):
+    results = run_sweep(tmp_path, experiment, overrides)
+    axes = [Axis(a["key"], a["name"], tuple(a["values"])) for a in results.record["axes"]]
+    for name in available(["traces", "phase_plane"], axes, results.record["config"]):
+        save(name, results, [tmp_path / f"{name}.png"])
+        assert np.ptp(matplotlib.image.imread(tmp_path / f"{name}.png")[..., :3]) > 0.5
 
 
 def test_errors_need_a_closed_solution(tmp_path):

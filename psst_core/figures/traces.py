@@ -1,0 +1,59 @@
+"""The variables of a few cells over time."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from psst_core.dataset import REPLICATES
+from psst_core.errors import PsstError
+from psst_core.figures.style import PAGE, population_name
+from psst_core.keys import Config
+from psst_core.results import Results, RunData
+from psst_core.sweep import Axis
+
+CELLS = 5
+
+
+def applies(axes: Sequence[Axis], config: Config) -> bool:
+    return any(config["recorder"]["variables"].values())
+
+
+def draw(results: Results) -> Figure:
+    """A row for each recorded variable, a line for each of the first cells, of the first run that has traces."""
+    run = first_traced(results)
+    names = [str(name) for name in run.traces.data_vars]
+    figure, axes = plt.subplots(
+        len(names), 1, figsize=(PAGE, 0.7 + 1.1 * len(names)), sharex=True, squeeze=False, layout="constrained"
+    )
+    for panel, name in zip(axes[:, 0], names, strict=True):
+        trace = run.traces[name]
+        for number, cell in enumerate(trace[trace.dims[0]].values[:CELLS]):
+            line = trace.isel({trace.dims[0]: number})
+            panel.plot(trace["time"], line, color=f"C{number}", lw=0.9, label=f"cell {cell}")
+        population, _, variable = name.removeprefix("trace_").partition(".")
+        panel.set_ylabel(label(population, variable, trace.attrs.get("units")))
+    if len(axes[0, 0].lines) > 1:
+        axes[0, 0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=CELLS, borderaxespad=0.1)
+    axes[-1, 0].set_xlabel("time (ms)")
+    axes[-1, 0].set_xlim(0, run.config["run"]["duration"])
+    point = [f"{name} {value}" for name, value in run.point.items() if name not in REPLICATES]
+    figure.suptitle(", ".join(point).replace("_", " "), size=8)
+    figure.align_ylabels(axes)
+    return figure
+
+
+def first_traced(results: Results) -> RunData:
+    """The first run of the sweep of which traces are kept."""
+    for _, row in results.plan.iterrows():
+        run = results.run(**{name: row[name] for name in (*results.axes, *REPLICATES)})
+        if run.traces.data_vars:
+            return run
+    raise PsstError("figure traces: recorder.runs keeps the traces of no run")
+
+
+def label(population: str, variable: str, unit: str | None) -> str:
+    """`HH v (mV)`, `HH sodium m`; of a plain system the variable alone."""
+    name = variable.replace(".", "\n").replace("_", " ")
+    owner = "" if population == "system" else f"{population_name(population)} "
+    return f"{owner}{name}" + (f" ({unit})" if unit else "")
