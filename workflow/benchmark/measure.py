@@ -195,7 +195,12 @@ class Benchmark:
         seconds = np.full((len(self.rows), self.settings.repeats), np.nan)
         for number, row in enumerate(self.rows):
             seconds[number, : len(row.seconds)] = row.seconds[: self.settings.repeats]
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+        commit = subprocess.run(
+            ["git", "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return xr.Dataset(
             {
                 "seconds": (("row", "repeat"), seconds, {"units": "s", "long_name": "wall time of an integration"}),
