@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from psst_core.dataset import REPLICATES
+from psst_core.errors import PsstError
 from psst_core.figures.style import COLUMN, PAGE, axis_names
 from psst_core.keys import Config
 from psst_core.results import Results
@@ -34,6 +35,8 @@ def draw(results: Results) -> Figure:
     for panel, point in zip(axes.flat, shown, strict=False):
         run = results.run(**point, **dict.fromkeys(REPLICATES, 0))
         names = [str(name) for name in run.traces.data_vars]
+        if not names:
+            raise PsstError(f"figure phase_plane: recorder.runs keeps no traces of the run at {point or 'the start'}")
         x, y = run.traces[names[0]], run.traces[names[-1]]
         for cell in range(x.shape[0]):
             panel.plot(x[cell], y[cell], color=f"C{cell}", lw=0.6, label=f"cell {cell}")

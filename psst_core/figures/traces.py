@@ -32,7 +32,8 @@ def draw(results: Results) -> Figure:
             line = trace.isel({trace.dims[0]: number})
             panel.plot(trace["time"], line, color=f"C{number}", lw=0.9, label=f"cell {cell}")
         population, _, variable = name.removeprefix("trace_").partition(".")
-        panel.set_ylabel(label(population, variable, trace.attrs.get("units")))
+        plain = run.config["network"]["populations"][population]["equations"] is not None
+        panel.set_ylabel(label("" if plain else population, variable, trace.attrs.get("units")))
     if len(axes[0, 0].lines) > 1:
         axes[0, 0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=CELLS, borderaxespad=0.1)
     axes[-1, 0].set_xlabel("time (ms)")
@@ -53,7 +54,6 @@ def first_traced(results: Results) -> RunData:
 
 
 def label(population: str, variable: str, unit: str | None) -> str:
-    """`HH v (mV)`, `HH sodium m`; of a plain system the variable alone."""
+    """`HH v (mV)`, `HH sodium m`; without a population the variable alone."""
     name = variable.replace(".", "\n").replace("_", " ")
-    owner = "" if population == "system" else f"{population_name(population)} "
-    return f"{owner}{name}" + (f" ({unit})" if unit else "")
+    return f"{population_name(population)} {name}".strip() + (f" ({unit})" if unit else "")
