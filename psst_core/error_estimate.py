@@ -61,15 +61,18 @@ def compare(record: dict[str, Any], pairs: list[tuple[dict[str, str], dict[str, 
         return data["spike_time"].values[mine], data["spike_cell"].values[mine]
 
     spread = cube[list(MEASURES)].var("trial", ddof=1).mean("network") ** 0.5 if cube.sizes["trial"] > 1 else None
-    axes, duration = record["axes"], record["config"]["run"]["duration"]
+    axes, interval = record["axes"], record["config"]["recorder"]["interval"]
+    places = {axis["name"]: {str(value): i for i, value in enumerate(axis["values"])} for axis in axes}
     populations = cube["population"].values
+    longest = 0.0
     values: dict[str, list[Any]] = {"first_shift": []}
     for run, twin in pairs:
-        owner = chunk(run["chunk"])["cell_population"].values
+        data = chunk(run["chunk"])
+        owner, duration = data["cell_population"].values, float(data["time"][-1]) + interval
+        longest = max(longest, duration)
         shift = first_shifts(spikes(run), spikes(twin), len(owner), duration)
         values["first_shift"].append([_earliest(shift[owner == i]) for i in range(len(populations))])
-        place = {axis["name"]: [str(value) for value in axis["values"]].index(run[axis["name"]]) for axis in axes}
-        here = spread.isel(place) if spread is not None else None
+        here = spread.isel({name: at[run[name]] for name, at in places.items()}) if spread is not None else None
         for name in MEASURES:
             one, other = (summary(row["chunk"])[name].values[int(row["position"])] for row in (run, twin))
             values.setdefault(f"delta_{name}", []).append(other - one)
@@ -81,14 +84,14 @@ def compare(record: dict[str, Any], pairs: list[tuple[dict[str, str], dict[str, 
     coordinates |= {name: ("run", [int(run[name]) for run, _ in pairs]) for name in REPLICATES}
     coordinates |= {"run_id": ("run", [run["run_id"] for run, _ in pairs])}
     coordinates |= {"twin_id": ("run", [twin["twin_id"] for _, twin in pairs])}
-    data = {name: (("run", "population"), np.array(rows, dtype=float)) for name, rows in values.items()}
-    result = xr.Dataset(data, coords=coordinates | {"population": populations})
+    variables = {name: (("run", "population"), np.array(rows, dtype=float)) for name, rows in values.items()}
+    result = xr.Dataset(variables, coords=coordinates | {"population": populations})
     result["first_shift"].attrs = {"long_name": "time of the first spike shifted by more than 1 ms", "units": "ms"}
     for name in MEASURES:
         long_name, unit = ATTRIBUTES[name]["long_name"], ATTRIBUTES[name]["units"]
         result[f"delta_{name}"].attrs = {"long_name": f"{long_name} at dt/2 minus that at dt", "units": unit}
         result[f"spread_{name}"].attrs = {"long_name": f"{long_name}, s.d. between trials", "units": unit}
-    result.attrs = {"Conventions": "CF-1.11", "title": "Runs beside their twins at half the step", "duration": duration}
+    result.attrs = {"Conventions": "CF-1.11", "title": "Runs beside their twins at half the step", "duration": longest}
     return result
 
 

@@ -87,12 +87,8 @@ def locust_problem(config: dict[str, Any], runs: int, steps: int) -> dict[str, A
     for name in ("amplitude", "onset", "offset", "rise", "fall", "decay_from"):
         problem[f"odour.{name}"] = config["stimulus"][name]
     weights = np.stack([stimulus_weights(Run(config, 0, trial), sizes) for trial in range(runs)], axis=1)
-    starts = [start_state(network, config["network"], seed, 0, trial) for trial in range(runs)]
-    for population, cells in network.places.items():
-        problem[f"{population}.weight"] = weights[cells]
-        for short, name in VARIABLES[population].items():
-            problem[f"{population}.{short}"] = np.stack([start[population][name] for start in starts], axis=1)
-    return problem
+    problem |= {f"{population}.weight": weights[cells] for population, cells in network.places.items()}
+    return problem | start_values(network, config, runs)
 
 
 def cells_problem(n: int, steps: int) -> dict[str, Any]:
@@ -113,11 +109,17 @@ def coba_problem(config: dict[str, Any], runs: int, steps: int) -> dict[str, Any
     for name, projection in network.projections.items():
         problem |= {f"{name}.pre": connections[name].pre, f"{name}.post": connections[name].post}
         problem[f"{name}.conductance"] = projection.conductance
-    starts = [start_state(network, config["network"], seed, 0, trial) for trial in range(runs)]
-    for population in network.populations:
-        for short, name in VARIABLES[population].items():
-            problem[f"{population}.{short}"] = np.stack([start[population][name] for start in starts], axis=1)
-    return problem
+    return problem | start_values(network, config, runs)
+
+
+def start_values(network: Network, config: dict[str, Any], runs: int) -> dict[str, Any]:
+    """By `population.variable`, the start values [cell, run] of trials 0 to `runs` − 1 on network 0."""
+    starts = [start_state(network, config["network"], config["run"]["seed"], 0, trial) for trial in range(runs)]
+    return {
+        f"{population}.{short}": np.stack([start[population][name] for start in starts], axis=1)
+        for population in network.populations
+        for short, name in VARIABLES[population].items()
+    }
 
 
 def sine_problem(n: int, steps: int) -> dict[str, Any]:
