@@ -23,8 +23,8 @@ from psst_core.errors import PsstError
 from psst_core.hardware import prepare
 from psst_core.identity import deciding_modules
 from psst_core.keys import put
+from psst_core.ledger import COMPILED
 from psst_core.logs import Report
-from psst_core.plan import COMPILED
 from psst_core.simulate import Integration, Program, Segment, padded, step_count
 
 REPORT_SECONDS = 10.0

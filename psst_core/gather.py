@@ -13,7 +13,7 @@ from psst_core.analysis import MEASURES, PER_RUN
 from psst_core.dataset import REPLICATES, read, write
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml, to_yaml, write_text
-from psst_core.plan import CHUNKS, PLANS
+from psst_core.ledger import CHUNKS, PLANS
 from psst_core.schema import units
 
 RECORDS = ("csv", "yaml")

@@ -13,8 +13,8 @@ from psst_core.dataset import REPLICATES, Array, read
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
 from psst_core.keys import Config, put
+from psst_core.ledger import CHUNKS, read_manifest
 from psst_core.network import Network, connect
-from psst_core.plan import CHUNKS, read_manifest
 
 
 @dataclass(frozen=True)

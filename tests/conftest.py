@@ -17,7 +17,8 @@ from psst_core.error_estimate import estimate
 from psst_core.gather import gather, summary_name
 from psst_core.hardware import prepare
 from psst_core.keys import put
-from psst_core.plan import CHUNKS, claim, make_plan
+from psst_core.ledger import CHUNKS
+from psst_core.plan import claim, make_plan
 from psst_core.results import Results, open_sweep
 from psst_core.simulate import Integration, Program, Segment, padded, step_count
 

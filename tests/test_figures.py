@@ -28,7 +28,7 @@ def results(request, tmp_path_factory):
 
 
 def test_every_figure_that_applies_is_drawn(results, tmp_path):
-    axes = [Axis(a["key"], a["name"], tuple(a["values"])) for a in results.record["axes"]]
+    axes = [Axis(a["key"], a["name"], tuple(a["values"]), a["dimension"]) for a in results.record["axes"]]
     wanted = available(names(), axes, results.record["config"])
     assert {"raster", "connectivity"} <= set(wanted)
     for name in wanted:
@@ -39,14 +39,15 @@ def test_every_figure_that_applies_is_drawn(results, tmp_path):
 
 
 def test_which_figures_apply():
-    coupling = Axis("network.coupling", "coupling", (0.0, 1.0))
-    solver = Axis("solver", "solver", ("rk4", "euler"))
+    coupling = Axis("network.coupling", "coupling", (0.0, 1.0), "coupling")
+    solver = Axis("solver", "solver", ("rk4", "euler"), "solver")
     locust, pendulum = configuration(), configuration("pendulum")
     assert available(names(), [], locust) == ["connectivity", "raster"]
     assert available(names(), [], pendulum) == ["phase_plane", "traces"]
     assert "rate_map" in available(names(), [coupling], locust)
-    assert "solver_difference" not in available(names(), [coupling, Axis("solver", "solver", ("rk4",))], locust)
-    steps = Axis("run.dt", "dt", (0.1, 0.05))
+    alone = Axis("solver", "solver", ("rk4",), "solver")
+    assert "solver_difference" not in available(names(), [coupling, alone], locust)
+    steps = Axis("run.dt", "dt", (0.1, 0.05), "dt")
     special = {"solver_order", "error_estimate", "traces", "phase_plane"}
     assert available(names(), [coupling, solver], locust) == [name for name in names() if name not in special]
     assert "solver_order" in available(names(), [solver, steps], pendulum)
@@ -79,7 +80,7 @@ def test_the_table_of_orders(tmp_path):
 )
 def test_traces_and_phase_planes(experiment, overrides, tmp_path):
     results = run_sweep(tmp_path, experiment, overrides)
-    axes = [Axis(a["key"], a["name"], tuple(a["values"])) for a in results.record["axes"]]
+    axes = [Axis(a["key"], a["name"], tuple(a["values"]), a["dimension"]) for a in results.record["axes"]]
     for name in available(["traces", "phase_plane"], axes, results.record["config"]):
         save(name, results, [tmp_path / f"{name}.png"])
         assert np.ptp(matplotlib.image.imread(tmp_path / f"{name}.png")[..., :3]) > 0.5

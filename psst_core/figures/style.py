@@ -48,7 +48,8 @@ def axis_names(results: Results) -> dict[str, str]:
 
 
 def numeric_names(results: Results) -> list[str]:
-    return numeric_axes([Axis(a["key"], a["name"], tuple(a["values"])) for a in results.record["axes"]])
+    axes = (axis for axis in results.record["axes"] if "values" in axis)
+    return numeric_axes([Axis(a["key"], a["name"], tuple(a["values"]), a["dimension"]) for a in axes])
 
 
 def mean_and_band(variable: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
