@@ -4,12 +4,11 @@ A claim is a chunk's manifest (`results/chunks/<chunk>.json`), all that its job 
 chunk is made. A run is found in a finished chunk first, else in a claim that is wanted as a whole.
 """
 
-import contextlib
 import fcntl
 import json
 import os
 import platform
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -20,7 +19,7 @@ from psst_core.errors import PsstError
 
 CHUNKS, PLANS, LOGS, COMPILED = "chunks", "plans", "logs", "compiled"
 FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, "benchmark", "references")
-LOCK = ".lock"
+PLANNED, LOCK = "planned", ".lock"
 
 Manifest = dict[str, Any]
 Key = tuple[str, str]
@@ -106,12 +105,6 @@ def lock(results: Path) -> IO[str]:
     file.write(f"process {os.getpid()} on {platform.node()}")
     file.flush()
     return file
-
-
-@contextlib.contextmanager
-def locked(results: Path) -> Iterator[None]:
-    with lock(results):
-        yield
 
 
 def _keys(manifest: Manifest) -> list[Key]:

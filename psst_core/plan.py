@@ -10,18 +10,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from psst_core.axes import RUN
 from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError
 from psst_core.files import to_yaml, write_text
 from psst_core.keys import Config
-from psst_core.ledger import CHUNKS, FOLDERS, PLANS, Manifest, Place, snapshot
+from psst_core.ledger import CHUNKS, FOLDERS, PLANNED, PLANS, Manifest, Place, snapshot
 from psst_core.machine import Machine
 from psst_core.packing import pack
 from psst_core.sweep import Axis, Sweep, expand, split_overrides
 from psst_core.twins import sweep_of, twins
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-PLANNED = "planned"
 SHOWN = 20
 
 
@@ -175,16 +175,29 @@ def work(manifest: Mapping[str, Any]) -> int:
 
 def describe(plan: Plan) -> str:
     """The sweep in a few lines, for people."""
-    axes = [f"  {axis.key}: {_listed(axis.values)}" for axis in plan.axes]
+    there = sum(place.chunk in plan.finished for place in plan.places)
+    count = f"{_count(len(plan.sweep.runs), 'run')} in {_count(len(plan.manifests), 'chunk')}"
+    return "\n".join([f"{plan.name}: {count}{f', {there} of them there already' if there else ''}", *axis_lines(plan)])
+
+
+def axis_lines(plan: Plan) -> list[str]:
+    """What is swept, an axis a line."""
     sweep = plan.config["sweep"]
-    return "\n".join(
-        [
-            f"{plan.name}: {_count(len(plan.sweep.runs), 'run')} in {_count(len(plan.manifests), 'chunk')}",
-            *axes,
-            f"  {_count(sweep['networks'], 'network')} x {_count(sweep['trials'], 'trial')}",
-            *([f"  {_count(len(plan.twins), 'run')} once more at half the step"] if plan.twins else []),
-        ]
-    )
+    together = [axis for axis in plan.axes if axis.dimension == RUN]
+    lines = [f"  {axis.key}: {_listed(axis.values)}" for axis in plan.axes if axis not in together]
+    if together:
+        lines.append(f"  {_count(len(together[0].values), 'point')} along {RUN}, of")
+        lines += [f"    {axis.key}: {_spanned(axis)}" for axis in together]
+    lines += [f"  where {text}" for text in sweep["where"]]
+    lines.append(f"  {_count(sweep['networks'], 'network')} x {_count(sweep['trials'], 'trial')}")
+    return lines + ([f"  {_count(len(plan.twins), 'run')} once more at half the step"] if plan.twins else [])
+
+
+def _spanned(axis: Axis) -> str:
+    """The values of an axis along `run`, or between which they lie."""
+    if axis.numeric and len(axis.values) > SHOWN:
+        return f"{min(axis.values):g} to {max(axis.values):g}"
+    return _listed(axis.values)
 
 
 def _listed(values: Sequence[Any]) -> str:
