@@ -167,4 +167,4 @@ def _duration(hours: float) -> str:
 
 
 def _error(relative: float | None) -> str:
-    return "" if relative is None else f" (± {100 * relative:.0f} %)"
+    return "" if relative is None else f" (median error {100 * relative:.0f} %)"

@@ -21,7 +21,8 @@ from psst_core.config import compose, groups, resolve, update
 from psst_core.errors import PsstError
 from psst_core.identity import Identity
 from psst_core.keys import Config, array_keys, get, parameter_keys, put
-from psst_core.schema import MOST, units
+from psst_core.registry import check_ranges
+from psst_core.schema import MOST, SampleConfig, units
 
 SWEEPABLE = ("network", "stimulus", "solver", "run")
 SAFE = re.compile(r"[A-Za-z0-9_.,=+\-()\[\]:/*<>!% ]*")
@@ -126,6 +127,7 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     if not any(isinstance(values, grammar.Interval) for values in axes.values()):
         for key in (key for key in fixed if key.startswith("sweep.sample.")):
             raise PsstError(f"{key}: no axis is an interval; write one such as network.gaba=interval(0,1)")
+    check_ranges(SampleConfig, first.sweep.sample, "sweep.sample")
     points = visit(axes, first.sweep, lambda key: isinstance(OmegaConf.select(first, key), int))
     for key in points.columns:
         if key in fixed or (key in choices and key not in axes):
