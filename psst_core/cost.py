@@ -4,9 +4,9 @@ Every quantity y is a sum of non-negative costs c_k of the work x_k that a job's
 
     y = Σ_k c_k x_k,    minimising Σ_jobs (y/y_observed − 1)² + PULL² Σ_k ((c_k − p_k)/s_k)²
 
-p are the costs one level up, times one factor that suits the median job, and s those that PSST ships with, times the
-same factor. The levels go from all jobs to those on networks of the same mechanisms, in the same precision, by the same
-solver: what few jobs cannot tell is taken from many, and from the shipped figures in the end.
+p are the costs one level up, times the factor that suits the median job, and s the shipped ones, times all factors so
+far. The levels go from all jobs of a device to those on networks of the same mechanisms, in the same precision, by the
+same solver: what few jobs cannot tell is taken from many, and in the end from the shipped figures.
 """
 
 import json
@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
-from psst_core.errors import PsstError
 from psst_core.hardware import processor
 from psst_core.ledger import CHUNKS
 from psst_core.machine import BYTES_PER_CELL, FIXED_MICROSECONDS, MACHINE, START_SECONDS, Machine
@@ -46,8 +45,8 @@ SHIPPED: dict[str, dict[str, float]] = {
         "cell_stages": 0.99e-9,
         "pair_stages": 5.2e-11,
     },
-    "memory": {"jobs": 900.0, "runs": 0.01, "states": 1e-6 * BYTES_PER_CELL / 6.25, "pairs": 2e-5},
-    "disk": {"jobs": 5e4, "runs": 250.0, "value_bytes": 0.6, "cell_runs": 12.0, "cell_ms": 0.04},
+    "memory": {"jobs": 850.0, "runs": 0.01, "states": 1e-6 * BYTES_PER_CELL / 6.25, "pairs": 2e-5},
+    "disk": {"jobs": 8e4, "runs": 250.0, "value_bytes": 0.6, "cell_runs": 12.0, "cell_ms": 0.04},
 }
 # How much a finished job differs from its like, over how far the shipped costs may be off.
 PULL = {"start": 0.3, "integration": 0.3, "memory": 0.1, "disk": 0.02}
@@ -135,7 +134,7 @@ class Job:
                 kind = str(file.processor)
             took = {name: float(value) for name, value in took.items()} | {"disk": float(path.stat().st_size)}
             job = cls(levels(manifest), features(manifest), took, kind)
-        except (OSError, RuntimeError, AttributeError, LookupError, TypeError, ValueError, ArithmeticError, PsstError):
+        except (OSError, RuntimeError, AttributeError, LookupError, TypeError, ValueError, ArithmeticError):
             return None
         return job if all(0 < value < np.inf for value in took.values()) else None
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_workflow import snakemake
 
-from psst_core.cost import PREDICTED, SHIPPED, CostModel, Job, costs, features, fit, levels
+from psst_core.cost import LOBE, PREDICTED, SHIPPED, CostModel, Job, costs, features, fit, levels
 from psst_core.hardware import peak_memory, process_seconds, processor
 from psst_core.keys import put
 from psst_core.machine import REFERENCE, START_SECONDS, Machine
@@ -185,6 +185,11 @@ def test_nothing_is_negative_and_more_runs_never_cost_less(known, runs, size):
     few, more = varied(size, runs), varied(size, runs + 9)
     for predicted in (made.seconds, made.memory, made.disk):
         assert 0 < predicted(few) <= predicted(more)
+
+
+def test_a_step_of_the_lobe_is_what_machine_measures():
+    work = features(varied(runs=8, duration=1.0))
+    assert {name: work[name] / (8 * 100) for name in LOBE} == LOBE
 
 
 def test_traces_and_single_precision_are_counted():
