@@ -112,16 +112,19 @@ TINY = "run.duration=20 recorder.window=[0,20] sweep.networks=1 sweep.trials=2 "
 TINY += "stimulus.onset=0 stimulus.share=1 stimulus.amplitude=30 stimulus.rise=1 analysis.spectrum=[0,20] "
 
 
-def run_sweep(folder: Path, experiment: str, overrides: str = "") -> Results:
-    """All stages but drawing, in this process."""
-    plan = make_plan(experiment, overrides, "sweep")
+def run_sweep(folder: Path, experiment: str, overrides: str = "", name: str = "sweep") -> Results:
+    """All stages but drawing, in this process; what is there already stays."""
+    plan = make_plan(experiment, overrides, name, folder)
     claim(plan, folder)
     for chunk, manifest in plan.manifests.items():
-        write_chunk(manifest, folder / CHUNKS / f"{chunk}.nc", lambda line: None)
-        with read(folder / CHUNKS / f"{chunk}.nc") as data:
-            summary = summarise(data, plan.config["recorder"]["window"], plan.config["analysis"])
-        write(summary, folder / CHUNKS / summary_name(chunk, plan.analysis))
-    gather(folder / "sweep", plan.digest)
+        file = folder / CHUNKS / f"{chunk}.nc"
+        if chunk not in plan.finished:
+            write_chunk(manifest, file, lambda line: None)
+        summary = file.with_name(summary_name(chunk, plan.analysis))
+        if not summary.exists():
+            with read(file) as data:
+                write(summarise(data, plan.config["recorder"]["window"], plan.config["analysis"]), summary)
+    gather(folder / name, plan.digest)
     if plan.twins:
-        estimate(folder / "sweep", plan.digest)
-    return open_sweep(folder / "sweep")
+        estimate(folder / name, plan.digest)
+    return open_sweep(folder / name)
