@@ -90,7 +90,10 @@ class Plan:
             "experiment": self.sweep.experiment,
             "overrides": list(self.sweep.overrides),
             "analysis_digest": self.analysis,
-            "axes": [{"key": axis.key, "name": axis.name, "values": list(axis.values)} for axis in self.axes],
+            "axes": [
+                {"key": axis.key, "name": axis.name, "dimension": axis.dimension, "values": list(axis.values)}
+                for axis in self.axes
+            ],
             "config": self.config,
         }
         return to_yaml(content)

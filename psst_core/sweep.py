@@ -37,11 +37,13 @@ class Axis:
         key: the dotted key, or the name of a group.
         name: the dimension in the cube, the key's last part where that is unique.
         values: as the schema types them; choices' names for a group.
+        dimension: its own name on a grid; `run` where it moves together with others.
     """
 
     key: str
     name: str
     values: tuple[Any, ...]
+    dimension: str
 
     @property
     def numeric(self) -> bool:
@@ -152,7 +154,7 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
         bases.append((combination, resolve(composed), _typed_values(composed, number_axes)))
     names = _dimension_names(list(values))
     typed = group_axes | bases[0][2]
-    axes = tuple(Axis(key, names[key], tuple(typed[key])) for key in values)
+    axes = tuple(Axis(key, names[key], tuple(typed[key]), names[key]) for key in values)
     config = bases[0][1]
     for axis in axes:
         _check_axis(axis)
