@@ -20,11 +20,11 @@ from psst_core.checks import data_files
 from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf, stored
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
-from psst_core.hardware import prepare
+from psst_core.hardware import peak_memory, prepare, process_seconds, processor
 from psst_core.identity import deciding_modules
 from psst_core.keys import put
+from psst_core.ledger import COMPILED
 from psst_core.logs import Report
-from psst_core.plan import COMPILED
 from psst_core.simulate import Integration, Program, Segment, padded, step_count
 
 REPORT_SECONDS = 10.0
@@ -38,12 +38,13 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report) ->
         target: the NetCDF file; it appears when everything is in it.
         report: takes a line of progress every ten seconds.
     """
+    began = time.perf_counter() - process_seconds()
     _check_unchanged(manifest)
     compiled = target.parent.parent / COMPILED
     prepare(manifest["config"]["hardware"], compiled)
     try:
         with atomic_netcdf(target) as beside:
-            write_chunk(manifest, beside, report)
+            write_chunk(manifest, beside, report, began)
     except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
         shutil.rmtree(compiled, ignore_errors=True)
         raise PsstError(
@@ -51,8 +52,13 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report) ->
         ) from error
 
 
-def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None:
-    """The same, where TensorFlow is ready and `path` may hold half a file."""
+def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report, began: float | None = None) -> None:
+    """The same, where TensorFlow is ready and `path` may hold half a file.
+
+    Args:
+        began: when the job did, on the clock of `time.perf_counter`; now, where nothing came before.
+    """
+    began = time.perf_counter() if began is None else began
     config, batches = manifest["config"], manifest["batches"]
     lanes = padded(manifest["lanes"], config["solver"]["precision"])
     program = Program(config, manifest["varying"], lanes)
@@ -74,13 +80,15 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None
         plain=any(population.system is not None for population in program.network.populations.values()),
     )
     progress = _Progress(manifest, len(batches) * duration, report)
-    first = 0
+    first, compiling = 0, 0.0
+    starting = time.perf_counter() - began
     with contextlib.closing(file), ThreadPoolExecutor(max_workers=1) as writer:
         writing: Future[None] = writer.submit(lambda: None)
         for batch in batches:
             started = time.perf_counter()
             members = [Run(put(config, run["values"]), run["network"], run["trial"]) for run in batch]
             integration = Integration(program, members)
+            compiling = compiling or _compile(integration)
             diverged = np.full(len(batch), np.nan)
             for segment in integration.segments(end):
                 writing.result()
@@ -106,6 +114,22 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report) -> None
                 },
             )
             first += len(batch)
+        file.describe(
+            {
+                "job_seconds": time.perf_counter() - began,
+                "start_seconds": starting,
+                "compile_seconds": compiling,
+                "peak_memory": peak_memory(),
+                "processor": processor(),
+            }
+        )
+
+
+def _compile(integration: Integration) -> float:
+    """How long the program takes to be compiled, or to be read where it was before: that of no samples, s."""
+    started = time.perf_counter()
+    integration.program.advance(integration.carry, integration.inputs, tf.constant(0), tf.constant(0))
+    return time.perf_counter() - started
 
 
 def _write_segment(file: ChunkFile, segment: Segment, first: int, per_sample: int, dt: float, diverged: Array) -> None:

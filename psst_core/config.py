@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
@@ -23,7 +24,7 @@ from psst_core.distributions import KEY
 from psst_core.errors import PsstError
 from psst_core.keys import Config, flatten
 from psst_core.registry import lookup, parameters, suggestion
-from psst_core.schema import PsstConfig
+from psst_core.schema import PsstConfig, SweepConfig
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
@@ -48,19 +49,38 @@ def groups() -> dict[str, list[str]]:
     return known
 
 
+def _read_sweep(path: str) -> Any:
+    """A sweep file, typed."""
+    if not Path(path).is_file():
+        raise PsstError(f"sweep={path}: no such file (paths are relative to the folder where you start)")
+    try:
+        return OmegaConf.merge(OmegaConf.structured(SweepConfig), OmegaConf.load(path))
+    except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
+        raise PsstError(f"sweep={path}: {_first_lines(error)}") from error
+
+
 def _own() -> Path | None:
     """The folder `conf/` where one starts; None where there is none, or it is that of PSST."""
     own = Path("conf").resolve()
     return own if own.is_dir() and own != CONF else None
 
 
+def is_file(group: str, choice: str) -> bool:
+    """Whether a choice is the path of a file of one's own, which a sweep may be."""
+    return group == "sweep" and choice.endswith((".yaml", ".yml"))
+
+
 def compose(choices: Mapping[str, str]) -> DictConfig:
     """The typed configuration for these choices of groups (`experiment`, `solver`, …), every default filled in.
+
+    `sweep` may be the path of a file, which then takes the place of all that the experiment says of the sweep.
 
     Raises:
         PsstError: for a group or a choice that does not exist, an unknown key, or a wrong type in a file.
     """
     known = groups()
+    files = {group: choice for group, choice in choices.items() if is_file(group, choice)}
+    choices = {group: choice for group, choice in choices.items() if group not in files}
     for group, choice in choices.items():
         if choice not in known[group]:
             raise PsstError(
@@ -78,6 +98,8 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
             config = hydra_compose("config", overrides)
     except (HydraException, OmegaConfBaseException) as error:
         raise PsstError(f"the configuration does not compose: {_first_lines(error)}") from error
+    for group, path in files.items():
+        config[group] = _read_sweep(path)
     _complete(config)
     OmegaConf.set_struct(config, True)
     return config

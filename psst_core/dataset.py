@@ -150,7 +150,7 @@ class ChunkFile:
         plain: bool = False,
     ) -> None:
         self.file = netCDF4.Dataset(path, "w", format="NETCDF4")
-        self.file.setncatts(dict(attributes))
+        self.describe(attributes)
         self.traced_runs = np.asarray(traced_runs, dtype=int)
         cells = sum(sizes.values())
         for name, length in (("run", runs), ("population", len(sizes)), ("cell", cells), ("time", len(times))):
@@ -209,6 +209,10 @@ class ChunkFile:
         first = len(self.file.dimensions["spike"])
         for name, values in (("spike_time", time), ("spike_cell", cell), ("spike_run", run)):
             self.file.variables[name][first : first + len(values)] = values
+
+    def describe(self, attributes: Mapping[str, Any]) -> None:
+        """Global attributes, beside those given before."""
+        self.file.setncatts(dict(attributes))
 
     def close(self) -> None:
         self.file.close()

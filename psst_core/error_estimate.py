@@ -13,7 +13,7 @@ from psst_core.analysis import MEASURES
 from psst_core.dataset import ATTRIBUTES, REPLICATES, Array, read, write
 from psst_core.files import from_yaml, write_text
 from psst_core.gather import axis_attributes, read_table, summary_name, typed
-from psst_core.plan import CHUNKS, PLANS
+from psst_core.ledger import CHUNKS, PLANS
 
 SHIFT = 1.0
 

@@ -11,13 +11,14 @@ import pandas as pd
 import xarray as xr
 
 from psst_core.analysis import MEASURES, PER_RUN, UNDEFINED, summarise
+from psst_core.axes import RUN
 from psst_core.dataset import REPLICATES, STATUS, Array, read, write
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml, to_yaml, write_text
-from psst_core.plan import CHUNKS, PLANS
+from psst_core.ledger import CHUNKS, PLANS
 from psst_core.schema import units
 
-PARTIAL, RUN = "partial", "run"
+PARTIAL = "partial"
 BLANK: dict[str, tuple[str, Any]] = {
     "status": ("i1", STATUS["not_planned"]),
     "undefined": ("i2", 0),

@@ -1,23 +1,44 @@
-"""The grammar of overrides and axes: Hydra's, with linspace and logspace.
+"""The grammar of overrides and axes: Hydra's, with linspace, logspace and loginterval.
 
 `a,b,c`, `choice(a,b)`, `range(start,stop,step)`, `linspace(first,last,count)`, `logspace(first,last,count)`, and for a
-group `glob(pattern)` or `glob(pattern,exclude=pattern)`.
+group `glob(pattern)` or `glob(pattern,exclude=pattern)`; `interval(low,high)` and `loginterval(low,high)` are sampled.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
-from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, RangeSweep, Transformer
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Glob,
+    IntervalSweep,
+    Override,
+    RangeSweep,
+    Transformer,
+)
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from psst_core.errors import PsstError
+from psst_core.schema import MOST
 
-MOST = 1_000_000
-FORMS = "a comma list, range(start,stop,step), linspace(first,last,count), logspace(first,last,count) or choice(a,b)"
+FORMS = (
+    "a comma list, range(start,stop,step), linspace(first,last,count), logspace(first,last,count), choice(a,b), or "
+    "interval(low,high) or loginterval(low,high) for a sample"
+)
+LOG = "log"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where a sampled axis lies: [low, high], uniform or uniform in the logarithm."""
+
+    low: float
+    high: float
+    logarithmic: bool
 
 
 def parse(text: str) -> Override:
@@ -37,8 +58,8 @@ def parse(text: str) -> Override:
     return override
 
 
-def values(override: Override, choices: Sequence[str] = ()) -> list[Any]:
-    """The values of an axis, numbers without the noise of repeated addition.
+def values(override: Override, choices: Sequence[str] = ()) -> list[Any] | Interval:
+    """The values of an axis, numbers without the noise of repeated addition, or where they are to be sampled.
 
     Args:
         choices: of the group that the axis is over, for patterns.
@@ -49,6 +70,8 @@ def values(override: Override, choices: Sequence[str] = ()) -> list[Any]:
         if not (names := sweep.filter(list(choices))):
             raise PsstError(f"axis {text!r}: fits none of {', '.join(choices) or 'its values, as it is no group'}")
         return names
+    if isinstance(sweep, IntervalSweep):
+        return _interval(sweep, text)
     if isinstance(sweep, RangeSweep):
         _check_range(sweep, text)
     try:
@@ -58,7 +81,7 @@ def values(override: Override, choices: Sequence[str] = ()) -> list[Any]:
     return [float(f"{value:.12g}") if isinstance(value, float) else _text(value) for value in found]
 
 
-def axis_values(key: str, text: Any, choices: Sequence[str] = ()) -> list[Any]:
+def axis_values(key: str, text: Any, choices: Sequence[str] = ()) -> list[Any] | Interval:
     """The values of an axis in a file: a list, one number, or text in this grammar."""
     if OmegaConf.is_list(text):
         return list(text)
@@ -72,7 +95,23 @@ def _functions() -> Any:
     functions = create_functions()
     functions.register(name="linspace", func=_linspace)
     functions.register(name="logspace", func=_logspace)
+    functions.register(name="loginterval", func=_loginterval)
     return functions
+
+
+def _loginterval(low: int | float, high: int | float) -> IntervalSweep:
+    return IntervalSweep(start=float(low), end=float(high), tags={LOG})
+
+
+def _interval(sweep: IntervalSweep, text: str | None) -> Interval:
+    low, high = float(sweep.start or 0), float(sweep.end or 0)
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise PsstError(f"axis {text!r}: both ends must be finite numbers, the first below the second")
+    if sweep.tags - {LOG}:
+        raise PsstError(f"axis {text!r}: no tag but {LOG} means anything here; use interval or loginterval")
+    if LOG in sweep.tags and low <= 0:
+        raise PsstError(f"axis {text!r}: on a logarithmic interval both ends must be above 0")
+    return Interval(low, high, LOG in sweep.tags)
 
 
 def _linspace(first: int | float, last: int | float, count: int) -> ChoiceSweep:

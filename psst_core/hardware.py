@@ -6,8 +6,10 @@ None of them changes which numbers are asked for; `XLA_FLAGS` from outside comes
 import contextlib
 import os
 import platform
+import resource
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -79,6 +81,27 @@ def _messages_kept_for_errors() -> Iterator[None]:
             os.close(outside)
 
 
+def process_seconds() -> float:
+    """How long ago this process began, with all its imports; its processor time where the system does not tell."""
+    stat = Path("/proc/self/stat")
+    if not stat.exists():
+        return time.process_time()
+    ticks = int(stat.read_text(encoding="utf-8").rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+def peak_memory() -> float:
+    """The most memory that this process has held so far, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+def processor() -> str:
+    """The kind of this processor, as far as the system names it."""
+    fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(_cpuinfo()))}
+    kind = [fields[name] for name in ("model name", "cpu family", "model") if name in fields]
+    return ", ".join(kind) or platform.machine()
+
+
 def vector_width() -> int:
     """Bits of the widest vectors of this processor."""
     return 512 if "avx512f" in _processor() else 256
@@ -86,6 +109,9 @@ def vector_width() -> int:
 
 def _processor() -> list[str]:
     """What this processor can do, as far as the system tells."""
+    return next((line.split()[2:] for line in _cpuinfo() if line.startswith("flags")), [platform.machine()])
+
+
+def _cpuinfo() -> list[str]:
     info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    return next((line.split()[2:] for line in lines if line.startswith("flags")), [platform.machine()])
+    return info.read_text(encoding="utf-8").splitlines() if info.exists() else []

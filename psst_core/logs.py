@@ -12,7 +12,10 @@ Report = Callable[[str], None]
 
 @contextlib.contextmanager
 def logged(path: str) -> Iterator[Report]:
-    """A function that writes a line to standard error and to the log; an error is logged on its way out."""
+    """A function that writes a line to standard error and to the log.
+
+    An error is logged on its way out; of a job that ends well no log stays, what it took is in its file.
+    """
     with Path(path).open("w", encoding="utf-8") as log:
 
         def report(line: str) -> None:
@@ -24,3 +27,4 @@ def logged(path: str) -> Iterator[Report]:
         except BaseException:
             traceback.print_exc(file=log)
             raise
+    Path(path).unlink()

@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from psst_core.batch import Run
@@ -52,18 +52,8 @@ class Machine:
         """The machine that this runs on, with its costs where they were measured."""
         file = results / MACHINE
         costs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else REFERENCE
-        return cls(len(os.sched_getaffinity(0)), costs).typed()
-
-    @classmethod
-    def read(cls, path: Path) -> "Machine":
-        return cls(**json.loads(path.read_text(encoding="utf-8"))).typed()
-
-    def typed(self) -> "Machine":
-        """With widths as numbers, which JSON makes texts."""
-        return Machine(self.cores, {p: {int(n): us for n, us in table.items()} for p, table in self.costs.items()})
-
-    def text(self) -> str:
-        return json.dumps(asdict(self), indent=1)
+        typed = {p: {int(lanes): us for lanes, us in table.items()} for p, table in costs.items()}
+        return cls(len(os.sched_getaffinity(0)), typed)
 
     def widths(self, config: Config) -> list[int]:
         """The widths to choose from: those measured, up to what `hardware` allows and its memory holds.

@@ -6,15 +6,17 @@ each brings along. A chunk holds batches that share the compiled program; it is 
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from psst_core.axes import RUN
 from psst_core.checks import data_files
 from psst_core.dataset import REPLICATES
 from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError
 from psst_core.identity import deciding_modules
 from psst_core.keys import Config, array_keys, connectivity_keys, connectivity_name, get, parameter_keys, put
+from psst_core.ledger import Key, Manifest, Place, recording, reuse
 from psst_core.machine import Machine, portions
 from psst_core.network import share_out
 from psst_core.sweep import Sweep, SweepRun
@@ -22,35 +24,28 @@ from psst_core.sweep import Sweep, SweepRun
 OWN_MATRIX_BYTES = 4_000_000
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a run is found: its chunk, and its position among all runs of the chunk."""
-
-    chunk: str
-    position: int
-
-
-def pack(sweep: Sweep, machine: Machine) -> tuple[dict[str, dict[str, Any]], tuple[Place, ...]]:
+def pack(sweep: Sweep, machine: Machine, results: Path) -> tuple[dict[str, Manifest], tuple[Place, ...]]:
     """The manifests by chunk, and the place of each run.
 
-    Runs of one compiled program are put in the order of their networks. A job takes a stretch of them, and a batch all
-    of that or, where a matrix for each run would be too large, what shares one network.
+    A run that a chunk in `results` holds, or is claimed to hold, is taken from there. The others of one compiled
+    program are put in the order of their networks. A job takes a stretch of them, and a batch all of that or, where a
+    matrix for each run would be too large, what shares one network.
     """
     _check_recorded_runs(sweep)
+    keys = _keys(sweep)
+    places, manifests = reuse(results, set(keys), sweep.config["hardware"])
     programs: dict[str, list[int]] = {}
     structures: dict[int, str] = {}
     for number, run in enumerate(sweep.runs):
         if id(run.base) not in structures:
             structures[id(run.base)] = _structure(run.base)
         programs.setdefault(structures[id(run.base)], []).append(number)
-    config = {name: sweep.runs[numbers[0]].config for name, numbers in programs.items()}
-    seconds = {
-        name: machine.seconds(config[name], machine.batches(config[name], len(n))) for name, n in programs.items()
-    }
-    manifests: dict[str, dict[str, Any]] = {}
-    places: dict[int, Place] = {}
-    for name, numbers in programs.items():
-        differing = _differing([sweep.runs[number] for number in numbers])
+    differing = {name: _differing([sweep.runs[number] for number in numbers]) for name, numbers in programs.items()}
+    new = {name: [number for number in numbers if keys[number] not in places] for name, numbers in programs.items()}
+    new = {name: numbers for name, numbers in new.items() if numbers}
+    config = {name: sweep.runs[numbers[0]].config for name, numbers in new.items()}
+    seconds = {name: machine.seconds(config[name], machine.batches(config[name], len(n))) for name, n in new.items()}
+    for name, numbers in new.items():
         networks = _by_network(numbers, sweep, machine)
         ordered = [(number, group) for group, members in enumerate(networks) for number in members]
         jobs = machine.jobs(config[name], len(numbers), seconds[name] / sum(seconds.values()))
@@ -59,11 +54,25 @@ def pack(sweep: Sweep, machine: Machine) -> tuple[dict[str, dict[str, Any]], tup
             for _, members in itertools.groupby(job, key=lambda pair: pair[1]):
                 together = [number for number, _ in members]
                 batches += _split(together, machine.batches(config[name], len(together)))
-            manifest = _manifest([[sweep.runs[number] for number in batch] for batch in batches], differing, sweep)
+            manifest = _manifest(
+                [[sweep.runs[number] for number in batch] for batch in batches], differing[name], sweep
+            )
             manifests[manifest["chunk"]] = manifest
             for position, number in enumerate(number for batch in batches for number in batch):
-                places[number] = Place(manifest["chunk"], position)
-    return manifests, tuple(places[number] for number in range(len(sweep.runs)))
+                places[keys[number]] = Place(manifest["chunk"], position)
+    return manifests, tuple(places[key] for key in keys)
+
+
+def _keys(sweep: Sweep) -> list[Key]:
+    """What each run is in the ledger."""
+    kept: dict[tuple[int, bool], str] = {}
+    keys = []
+    for run in sweep.runs:
+        traced = _traced(run, sweep)
+        if (id(run.base), traced) not in kept:
+            kept[id(run.base), traced] = recording(run.base["recorder"], traced)
+        keys.append((run.id, kept[id(run.base), traced]))
+    return keys
 
 
 def _by_network(numbers: Sequence[int], sweep: Sweep, machine: Machine) -> list[list[int]]:
@@ -90,7 +99,7 @@ def _split(items: Sequence[Any], sizes: Sequence[int]) -> list[list[Any]]:
     return [list(items[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
 
 
-def _manifest(batches: Sequence[Sequence[SweepRun]], differing: Sequence[str], sweep: Sweep) -> dict[str, Any]:
+def _manifest(batches: Sequence[Sequence[SweepRun]], differing: Sequence[str], sweep: Sweep) -> Manifest:
     """What a chunk's job reads; `differing` are the keys in which the runs of its program differ."""
     first = batches[0][0]
     parameters = set(parameter_keys(first.config))
@@ -133,6 +142,7 @@ def _check_recorded_runs(sweep: Sweep) -> None:
     """Raise where `recorder.runs` names what the sweep does not have."""
     known = {name: set(range(sweep.config["sweep"][f"{name}s"])) for name in REPLICATES}
     known |= {name: set(axis.values) for axis in sweep.axes for name in (axis.name, axis.key)}
+    known |= {axis.dimension: set(range(len(axis.values))) for axis in sweep.axes if axis.dimension == RUN}
     for key, values in sweep.config["recorder"]["runs"].items():
         if key not in known:
             raise PsstError(f"recorder.runs.{key}: no such axis; there are: {', '.join(known)}")

@@ -1,7 +1,4 @@
-"""The plan of a sweep: what its jobs do, where each run is found, and the records that stay of it.
-
-A chunk's manifest (`results/chunks/<chunk>.json`) is all that its job reads, and is never changed once it is made.
-"""
+"""The plan of a sweep: what its jobs do, where each run is found, and the records that stay of it."""
 
 import csv
 import io
@@ -13,18 +10,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from psst_core.axes import RUN
 from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError
 from psst_core.files import to_yaml, write_text
 from psst_core.keys import Config
+from psst_core.ledger import CHUNKS, FOLDERS, PLANNED, PLANS, Manifest, Place, snapshot
 from psst_core.machine import Machine
-from psst_core.packing import Place, pack
+from psst_core.packing import pack
 from psst_core.sweep import Axis, Sweep, expand, split_overrides
 from psst_core.twins import sweep_of, twins
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-CHUNKS, PLANS, LOGS, COMPILED = "chunks", "plans", "logs", "compiled"
-FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, "benchmark", "references")
 SHOWN = 20
 
 
@@ -34,16 +31,20 @@ class Plan:
 
     Attributes:
         manifests: by chunk, what its job does.
+        finished: the chunks that are made already.
         places: of each run of the sweep.
         twins: by the id of a run that is integrated once more at half the step, the other's id and place.
+        snapshot: of the ledger that it was made from.
     """
 
     name: str
     sweep: Sweep
     machine: Machine
-    manifests: dict[str, dict[str, Any]]
+    manifests: dict[str, Manifest]
+    finished: frozenset[str]
     places: tuple[Place, ...]
     twins: dict[str, tuple[str, Place]]
+    snapshot: frozenset[str]
 
     @property
     def figures(self) -> list[str]:
@@ -71,7 +72,7 @@ class Plan:
 
     def table(self) -> str:
         """`plan.csv`: a row a run."""
-        columns = [axis.name for axis in self.axes]
+        columns = self.sweep.columns
         header = ["run_id", *columns, "network", "trial", "chunk", "position"]
         rows = (
             [run.id, *(run.point[column] for column in columns), run.network, run.trial, place.chunk, place.position]
@@ -90,10 +91,7 @@ class Plan:
             "experiment": self.sweep.experiment,
             "overrides": list(self.sweep.overrides),
             "analysis_digest": self.analysis,
-            "axes": [
-                {"key": axis.key, "name": axis.name, "dimension": axis.dimension, "values": list(axis.values)}
-                for axis in self.axes
-            ],
+            "axes": [_entry(axis) for axis in self.axes],
             "config": self.config,
         }
         return to_yaml(content)
@@ -106,18 +104,29 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
         experiment: a file in conf/experiment/, without its ending.
         overrides: `key=value` texts, separated by spaces.
         name: the folder in results/; by default the experiment's, with a digest behind it where there are overrides.
-        results: where the same sweep was planned before; it is then divided as it was, whatever machine this is.
+        results: where finished and claimed chunks are looked for.
     """
     texts = split_overrides(overrides)
-    sweep = expand(str(experiment), texts)
-    default = f"{experiment}-{digest(sorted(texts))[:8]}" if texts else experiment
-    earlier = results / PLANS / f"{sweep.digest}.machine.json"
-    machine = Machine.read(earlier) if earlier.exists() else Machine.here(results)
-    manifests, places = pack(sweep, machine)
+    default = f"{experiment}-{digest(sorted(texts))[:8]}" if texts else str(experiment)
+    name = check_name(str(name) if name is not None else default)
+    sweep, ledger = expand(str(experiment), texts), snapshot(results)
+    machine = Machine.here(results)
+    manifests, places = pack(sweep, machine, results)
+    own = dict(zip((run.id for run in sweep.runs), places, strict=True))
     again = twins(sweep)
-    more, twin_places = pack(sweep_of(sweep, again), machine)
-    found = {run: (twin.id, place) for (run, twin), place in zip(again.items(), twin_places, strict=True)}
-    return Plan(check_name(str(name) if name is not None else default), sweep, machine, manifests | more, places, found)
+    others = {run: twin for run, twin in again.items() if twin.id not in own}
+    more, twin_places = pack(sweep_of(sweep, others), machine, results)
+    own |= dict(zip((twin.id for twin in others.values()), twin_places, strict=True))
+    manifests |= more
+    finished = frozenset(chunk for chunk in manifests if (results / CHUNKS / f"{chunk}.nc").exists())
+    found = {run: (twin.id, own[twin.id]) for run, twin in again.items()}
+    return Plan(name, sweep, machine, manifests, finished, places, found, ledger)
+
+
+def _entry(axis: Axis) -> dict[str, Any]:
+    """An axis in the plan's record; the values along `run` are in its table."""
+    entry = {"key": axis.key, "name": axis.name, "dimension": axis.dimension}
+    return entry | ({"values": list(axis.values)} if axis.dimension == axis.name else {})
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -137,28 +146,24 @@ def check_name(name: str) -> str:
 
 
 def claim(plan: Plan, results: Path) -> None:
-    """Write the manifests of chunks that are not made yet, and the plan's records by their digest."""
+    """Write the manifests of chunks that are not made yet, the plan's records by their digest, and which is the name's.
+
+    Raises:
+        PsstError: when chunks were claimed or made since the plan was.
+    """
+    if {Path(name).stem for name in snapshot(results) ^ plan.snapshot} - plan.manifests.keys():
+        raise PsstError(f"{results / CHUNKS}: changed while the sweep was planned; start again")
     for chunk, manifest in plan.manifests.items():
         target, text = results / CHUNKS / f"{chunk}.json", json.dumps(manifest, indent=1)
-        made = target.with_suffix(".nc").exists() and target.exists()
-        if not made and not (target.exists() and target.read_text(encoding="utf-8") == text):
+        if chunk not in plan.finished and not (target.exists() and target.read_text(encoding="utf-8") == text):
             write_text(target, text)
-    records = {
-        f"{plan.digest}.csv": plan.table(),
-        f"{plan.digest}.yaml": plan.record(),
-        f"{plan.sweep.digest}.machine.json": plan.machine.text(),
-    }
+    records = {f"{plan.digest}.csv": plan.table(), f"{plan.digest}.yaml": plan.record()}
     if plan.twins:
         records[f"{plan.digest}.twins.csv"] = plan.twin_table()
     for name, text in records.items():
-        target = results / PLANS / name
-        if not target.exists():
-            write_text(target, text)
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
+        if not (results / PLANS / name).exists():
+            write_text(results / PLANS / name, text)
+    write_text(results / plan.name / PLANNED, plan.digest + "\n")
 
 
 def work(manifest: Mapping[str, Any]) -> int:
@@ -170,16 +175,29 @@ def work(manifest: Mapping[str, Any]) -> int:
 
 def describe(plan: Plan) -> str:
     """The sweep in a few lines, for people."""
-    axes = [f"  {axis.key}: {_listed(axis.values)}" for axis in plan.axes]
+    there = sum(place.chunk in plan.finished for place in plan.places)
+    count = f"{_count(len(plan.sweep.runs), 'run')} in {_count(len(plan.manifests), 'chunk')}"
+    return "\n".join([f"{plan.name}: {count}{f', {there} of them there already' if there else ''}", *axis_lines(plan)])
+
+
+def axis_lines(plan: Plan) -> list[str]:
+    """What is swept, an axis a line."""
     sweep = plan.config["sweep"]
-    return "\n".join(
-        [
-            f"{plan.name}: {_count(len(plan.sweep.runs), 'run')} in {_count(len(plan.manifests), 'chunk')}",
-            *axes,
-            f"  {_count(sweep['networks'], 'network')} x {_count(sweep['trials'], 'trial')}",
-            *([f"  {_count(len(plan.twins), 'run')} once more at half the step"] if plan.twins else []),
-        ]
-    )
+    together = [axis for axis in plan.axes if axis.dimension == RUN]
+    lines = [f"  {axis.key}: {_listed(axis.values)}" for axis in plan.axes if axis not in together]
+    if together:
+        lines.append(f"  {_count(len(together[0].values), 'point')} along {RUN}, of")
+        lines += [f"    {axis.key}: {_spanned(axis)}" for axis in together]
+    lines += [f"  where {text}" for text in sweep["where"]]
+    lines.append(f"  {_count(sweep['networks'], 'network')} x {_count(sweep['trials'], 'trial')}")
+    return lines + ([f"  {_count(len(plan.twins), 'run')} once more at half the step"] if plan.twins else [])
+
+
+def _spanned(axis: Axis) -> str:
+    """The values of an axis along `run`, or between which they lie."""
+    if axis.numeric and len(axis.values) > SHOWN:
+        return f"{min(axis.values):g} to {max(axis.values):g}"
+    return _listed(axis.values)
 
 
 def _listed(values: Sequence[Any]) -> str:

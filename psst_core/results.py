@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from psst_core.axes import RUN
 from psst_core.dataset import REPLICATES, STATUS, Array, read
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
-from psst_core.gather import RUN, read_table, typed
+from psst_core.gather import read_table, typed
 from psst_core.keys import Config, put
+from psst_core.ledger import CHUNKS, read_manifest
 from psst_core.network import Network, connect
-from psst_core.plan import CHUNKS, read_manifest
 from psst_core.sweep import Axis
 
 TRACE = "trace_"

@@ -8,6 +8,8 @@ from psst_core.distributions import KEY
 from psst_core.keys import Config, get
 from psst_core.registry import lookup, setting
 
+MOST = 1_000_000
+
 
 @dataclass
 class RunConfig:
@@ -120,10 +122,37 @@ class HardwareConfig:
 
 
 @dataclass
+class SampleConfig:
+    """How the axes that are intervals are drawn, all together.
+
+    Attributes:
+        method: sobol, latin_hypercube, or random (independent draws). More points of a Sobol or random sample begin
+            with the same ones.
+    """
+
+    method: str = "sobol"
+    points: int = setting(64, minimum=1, maximum=MOST)
+    seed: int = setting(1, minimum=0, maximum=2**53)
+
+
+@dataclass
 class SweepConfig:
-    """`axes`: by key, values in Hydra's sweep grammar. `networks` × `trials`: replicates."""
+    """Which runs there are: the product of all axes, of the sample and of the table, where every constraint holds.
+
+    Attributes:
+        axes: by key, values in the grammar of grammar.py.
+        zip: lists of keys of axes that move together.
+        sample: of the axes that are intervals.
+        table: a CSV file with a column for each key and a row for each point.
+        where: comparisons of axes, such as `network.ach > network.gaba`.
+        networks, trials: replicates of each point, trials on each network.
+    """
 
     axes: dict[str, Any] = field(default_factory=dict)
+    zip: list[Any] = field(default_factory=list)
+    sample: SampleConfig = field(default_factory=SampleConfig)
+    table: str | None = None
+    where: list[str] = field(default_factory=list)
     networks: int = setting(1, minimum=1, maximum=100000)
     trials: int = setting(1, minimum=1, maximum=100000)
 

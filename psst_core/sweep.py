@@ -1,42 +1,42 @@
 """The algebra of a sweep: overrides and axes become runs, each with an id from what it computes.
 
-An axis is a dotted key (`network.coupling`) or a whole group (`solver`) with its values (grammar.py).
+An axis is a dotted key (`network.coupling`) or a whole group (`solver`) with its values (grammar.py, axes.py).
 """
 
 import copy
-import itertools
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from psst_core import grammar
+from psst_core.axes import RUN, Points, visit
 from psst_core.checks import check, check_part
 from psst_core.config import compose, groups, resolve, update
-from psst_core.dataset import ATTRIBUTES
-from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.identity import Identity
 from psst_core.keys import Config, array_keys, get, parameter_keys, put
-from psst_core.schema import units
+from psst_core.registry import check_ranges
+from psst_core.schema import MOST, SampleConfig, units
 
-RESERVED = {*ATTRIBUTES, "run", "cell", "spike", "chunk", "position"}
 SWEEPABLE = ("network", "stimulus", "solver", "run")
-SAFE = re.compile(r"[A-Za-z0-9_.,=+\-()\[\]:/* ]*")
+SAFE = re.compile(r"[A-Za-z0-9_.,=+\-()\[\]:/*<>!% ]*")
+WHERE = "sweep.where"
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One dimension of the sweep.
+    """A key of the sweep, and what it takes.
 
     Attributes:
         key: the dotted key, or the name of a group.
-        name: the dimension in the cube, the key's last part where that is unique.
-        values: as the schema types them; choices' names for a group.
+        name: of its coordinate in the cube, the key's last part where that is unique.
+        values: as the schema types them, choices' names for a group; along `run`, one for each point.
         dimension: its own name on a grid; `run` where it moves together with others.
     """
 
@@ -56,7 +56,7 @@ class SweepRun:
 
     Attributes:
         id: digest of what it computes.
-        point: its value on each axis, by the axis's name.
+        point: by the axis's name, its value; with `run`, its place on that dimension.
         values: by key, what may differ from `base`, a checked configuration that many runs share.
     """
 
@@ -86,11 +86,11 @@ class Sweep:
     config: Config
     runs: tuple[SweepRun, ...]
 
-    @cached_property
-    def digest(self) -> str:
-        """Of its runs, and of how jobs are wanted."""
-        hardware = {key: self.config["hardware"][key] for key in ("lanes", "jobs", "job_minutes", "mem_mb")}
-        return digest([[run.id for run in self.runs], hardware])
+    @property
+    def columns(self) -> list[str]:
+        """The names of what a point holds."""
+        together = [RUN] if any(axis.dimension == RUN for axis in self.axes) else []
+        return [*together, *(axis.name for axis in self.axes)]
 
 
 def split_overrides(text: Any) -> list[str]:
@@ -116,144 +116,174 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
         PsstError: naming the key and the value of the first thing that is wrong.
     """
     known = groups()
-    choices = {"experiment": experiment}
-    fixed: dict[str, Any] = {}
-    swept: dict[str, list[Any]] = {}
-    for override in (grammar.parse(text) for text in overrides):
-        key = override.key_or_group
-        if key == "experiment":
-            raise PsstError(f"override {override.input_line!r}: name the experiment with --config experiment=")
-        if key in {**choices, **fixed, **swept}:
-            raise PsstError(f"override {override.input_line!r}: {key} is given twice")
-        if override.is_sweep_override():
-            swept[key] = grammar.values(override, known.get(key, ()))
-        elif key in known:
-            choices[key] = str(override.value())
-        else:
-            fixed[key] = override.value()
-    first = compose(choices)
-    values = {key: grammar.axis_values(key, text, known.get(key, ())) for key, text in first.sweep.axes.items()}
+    choices, fixed, given = _sorted(experiment, overrides, known)
+    first = _composed(choices, fixed)
+    axes = {key: grammar.axis_values(key, text, known.get(key, ())) for key, text in first.sweep.axes.items()} | given
     for key in list(fixed):
-        if key.startswith("sweep.axes"):
-            raise PsstError(f"{key}: give the axis by its own key, such as network.coupling=0.1,0.2")
-        if key in values:
-            swept[key] = [fixed.pop(key)]
-    for group in set(choices) & set(values):
-        swept[group] = [choices.pop(group)]
-    values |= swept
-    for key, found in values.items():
-        if not found:
-            raise PsstError(f"axis {key}: is empty; give at least one value")
-    group_axes = {key: [str(value) for value in values[key]] for key in values if key in known}
-    number_axes = {key: values[key] for key in values if key not in known}
-    bases = []
-    for combination in itertools.product(*group_axes.values()):
-        composed = compose(choices | dict(zip(group_axes, combination, strict=True)))
-        for key, value in fixed.items():
-            update(composed, key, value)
-        bases.append((combination, resolve(composed), _typed_values(composed, number_axes)))
-    names = _dimension_names(list(values))
-    typed = group_axes | bases[0][2]
-    axes = tuple(Axis(key, names[key], tuple(typed[key]), names[key]) for key in values)
-    config = bases[0][1]
-    for axis in axes:
-        _check_axis(axis)
-        units(config, axis.key)
-    populations = {tuple(base["network"]["populations"]) for _, base, _ in bases}
+        if key in axes:
+            axes[key] = [fixed.pop(key)]
+    for group in set(choices) & set(axes) - set(given):
+        axes[group] = [choices.pop(group)]
+    if not any(isinstance(values, grammar.Interval) for values in axes.values()):
+        for key in (key for key in fixed if key.startswith("sweep.sample.")):
+            raise PsstError(f"{key}: no axis is an interval; write one such as network.gaba=interval(0,1)")
+    check_ranges(SampleConfig, first.sweep.sample, "sweep.sample")
+    points = visit(axes, first.sweep, lambda key: isinstance(OmegaConf.select(first, key), int))
+    for key in points.columns:
+        if key in fixed or (key in choices and key not in axes):
+            raise PsstError(f"{key}: is a column of sweep.table={first.sweep.table} too; give it in one place")
+        if key.split(".")[0] not in SWEEPABLE:
+            raise PsstError(f"axis {key}: decides no number of a run, so it cannot be an axis")
+    group_keys = [key for key in points.columns if key in known]
+    combinations = list(zip(*(_at(points, key) for key in group_keys), strict=True)) or [()] * len(points)
+    variants = {
+        chosen: _Variant(_composed(choices | dict(zip(group_keys, chosen, strict=True)), fixed), points, group_keys)
+        for chosen in dict.fromkeys(tuple(map(str, combination)) for combination in combinations)
+    }
+    populations = {tuple(variant.config["network"]["populations"]) for variant in variants.values()}
     if len(populations) > 1:
         raise PsstError(
             f"network: the sweep mixes networks of different populations, {' and '.join(map(str, populations))}; "
             "run one sweep for each"
         )
-    count = len(bases) * _product(len(v) for v in number_axes.values()) * _replicates(config)
-    if count > grammar.MOST:
-        raise PsstError(f"the sweep has {count:,} runs; at most {grammar.MOST:,} are planned at once")
-    runs = tuple(_runs(axes, group_axes, bases))
+    typical = next(iter(variants.values()))
+    replicates = [range(typical.config["sweep"][name]) for name in ("networks", "trials")]
+    if (count := len(points) * len(replicates[0]) * len(replicates[1])) > MOST:
+        raise PsstError(f"the sweep has {count:,} runs; at most {MOST:,} are planned at once")
+    found = tuple(
+        Axis(key, points.names[key], tuple(values), points.dimensions[key])
+        for key, values in ((key, typical.typed.get(key, points.columns[key])) for key in points.columns)
+    )
+    for axis in found:
+        _check_axis(axis)
+        units(typical.config, axis.key)
+    of_points = [variants[tuple(map(str, combination))] for combination in combinations]
+    runs = tuple(_runs(points, of_points, list(product(*replicates))))
+    for variant in variants.values():
+        variant.check_parts()
     if len({run.id for run in runs}) < len(runs):
-        raise PsstError("the sweep holds the same run more than once; two choices of an axis mean the same")
-    return Sweep(experiment, tuple(overrides), axes, runs[0].config, runs)
+        raise PsstError("the sweep holds the same run more than once; two points of it mean the same")
+    return Sweep(experiment, tuple(overrides), found, runs[0].config, runs)
 
 
-def _runs(axes: Sequence[Axis], group_axes: Mapping[str, Any], bases: Sequence[Any]) -> Iterator[SweepRun]:
-    """Every point in every replicate.
+def _sorted(
+    experiment: str, overrides: Sequence[str], known: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
+    """What the overrides say: choices of groups, fixed values by key, and axes by key."""
+    choices = {"experiment": experiment}
+    fixed: dict[str, Any] = {}
+    given: dict[str, Any] = {}
+    for text in overrides:
+        if text.startswith(f"{WHERE}="):
+            fixed.setdefault(WHERE, []).append(text.removeprefix(f"{WHERE}="))
+            continue
+        override = grammar.parse(text)
+        key = override.key_or_group
+        if key == "experiment":
+            raise PsstError(f"override {text!r}: name the experiment with --config experiment=")
+        if key in {**choices, **fixed, **given}:
+            raise PsstError(f"override {text!r}: {key} is given twice")
+        if key.startswith("sweep.axes"):
+            raise PsstError(f"{key}: give the axis by its own key, such as network.coupling=0.1,0.2")
+        if override.is_sweep_override():
+            given[key] = grammar.values(override, known.get(key, ()))
+        elif key in known:
+            choices[key] = str(override.value())
+        else:
+            fixed[key] = override.value()
+    return choices, fixed, given
+
+
+def _composed(choices: Mapping[str, str], fixed: Mapping[str, Any]) -> DictConfig:
+    config = compose(choices)
+    for key, value in fixed.items():
+        update(config, key, value)
+    return config
+
+
+def _at(points: Points, key: str) -> list[Any]:
+    """The values of an axis, for each point."""
+    values = points.columns[key]
+    return [values[place] for place in points.places[points.dimensions[key]]]
+
+
+class _Variant:
+    """The configuration of one combination of choices, and what of it the points change.
 
     What is checked together is kept small: numbers of the equations part by part, all else in every combination.
     """
-    for combination, base, typed in bases:
-        chosen = dict(zip(group_axes, combination, strict=True))
-        free = {*parameter_keys(base), *array_keys(base)}
-        light, heavy = [key for key in typed if key in free], [key for key in typed if key not in free]
-        made: dict[tuple[Any, ...], tuple[Config, Identity]] = {}
-        replicates = list(itertools.product(*(range(base["sweep"][name]) for name in ("networks", "trials"))))
-        for numbers in itertools.product(*typed.values()):
-            at = dict(zip(typed, numbers, strict=True))
-            values, others = {key: at[key] for key in light}, tuple(at[key] for key in heavy)
-            if others not in made:
-                config = put(base, at)
-                check(config)
-                made[others] = config, Identity(config)
-            config, identity = made[others]
-            point = {axis.name: chosen[axis.key] if axis.key in chosen else at[axis.key] for axis in axes}
-            for network, trial in replicates:
-                yield SweepRun(identity.run_id(values, network, trial), point, network, trial, config, values)
-        for config in {config["run"]["dt"]: config for config, _ in made.values()}.values():
-            _check_light(config, {key: typed[key] for key in light})
+
+    def __init__(self, composed: DictConfig, points: Points, group_keys: Sequence[str]) -> None:
+        self.config = resolve(composed)
+        self.typed = {
+            key: _typed(composed, key, values) for key, values in points.columns.items() if key not in group_keys
+        }
+        free = {*parameter_keys(self.config), *array_keys(self.config)}
+        self.heavy = [key for key in self.typed if key not in free]
+        self.light = [key for key in self.typed if key in free]
+        self.made: dict[tuple[Any, ...], tuple[Config, Identity]] = {}
+        owners: dict[str, list[str]] = {}
+        for key in self.light:
+            owners.setdefault(key.rpartition(".")[0], []).append(key)
+        self.parts = {part: (keys, set[tuple[Any, ...]]()) for part, keys in owners.items()}
+
+    def at(self, place: Mapping[str, int]) -> tuple[Config, Identity, dict[str, Any]]:
+        """The checked configuration of a point, but for the values that come with it.
+
+        Args:
+            place: by key, the place of its value.
+        """
+        values = {key: self.typed[key][place[key]] for key in self.light}
+        others = {key: self.typed[key][place[key]] for key in self.heavy}
+        for keys, seen in self.parts.values():
+            seen.add(tuple(values[key] for key in keys))
+        numbers = tuple(others.values())
+        if numbers not in self.made:
+            config = put(self.config, values | others)
+            check(config)
+            self.made[numbers] = config, Identity(config)
+        return *self.made[numbers], values
+
+    def check_parts(self) -> None:
+        """Check every combination of numbers of the equations that a point has, part by part and for each dt."""
+        for config in {config["run"]["dt"]: config for config, _ in self.made.values()}.values():
+            for part, (keys, seen) in self.parts.items():
+                for numbers in seen:
+                    check_part(put(config, dict(zip(keys, numbers, strict=True))), part)
 
 
-def _check_light(config: Config, axes: Mapping[str, Sequence[Any]]) -> None:
-    """Check the numbers of the equations: those that belong to one part of the configuration in all combinations."""
-    parts: dict[str, list[str]] = {}
-    for key in axes:
-        parts.setdefault(key.rpartition(".")[0], []).append(key)
-    for part, keys in parts.items():
-        for numbers in itertools.product(*(axes[key] for key in keys)):
-            check_part(put(config, dict(zip(keys, numbers, strict=True))), part)
+def _runs(points: Points, variants: Sequence[_Variant], replicates: Sequence[tuple[int, ...]]) -> Iterator[SweepRun]:
+    """Every point, by its variant, in every replicate."""
+    places = {key: points.places[dimension].tolist() for key, dimension in points.dimensions.items()}
+    along = points.places[RUN].tolist() if RUN in points.places else None
+    for number, variant in enumerate(variants):
+        place = {key: where[number] for key, where in places.items()}
+        config, identity, values = variant.at(place)
+        point: dict[str, Any] = {} if along is None else {RUN: along[number]}
+        point |= {points.names[key]: variant.typed.get(key, points.columns[key])[at] for key, at in place.items()}
+        for network, trial in replicates:
+            yield SweepRun(identity.run_id(values, network, trial), point, network, trial, config, values)
 
 
-def _typed_values(config: DictConfig, axes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """Each axis's values as the schema types them."""
+def _typed(config: DictConfig, key: str, values: Sequence[Any]) -> list[Any]:
+    """An axis's values as the schema types them."""
     probe = copy.deepcopy(config)
-    typed: dict[str, list[Any]] = {}
-    for key, values in axes.items():
-        typed[key] = []
-        for value in values:
-            if "${" in str(value):
-                raise PsstError(f"axis {key}: {value} is an interpolation; write the value itself")
-            if not (typed[key] and isinstance(value, float) and isinstance(typed[key][-1], float)):
-                update(probe, key, value)
-                value = OmegaConf.select(probe, key)
-            typed[key].append(value)
+    typed: list[Any] = []
+    for value in values:
+        if "${" in str(value):
+            raise PsstError(f"axis {key}: {value} is an interpolation; write the value itself")
+        if not (typed and isinstance(value, float) and isinstance(typed[-1], float)):
+            update(probe, key, value)
+            value = OmegaConf.select(probe, key)
+        typed.append(value)
     return typed
 
 
-def _dimension_names(keys: Sequence[str]) -> dict[str, str]:
-    """The last part of each key, or all of it where that is taken."""
-    last = [key.rpartition(".")[2] for key in keys]
-    names = {}
-    for key, short in zip(keys, last, strict=True):
-        free = last.count(short) == 1 and short not in RESERVED
-        names[key] = short if free else (key.replace(".", "_") if "." in key else f"{key}_choice")
-    return names
-
-
 def _check_axis(axis: Axis) -> None:
-    if axis.key.split(".")[0] not in SWEEPABLE:
-        raise PsstError(f"axis {axis.key}: decides no number of a run, so it cannot be an axis")
     seen = set()
     for value in axis.values:
         if value is None or isinstance(value, list | dict):
             raise PsstError(f"axis {axis.key}: {value} is not a number or a word")
-        if value in seen:
+        if value in seen and axis.dimension != RUN:
             raise PsstError(f"axis {axis.key}: holds {value} twice")
         seen.add(value)
-
-
-def _replicates(config: Config) -> int:
-    return int(config["sweep"]["networks"] * config["sweep"]["trials"])
-
-
-def _product(numbers: Any) -> int:
-    result = 1
-    for number in numbers:
-        result *= number
-    return result

@@ -21,7 +21,8 @@ from psst_core.files import to_yaml, write_text
 from psst_core.gather import gather, summary_name
 from psst_core.hardware import prepare
 from psst_core.keys import put
-from psst_core.plan import CHUNKS, PLANS, claim, make_plan
+from psst_core.ledger import CHUNKS, PLANS
+from psst_core.plan import claim, make_plan
 from psst_core.results import Results, open_sweep
 from psst_core.simulate import Integration, Program, Segment, padded, step_count
 from psst_core.sweep import Axis
@@ -116,19 +117,22 @@ TINY = "run.duration=20 recorder.window=[0,20] sweep.networks=1 sweep.trials=2 "
 TINY += "stimulus.onset=0 stimulus.share=1 stimulus.amplitude=30 stimulus.rise=1 analysis.spectrum=[0,20] "
 
 
-def run_sweep(folder: Path, experiment: str, overrides: str = "") -> Results:
-    """All stages but drawing, in this process."""
-    plan = make_plan(experiment, overrides, "sweep")
+def run_sweep(folder: Path, experiment: str, overrides: str = "", name: str = "sweep") -> Results:
+    """All stages but drawing, in this process; what is there already stays."""
+    plan = make_plan(experiment, overrides, name, folder)
     claim(plan, folder)
     for chunk, manifest in plan.manifests.items():
-        write_chunk(manifest, folder / CHUNKS / f"{chunk}.nc", lambda line: None)
-        with read(folder / CHUNKS / f"{chunk}.nc") as data:
-            summary = summarise(data, plan.config["recorder"]["window"], plan.config["analysis"])
-        write(summary, folder / CHUNKS / summary_name(chunk, plan.analysis))
-    gather(folder / "sweep", plan.digest)
+        file = folder / CHUNKS / f"{chunk}.nc"
+        if chunk not in plan.finished:
+            write_chunk(manifest, file, lambda line: None)
+        summary = file.with_name(summary_name(chunk, plan.analysis))
+        if not summary.exists():
+            with read(file) as data:
+                write(summarise(data, plan.config["recorder"]["window"], plan.config["analysis"]), summary)
+    gather(folder / name, plan.digest)
     if plan.twins:
-        estimate(folder / "sweep", plan.digest)
-    return open_sweep(folder / "sweep")
+        estimate(folder / name, plan.digest)
+    return open_sweep(folder / name)
 
 
 MADE_UP = "made_up"

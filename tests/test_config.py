@@ -65,7 +65,7 @@ BROKEN = [
     ("solver=rk4 solver=euler,rk4", "solver", "given twice"),
     ("network.coupling=0.5,0.50", "network.coupling", "twice"),
     ("network.coupling=0.1,high", "network.coupling=high", "must be a number"),
-    ("network.coupling=interval(0,1)", "network.coupling=interval(0,1)", "range(start,stop,step)"),
+    ("network.coupling=interval(1,0)", "network.coupling=interval(1,0)", "the first below the second"),
     ("hardware.lanes=8,16", "hardware.lanes", "cannot be an axis"),
     ("experiment=locust_coupling,chain_of_three", "experiment", "--config experiment="),
     ("experiment=chain_of_three", "experiment", "--config experiment="),
@@ -108,7 +108,7 @@ BROKEN = [
     ("network.coupling=range(0,1e9,0.001)", "network.coupling=range(0,1e9,0.001)", "at most 1,000,000"),
     ("network.coupling=range(0,1,0)", "network.coupling=range(0,1,0)", "step not 0"),
     ("network.coupling=range(1,0,0.1)", "network.coupling", "empty"),
-    ("network.coupling=range(0,1,0.001) stimulus.amplitude=range(0,1000,1)", "48,000,000 runs", "at most"),
+    ("network.coupling=range(0,1,0.001) stimulus.amplitude=range(0,1000,1)", "6,000,000 points", "at most"),
 ]
 
 

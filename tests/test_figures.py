@@ -45,7 +45,9 @@ def test_which_figures_apply():
     assert available(names(), [], locust) == ["connectivity", "raster"]
     assert available(names(), [], pendulum) == ["phase_plane", "traces"]
     assert "rate_map" in available(names(), [coupling], locust)
-    assert "solver_difference" not in available(names(), [coupling, Axis("solver", "solver", ("rk4",), "solver")], locust)
+    assert "solver_difference" not in available(
+        names(), [coupling, Axis("solver", "solver", ("rk4",), "solver")], locust
+    )
     steps = Axis("run.dt", "dt", (0.1, 0.05), "dt")
     special = {"scatter", "solver_order", "error_estimate", "traces", "phase_plane"}
     assert available(names(), [coupling, solver], locust) == [name for name in names() if name not in special]

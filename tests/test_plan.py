@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from psst_core.config import CONF
 from psst_core.identity import Identity
 from psst_core.keys import get, put
-from psst_core.plan import claim, describe, make_plan, read_manifest
+from psst_core.ledger import read_manifest
+from psst_core.plan import claim, describe, make_plan
 
 
 def members(plan):
@@ -71,16 +72,16 @@ def test_many_networks_are_one_job_and_one_program():
     assert manifest["lanes"] == 1
 
 
-def test_a_sweep_is_divided_again_as_it_was(tmp_path):
-    overrides = "network.size=120 network.coupling=0.1,0.2 solver=rk4"
+def test_what_is_claimed_stays_divided_as_it_was(tmp_path):
+    overrides = "network.size=120 network.coupling=0.1,0.2 solver=rk4 "
     first = make_plan("locust_coupling", overrides, results=tmp_path)
     claim(first, tmp_path)
     slow = {precision: {n: 1e3 * us for n, us in table.items()} for precision, table in first.machine.costs.items()}
     (tmp_path / "machine.json").write_text(json.dumps(slow))
     again = make_plan("locust_coupling", overrides, results=tmp_path)
-    other = make_plan("locust_coupling", overrides.replace("0.2", "0.3"), results=tmp_path)
-    assert list(again.manifests) == list(first.manifests)
-    assert len(other.manifests) > len(first.manifests)
+    narrow = make_plan("locust_coupling", overrides + "hardware.lanes=2", results=tmp_path)
+    assert again.manifests == {chunk: read_manifest(tmp_path / "chunks" / f"{chunk}.json") for chunk in first.manifests}
+    assert len(narrow.manifests) > len(first.manifests)
 
 
 @pytest.fixture
@@ -118,15 +119,17 @@ def test_the_manifest_gives_each_run_what_its_id_says(own_conf, overrides):
 
 
 def test_an_unmade_chunk_takes_new_hardware_and_a_made_one_keeps_its_record(tmp_path):
-    plan, other = (make_plan("chain_of_three", f"hardware.mem_mb={size}", "x") for size in (1000, 8000))
-    (chunk,) = plan.manifests
-    assert list(other.manifests) == [chunk]
-    claim(plan, tmp_path)
-    claim(other, tmp_path)
-    file = tmp_path / "chunks" / f"{chunk}.json"
+    def claimed(megabytes):
+        plan = make_plan("chain_of_three", f"hardware.mem_mb={megabytes}", "x", tmp_path)
+        claim(plan, tmp_path)
+        (chunk,) = plan.manifests
+        return tmp_path / "chunks" / f"{chunk}.json"
+
+    file = claimed(1000)
+    assert claimed(8000) == file
     assert read_manifest(file)["config"]["hardware"]["mem_mb"] == 8000
     file.with_suffix(".nc").touch()
-    claim(plan, tmp_path)
+    assert claimed(1000) == file
     assert read_manifest(file)["config"]["hardware"]["mem_mb"] == 8000
 
 

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import spearmanr
 
 from psst_core.analysis import MEASURES
+from psst_core.axes import RUN
 from psst_core.dataset import REPLICATES, Array
 from psst_core.figures.style import (
     DECADES,
@@ -25,7 +26,6 @@ from psst_core.figures.style import (
     slices,
     undefined,
 )
-from psst_core.gather import RUN
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
+from psst_core.axes import RUN
 from psst_core.dataset import REPLICATES
-from psst_core.gather import RUN
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis

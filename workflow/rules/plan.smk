@@ -9,7 +9,8 @@ from snakemake.exceptions import WorkflowError
 from psst_core import PsstError, make_plan
 from psst_core.figures import available, with_table
 from psst_core.gather import summary_name
-from psst_core.plan import CHUNKS, NAME, claim, describe, read_manifest, work
+from psst_core.ledger import CHUNKS, lock, read_manifest
+from psst_core.plan import NAME, claim, describe, work
 
 RESULTS = Path("results")
 

@@ -23,7 +23,11 @@ TARGETS = [
 
 
 onstart:
-    claim(plan(), RESULTS)
+    try:
+        held = lock(RESULTS)  # until this process ends
+        claim(plan(), RESULTS)
+    except PsstError as error:
+        raise WorkflowError(str(error)) from None
     print(describe(plan()), file=sys.stderr)
 
 

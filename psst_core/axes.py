@@ -1,0 +1,231 @@
+"""From the texts of a sweep to its points: grid axes, and one table of what moves together.
+
+A sweep is the product of its grid axes, one key each, and of a table. The table's rows lie along the dimension `run`;
+it is the product of axes that are zipped, of a sample of those that are intervals, and of a file.
+"""
+
+import csv
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import qmc
+
+from psst_core.constraint import holds
+from psst_core.dataset import ATTRIBUTES
+from psst_core.errors import PsstError
+from psst_core.grammar import Interval
+from psst_core.registry import suggestion
+from psst_core.schema import MOST, SampleConfig, SweepConfig
+
+RUN = "run"
+RESERVED = {*ATTRIBUTES, RUN, "cell", "spike", "chunk", "position"}
+Array = npt.NDArray[Any]
+Columns = dict[str, list[Any]]
+
+
+def _random(points: int, columns: int, seed: int) -> Array:
+    return np.random.default_rng(seed).random((points, columns))
+
+
+def _latin_hypercube(points: int, columns: int, seed: int) -> Array:
+    return qmc.LatinHypercube(columns, rng=np.random.default_rng(seed)).random(points)
+
+
+def _sobol(points: int, columns: int, seed: int) -> Array:
+    """The first points of a scrambled sequence, which is balanced at powers of two."""
+    power = max(0, math.ceil(math.log2(points)))
+    return qmc.Sobol(columns, rng=np.random.default_rng(seed)).random_base2(power)[:points]
+
+
+METHODS: dict[str, Callable[[int, int, int], Array]] = {
+    "sobol": _sobol,
+    "latin_hypercube": _latin_hypercube,
+    "random": _random,
+}
+
+
+@dataclass(frozen=True)
+class Points:
+    """The points that a sweep visits.
+
+    Attributes:
+        columns: by key, its values along its dimension.
+        names: by key, the short one that the axis has in the cube.
+        dimensions: by key, `run` or, on a grid, the axis's name; in the order of the cube.
+        places: by dimension, where each point lies on it, [point].
+    """
+
+    columns: Columns
+    names: dict[str, str]
+    dimensions: dict[str, str]
+    places: dict[str, Array]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.places.values()), (0,)))
+
+
+def visit(axes: Mapping[str, list[Any] | Interval], settings: SweepConfig, whole: Callable[[str], bool]) -> Points:
+    """Every point of the sweep, and no value that no point has.
+
+    Args:
+        axes: by key, values or an interval.
+        settings: the `sweep` part of a configuration.
+        whole: whether a key takes whole numbers only.
+
+    Raises:
+        PsstError: for an axis, a table or a constraint that leaves nothing, or that cannot be.
+    """
+    file = _read_table(settings.table) if settings.table else {}
+    for key in file.keys() & axes.keys():
+        raise PsstError(f"axis {key}: is a column of sweep.table={settings.table} too; give it in one place")
+    for key, values in axes.items():
+        if not values:
+            raise PsstError(f"axis {key}: is empty; give at least one value")
+    names = _short_names([*axes, *file])
+    lists = {key: value for key, value in axes.items() if isinstance(value, list)}
+    intervals = {key: value for key, value in axes.items() if isinstance(value, Interval)}
+    tables = [_zipped(keys, lists) for keys in _zips(settings.zip, axes, names)]
+    tables += [_sampled(intervals, settings.sample, whole)] if intervals else []
+    together = _product([*tables, file] if file else tables)
+    columns = together | {key: values for key, values in lists.items() if key not in together}
+    dimensions = {key: RUN if key in together else names[key] for key in columns}
+    lengths = {dimension: len(columns[key]) for key, dimension in dimensions.items()}
+    _check_count(lengths.values())
+    shape = tuple(lengths.values())
+    corners = np.unravel_index(np.arange(math.prod(shape)), shape) if shape else ()
+    places: dict[str, Array] = dict(zip(lengths, corners, strict=True))
+    if settings.where:
+        places = _constrain(settings.where, columns, dimensions, places, names)
+    for dimension, place in places.items():
+        used, places[dimension] = np.unique(place, return_inverse=True)
+        for key in (key for key, its in dimensions.items() if its == dimension):
+            columns[key] = [columns[key][i] for i in used]
+    return Points(columns, {key: names[key] for key in columns}, dimensions, places)
+
+
+def _short_names(keys: Sequence[str]) -> dict[str, str]:
+    """The last part of each key, or all of it where that is taken."""
+    last = [key.rpartition(".")[2] for key in keys]
+    names = {}
+    for key, short in zip(keys, last, strict=True):
+        free = last.count(short) == 1 and short not in RESERVED
+        names[key] = short if free else (key.replace(".", "_") if "." in key else f"{key}_choice")
+    return names
+
+
+def _check_count(lengths: Iterable[int]) -> None:
+    if (count := math.prod(lengths)) > MOST:
+        raise PsstError(f"the sweep has {count:,} points; at most {MOST:,} are planned at once")
+
+
+def _product(tables: Sequence[Columns]) -> Columns:
+    """All combinations of rows, the last table's row changing fastest."""
+    lengths = [len(next(iter(table.values()))) for table in tables]
+    _check_count(lengths)
+    rows = list(itertools.product(*map(range, lengths)))
+    return {key: [values[row[i]] for row in rows] for i, table in enumerate(tables) for key, values in table.items()}
+
+
+def _zips(zips: Sequence[Any], axes: Mapping[str, list[Any] | Interval], names: Mapping[str, str]) -> list[list[str]]:
+    """Lists of keys; one list alone may stand for itself."""
+    given = [list(zips)] if all(isinstance(keys, str) for keys in zips) and zips else zips
+    keys_of = {name: key for key, name in names.items()} | {key: key for key in axes}
+    found: list[list[str]] = []
+    for keys in given:
+        if isinstance(keys, str) or len(keys) < 2:
+            raise PsstError(f"sweep.zip={keys}: needs two axes or more, such as [[network.ach,network.gaba]]")
+        for key in keys:
+            if key not in keys_of:
+                raise PsstError(
+                    f"sweep.zip: {key} is no axis{suggestion(key, keys_of)}; there are: {', '.join(axes) or 'none'}"
+                )
+            if isinstance(axes[keys_of[key]], Interval):
+                raise PsstError(f"sweep.zip: {key} is an interval; axes that are sampled move together by themselves")
+        found.append([keys_of[key] for key in keys])
+    flat = [key for keys in found for key in keys]
+    for key in flat:
+        if flat.count(key) > 1:
+            raise PsstError(f"sweep.zip: {key} is named twice")
+    return found
+
+
+def _zipped(keys: Sequence[str], axes: Mapping[str, list[Any]]) -> Columns:
+    if len({len(axes[key]) for key in keys}) > 1:
+        counts = ", ".join(f"{key} has {len(axes[key])}" for key in keys)
+        raise PsstError(f"sweep.zip: axes that move together need equally many values; {counts}")
+    return {key: axes[key] for key in keys}
+
+
+def _sampled(intervals: Mapping[str, Interval], sample: SampleConfig, whole: Callable[[str], bool]) -> Columns:
+    """Of each interval [low, high], low + u (high − low) or low (high/low)^u with u uniform; whole numbers evenly."""
+    if sample.method not in METHODS:
+        raise PsstError(
+            f"sweep.sample.method={sample.method}: must be {' or '.join(METHODS)}{suggestion(sample.method, METHODS)}"
+        )
+    uniform = METHODS[sample.method](sample.points, len(intervals), sample.seed)
+    columns: Columns = {}
+    for (key, interval), u in zip(intervals.items(), uniform.T, strict=True):
+        low, high, count = interval.low, interval.high, whole(key)
+        if count:
+            low, high = math.ceil(low), math.floor(high) + 1
+        found = low * (high / low) ** u if interval.logarithmic else low + u * (high - low)
+        columns[key] = [int(number) if count else float(f"{number:.12g}") for number in found]
+    return columns
+
+
+def _read_table(path: str) -> Columns:
+    """The columns of a CSV file: the first line has keys, each other one a point."""
+    if not Path(path).is_file():
+        raise PsstError(f"sweep.table={path}: no such file (paths are relative to the folder where you start)")
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = [line for line in csv.reader(file, skipinitialspace=True, strict=True) if line]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise PsstError(f"sweep.table={path}: is no CSV file: {error}") from error
+    header, *rows = lines or [[]]
+    if not rows or not all(header):
+        raise PsstError(f"sweep.table={path}: needs a first line of keys and a line for each point")
+    for key in header:
+        if header.count(key) > 1:
+            raise PsstError(f"sweep.table={path}: has two columns {key}")
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(header) or not all(row):
+            raise PsstError(f"sweep.table={path}: point {number - 1} has not one value for each of {', '.join(header)}")
+    return {
+        key: [_number(value) for value in column] for key, column in zip(header, zip(*rows, strict=True), strict=True)
+    }
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.strip()
+
+
+def _constrain(
+    constraints: Sequence[str],
+    columns: Columns,
+    dimensions: Mapping[str, str],
+    places: Mapping[str, Array],
+    names: Mapping[str, str],
+) -> dict[str, Array]:
+    """The places of the points where every constraint holds."""
+    arrays: dict[str, Array] = {}
+    for key, dimension in dimensions.items():
+        values = np.array(columns[key])
+        arrays[key] = arrays[names[key]] = (values if values.dtype.kind in "if" else values.astype(object))[
+            places[dimension]
+        ]
+    inside = np.logical_and.reduce([holds(text, arrays) for text in constraints])
+    if not inside.any():
+        raise PsstError(f"sweep.where={' and '.join(constraints)}: holds at none of the {len(inside):,} points")
+    return {dimension: place[inside] for dimension, place in places.items()}

@@ -1,0 +1,170 @@
+"""The command psst: what a sweep will cost, what it has so far, what no sweep uses. Snakemake runs the jobs."""
+
+import argparse
+import heapq
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from psst_core.clean import unused
+from psst_core.cost import CostModel, fit
+from psst_core.errors import PsstError
+from psst_core.figures import available
+from psst_core.ledger import lock
+from psst_core.plan import Plan, axis_lines, make_plan
+
+RESULTS = Path("results")
+EXPERIMENT = "locust_coupling"
+WORDS = "experiment=NAME, name=NAME, and overrides such as network.size=60,120 solver=rk4, as after snakemake --config"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("psst", description=__doc__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    command = commands.add_parser("plan", help="what a sweep is, what of it is there, and what the rest will cost")
+    command.add_argument("words", nargs="*", metavar="KEY=VALUE", help=WORDS)
+    command.add_argument("--json", action="store_true", help="for machines")
+    command.set_defaults(run=plan)
+
+    command = commands.add_parser("clean", help="list what no sweep in results/ uses any more")
+    command.add_argument("--remove", action="store_true", help="and remove it")
+    command.set_defaults(run=clean)
+
+    given = parser.parse_args(arguments)
+    try:
+        given.run(given)
+    except PsstError as error:
+        print(f"psst: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def plan(given: argparse.Namespace) -> None:
+    """Print a plan, as `snakemake -n` with the same words would make it."""
+    asked: dict[str, str] = {}
+    overrides = []
+    for word in given.words:
+        key, equals, value = word.partition("=")
+        if key in ("experiment", "name") and equals:
+            asked[key] = value
+        else:
+            overrides.append(value if key == "overrides" else word)
+    made = make_plan(asked.get("experiment", EXPERIMENT), " ".join(overrides), asked.get("name"), RESULTS)
+    available(made.figures, made.axes, made.config)
+    found = expected(made, fit(RESULTS, list(made.manifests.values())))
+    print(json.dumps(found, indent=1) if given.json else as_text(made, found))
+
+
+def expected(made: Plan, costs: CostModel) -> dict[str, Any]:
+    """The plan as plain data.
+
+    `chunks` has a row for each shape: cells, solver, precision and steps, with its chunks, batches and runs, those that
+    are finished, and the expected minutes and MB of a job that is not. `expected` sums these up.
+    """
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    seconds, disk = [], 0.0
+    for chunk, manifest in made.manifests.items():
+        config = manifest["config"]
+        steps = round(config["run"]["duration"] / config["run"]["dt"])
+        shape = (config["network"]["size"], config["solver"]["name"], config["solver"]["precision"], steps)
+        row = rows.setdefault(shape, dict.fromkeys(("chunks", "finished", "batches", "runs"), 0) | {"minutes": 0.0})
+        row["chunks"] += 1
+        row["batches"] += len(manifest["batches"])
+        row["runs"] += sum(map(len, manifest["batches"]))
+        row["finished"] += chunk in made.finished
+        if chunk not in made.finished:
+            seconds.append(costs.seconds(manifest))
+            disk += costs.disk(manifest)
+            row["minutes"] += seconds[-1] / 60
+            row["memory_mb"] = max(costs.memory(manifest), row.get("memory_mb", 0.0))
+    there = [place.chunk in made.finished for place in made.places]
+    cores = made.config["hardware"]["jobs"] or made.machine.cores
+    names = ("cells", "solver", "precision", "steps")
+    return {
+        "name": made.name,
+        "experiment": made.sweep.experiment,
+        "overrides": list(made.sweep.overrides),
+        "axes": [
+            {"key": axis.key, "name": axis.name, "dimension": axis.dimension, "values": list(axis.values)}
+            for axis in made.axes
+        ],
+        "networks": made.config["sweep"]["networks"],
+        "trials": made.config["sweep"]["trials"],
+        "runs": len(there),
+        "finished": sum(there),
+        "twins": len(made.twins),
+        "chunks": [dict(zip(names, shape, strict=True)) | row for shape, row in rows.items()],
+        "expected": {
+            "core_hours": sum(seconds) / 3600,
+            "wall_hours": _schedule(seconds, cores) / 3600,
+            "jobs_at_once": cores,
+            "memory_mb": max((row.get("memory_mb", 0.0) for row in rows.values()), default=0.0),
+            "disk_mb": disk / 1e6,
+            "relative_errors": dict(costs.errors),
+            "source": costs.source,
+        },
+    }
+
+
+def as_text(made: Plan, found: dict[str, Any]) -> str:
+    """The same for people."""
+    table = pd.DataFrame(found["chunks"])
+    numbers = {"minutes": "{:.1f}".format, "memory_mb": "{:.0f}".format}
+    text = table.rename(columns={"memory_mb": "MB a job"}).to_string(
+        index=False,
+        formatters={name.replace("memory_mb", "MB a job"): form for name, form in numbers.items()},
+        na_rep="-",
+    )
+    cost = found["expected"]
+    lines = [f"{made.name}: {found['runs']:,} runs, of which {found['finished']:,} are there", *axis_lines(made), text]
+    if found["runs"] > found["finished"] or cost["core_hours"]:
+        errors = cost["relative_errors"]
+        lines += [
+            f"  expected: {_duration(cost['core_hours'])} of one core{_error(errors['seconds'])}, "
+            f"{_duration(cost['wall_hours'])} with {cost['jobs_at_once']} jobs at once",
+            f"  memory of the largest job {cost['memory_mb']:.0f} MB{_error(errors['memory'])}, "
+            f"disk {cost['disk_mb']:.1f} MB{_error(errors['disk'])}",
+            f"  {cost['source']}",
+        ]
+    return "\n".join(lines)
+
+
+def clean(given: argparse.Namespace) -> None:
+    """List, and remove on request, what no sweep uses."""
+    if given.remove:
+        with lock(RESULTS):
+            files = unused(RESULTS)
+            size = sum(file.stat().st_size for file in files)
+            for file in files:
+                file.unlink()
+        print(f"removed {len(files)} files, {size / 1e6:.1f} MB")
+        return
+    files = unused(RESULTS)
+    for file in files:
+        print(file)
+    size = sum(file.stat().st_size for file in files)
+    remedy = "; psst clean --remove removes them" if files else ""
+    print(f"{len(files)} files, {size / 1e6:.1f} MB, belong to no sweep in {RESULTS}/{remedy}")
+
+
+def _schedule(seconds: Sequence[float], cores: int) -> float:
+    """How long jobs take when each free core takes the longest that waits."""
+    ends = [0.0] * cores
+    for job in sorted(seconds, reverse=True):
+        heapq.heapreplace(ends, ends[0] + job)
+    return max(ends)
+
+
+def _duration(hours: float) -> str:
+    if hours >= 1:
+        return f"{hours:.1f} h"
+    return f"{60 * hours:.1f} min" if hours >= 1 / 60 else f"{3600 * hours:.0f} s"
+
+
+def _error(relative: float | None) -> str:
+    return "" if relative is None else f" (median error {100 * relative:.0f} %)"
