@@ -1,6 +1,6 @@
 """Measures of a run: Dataset in, Dataset out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,121 +22,167 @@ MEASURES = (
     "band_ratio",
 )
 PER_RUN = ("status", "diverged_time", "wall_time", "seed", "run_id")
+MASKS = np.left_shift(1, np.arange(len(MEASURES))).astype(np.int16)
+UNDEFINED = {
+    "long_name": "measures that mean nothing in this run, such as the intervals of cells that are silent",
+    "flag_masks": MASKS,
+    "flag_meanings": " ".join(MEASURES),
+}
 MIN_INTERVALS = 3
 SYNCHRONY_FLOOR = 1e-6
 POWER_FLOOR = 1e-9
+BLOCK = 2**21
 
 
 def summarise(chunk: xr.Dataset, window: tuple[float, float], analysis: Mapping[str, Any]) -> xr.Dataset:
     """The measures of each run and population of a chunk, with dimensions (run, population).
+
+    A measure is NaN where the run is not ok, or where its bit in `undefined` is set.
 
     Args:
         chunk: a chunk's file.
         window: of rates, intervals and synchrony, ms; what lies beyond the end of the run is cut off.
         analysis: the `analysis` part of a configuration.
     """
-    sizes = chunk["population_size"].values
-    edges = np.cumsum([0, *sizes])
-    interval = float(chunk["time"][1] - chunk["time"][0]) if chunk.sizes["time"] > 1 else 1.0
-    duration = chunk.sizes["time"] * interval
-    window = (window[0], min(window[1], duration))
-    shape = (chunk.sizes["run"], chunk.sizes["population"])
-    values: dict[str, Array] = {name: np.full(shape, np.nan) for name in MEASURES}
+    sizes, times = chunk["population_size"].values, chunk["time"].values
+    interval = float(times[1] - times[0]) if len(times) > 1 else 1.0
+    window = (window[0], min(window[1], len(times) * interval))
     time, cell, run = (chunk[name].values for name in ("spike_time", "spike_cell", "spike_run"))
     inside = (time > window[0]) & (time <= window[1])
-    time, cell, run = time[inside], cell[inside], run[inside]
-    potential = chunk["mean_potential"].transpose("run", "population", "time").values
-    sampled = (chunk["time"].values >= window[0]) & (chunk["time"].values < window[1])
-    for i, j in np.ndindex(shape):
-        if chunk["status"].values[i] != STATUS["ok"]:
-            continue
-        chosen = (run == i) & (cell >= edges[j]) & (cell < edges[j + 1])
-        cells = slice(edges[j], edges[j + 1])
-        found = spike_measures(time[chosen], cell[chosen], int(sizes[j]), window[1] - window[0])
-        found["synchrony"] = synchrony(potential[i, j, sampled], chunk["potential_variance"].values[i, cells])
-        found |= spectral_measures(potential[i, j], interval, analysis)
-        for name, value in found.items():
-            values[name][i, j] = value
-    kept = chunk[[*PER_RUN, *REPLICATES]].drop_encoding()
-    return kept.assign({name: (("run", "population"), array) for name, array in values.items()}).assign_coords(
-        population=chunk["population"]
-    )
+    values = spike_measures(time[inside], cell[inside], run[inside], sizes, chunk.sizes["run"], window[1] - window[0])
+    variance = np.add.reduceat(chunk["potential_variance"].values, _firsts(sizes), axis=1) / sizes
+    sampled = (times >= window[0]) & (times < window[1])
+    ok = chunk["status"].values == STATUS["ok"]
+    for runs, potential in _mean_potentials(chunk["mean_potential"]):
+        potential[~ok[runs]] = 0.0
+        found = {"synchrony": synchrony(potential[..., sampled], variance[runs])}
+        for name, array in (found | spectral_measures(potential, interval, analysis)).items():
+            values.setdefault(name, np.full(variance.shape, np.nan))[runs] = array
+    undefined = np.zeros(variance.shape, np.int16)
+    for name, mask in zip(MEASURES, MASKS, strict=True):
+        values[name] = np.where(ok[:, None], values[name], np.nan)
+        undefined |= np.where(ok[:, None] & np.isnan(values[name]), mask, 0).astype(np.int16)
+    dims = ("run", "population")
+    kept = chunk[[*PER_RUN, *REPLICATES]].drop_encoding().assign(undefined=(dims, undefined, UNDEFINED))
+    return kept.assign({name: (dims, values[name]) for name in MEASURES}).assign_coords(population=chunk["population"])
 
 
-def spike_measures(time: Array, cell: Array, cells: int, duration: float) -> dict[str, float]:
-    """Firing rate [Hz], share of active cells, number of inter-spike intervals and their variation.
+def spike_measures(time: Array, cell: Array, run: Array, sizes: Array, runs: int, duration: float) -> dict[str, Array]:
+    """Firing rate [Hz], share of active cells, number of inter-spike intervals and their variation, [run, population].
 
     The variation is each cell's coefficient of variation, averaged over the cells with three intervals or more.
 
     Args:
-        time, cell: one entry a spike, ms and index.
-        cells: how many cells there are.
-        duration: of the window, ms.
+        time, cell, run: one entry a spike: ms, index through all populations, and index.
+        sizes: cells of each population.
+        duration: of the window, ms; where it is not positive all is NaN.
     """
+    shape = (runs, len(sizes))
     if duration <= 0:
-        return {}
-    order = np.lexsort((time, cell))
-    time, cell = time[order], cell[order]
-    same = np.diff(cell) == 0
-    intervals, owner = np.diff(time)[same], cell[1:][same]
-    trains = [intervals[owner == number] for number in np.unique(owner)]
-    variations = [np.std(train, ddof=1) / np.mean(train) for train in trains if len(train) >= MIN_INTERVALS]
+        return {name: np.full(shape, np.nan) for name in ("firing_rate", "active_share", "isi_count", "isi_cv")}
+    cells = int(sum(sizes))
+    place = np.arange(runs)[:, None] * len(sizes) + np.repeat(np.arange(len(sizes)), sizes)
+
+    def total(trains: Array, weights: Array | None = None) -> Array:
+        """Over the cells of each population, [run, population]; `trains` count the cells of all runs."""
+        found: Array = np.bincount(place.ravel()[trains], weights, runs * len(sizes)).reshape(shape)
+        return found
+
+    train = run.astype(np.int64) * cells + cell
+    order = np.lexsort((time, train))
+    time, train = time[order], train[order]
+    same = np.diff(train) == 0
+    intervals, owners = np.diff(time)[same], train[1:][same]
+    numbers, owner, lengths = np.unique(owners, return_inverse=True, return_counts=True)
+    mean = np.bincount(owner, intervals, len(numbers)) / lengths
+    deviation = np.bincount(owner, (intervals - mean[owner]) ** 2, len(numbers))
+    long = lengths >= MIN_INTERVALS
+    variation = np.sqrt(deviation[long] / (lengths[long] - 1)) / mean[long]
+    of_cells = total(numbers[long])
     return {
-        "firing_rate": len(time) / cells / (1e-3 * duration),
-        "active_share": len(np.unique(cell)) / cells,
-        "isi_count": len(intervals),
-        "isi_cv": float(np.mean(variations)) if variations else np.nan,
+        "firing_rate": total(train) / sizes / (1e-3 * duration),
+        "active_share": total(np.unique(train)) / sizes,
+        "isi_count": total(owners).astype(float),
+        "isi_cv": _ratio(total(numbers[long], variation), of_cells, of_cells > 0),
     }
 
 
-def synchrony(mean_potential: Array, cell_variance: Array) -> float:
+def synchrony(mean_potential: Array, cell_variance: Array) -> Array:
     """Golomb's χ = √(Var_t(mean of v) / mean of Var_t(v)): 1 in perfect synchrony, about 1/√cells without any.
 
     Golomb & Rinzel 1993 (doi:10.1103/PhysRevE.48.4810). NaN where no cell's potential varies.
 
     Args:
-        mean_potential: the population's mean at the window's samples, mV.
-        cell_variance: of each cell over the same samples, mV².
+        mean_potential: the population's mean at the window's samples, [..., time], mV.
+        cell_variance: over the same samples, mean over the population's cells, [...], mV².
     """
-    if len(mean_potential) < 2 or not np.mean(cell_variance) > SYNCHRONY_FLOOR:
-        return np.nan
-    return float(np.sqrt(np.var(mean_potential.astype(float)) / np.mean(cell_variance)))
+    if mean_potential.shape[-1] < 2:
+        return np.full_like(cell_variance, np.nan)
+    return np.sqrt(_ratio(np.var(mean_potential, axis=-1), cell_variance, cell_variance > SYNCHRONY_FLOOR))
 
 
-def spectral_measures(potential: Array, interval: float, analysis: Mapping[str, Any]) -> dict[str, float]:
+def spectral_measures(potential: Array, interval: float, analysis: Mapping[str, Any]) -> dict[str, Array]:
     """Where the mean potential oscillates in the band, how strongly, and how far above the background.
 
     Hann window after removal of the linear trend. Power is the integral of the density over the band [mV²]; the ratio
-    is the mean density in the band over that outside it up to `background` Hz, zero excluded. Nothing (undefined)
-    when the run does not cover two periods of the band's lowest frequency.
+    is the mean density in the band over that outside it up to `background` Hz, zero excluded. NaN (undefined) when the
+    run does not cover two periods of the band's lowest frequency; without power only that is defined.
 
     Args:
-        potential: sampled every `interval` ms.
+        potential: sampled every `interval` ms, [..., time].
     """
+    undefined = np.full(potential.shape[:-1], np.nan)
+    measures = dict.fromkeys(("dominant_frequency", "band_power", "band_ratio"), undefined)
     frequency, density = spectrum(potential, interval, analysis["spectrum"])
     low, high = analysis["band"]
     if len(frequency) < 3 or frequency[1] > low / 2:
-        return {}
+        return measures
     band = (frequency >= low) & (frequency <= high)
     background = ~band & (frequency > 0) & (frequency <= analysis["background"])
     if not band.any():
-        return {}
-    power = float(density[band].sum() * frequency[1])
-    if power <= POWER_FLOOR:
-        return {"band_power": power}
-    noise = density[background].mean() if background.any() else 0.0
+        return measures
+    power = density[..., band].sum(axis=-1) * frequency[1]
+    noise = density[..., background].mean(axis=-1) if background.any() else np.zeros_like(power)
+    strong = power > POWER_FLOOR
     return {
-        "dominant_frequency": float(frequency[band][density[band].argmax()]),
+        "dominant_frequency": np.where(strong, frequency[band][density[..., band].argmax(axis=-1)], np.nan),
         "band_power": power,
-        "band_ratio": float(density[band].mean() / noise) if noise > 0 else np.nan,
+        "band_ratio": _ratio(density[..., band].mean(axis=-1), noise, strong & (noise > 0)),
     }
 
 
 def spectrum(potential: Array, interval: float, stretch: tuple[float, float]) -> tuple[Array, Array]:
-    """Frequencies [Hz] and power spectral density [mV²/Hz] of a stretch [ms] of a potential."""
+    """Frequencies [Hz] and power spectral density [..., frequency; mV²/Hz] of a stretch [ms] of a potential."""
     first, last = (round(time / interval) for time in stretch)
-    part = potential[first:last].astype(float)
-    if len(part) < 3:
+    part = potential[..., first:last]
+    if part.shape[-1] < 3:
         return np.zeros(0), np.zeros(0)
-    frequency, density = signal.periodogram(signal.detrend(part), fs=1e3 / interval, window="hann", detrend=False)
+    frequency, density = signal.periodogram(
+        signal.detrend(part, axis=-1), fs=1e3 / interval, window="hann", detrend=False, axis=-1
+    )
     return frequency, density
+
+
+def _mean_potentials(variable: xr.DataArray) -> Iterator[tuple[slice, Array]]:
+    """A few runs at a time with their potentials [run, population, time]; each part of the file is read once."""
+    potential = variable.transpose("run", "population", "time")
+    runs, *rest = potential.shape
+    few = max(1, BLOCK // max(1, int(np.prod(rest))))
+    stored = (variable.encoding.get("chunksizes") or (1,))[0]
+    at_once = stored * max(1, few // stored)
+    for first in range(0, runs, at_once):
+        read = potential[first : first + at_once].values
+        for start in range(0, len(read), few):
+            part = read[start : start + few].astype(float)
+            yield slice(first + start, first + start + len(part)), part
+
+
+def _firsts(sizes: Array) -> Array:
+    """The first cell of each population."""
+    return np.cumsum([0, *sizes[:-1]])
+
+
+def _ratio(numerator: Array, denominator: Array, where: Array) -> Array:
+    """NaN elsewhere."""
+    result: Array = np.divide(numerator, denominator, out=np.full(np.shape(numerator), np.nan), where=where)
+    return result

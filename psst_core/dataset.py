@@ -15,7 +15,7 @@ from psst_core.files import atomic
 
 Array = npt.NDArray[Any]
 REPLICATES = ("network", "trial")
-STATUS = {"ok": 0, "diverged": 1}
+STATUS = {"ok": 0, "diverged": 1, "not_run": 2, "not_planned": 3}
 COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
 
 ATTRIBUTES: dict[str, dict[str, Any]] = {
@@ -57,6 +57,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "diverged_time": {"long_name": "time at which the run was first seen not finite", "units": "ms"},
     "wall_time": {"long_name": "share of the job's wall time", "units": "s"},
     "run_id": {"long_name": "digest of what the run computes"},
+    "run": {"long_name": "point of the axes that move together", "units": "1"},
     "seed": {"long_name": "base seed, run.seed; with network and trial it gives every random number", "units": "1"},
     "network": {"long_name": "network replicate", "units": "1"},
     "trial": {"long_name": "trial on one network", "units": "1"},
@@ -98,14 +99,17 @@ def write(dataset: xr.Dataset, target: Path) -> None:
         dataset.to_netcdf(beside, engine="netcdf4", encoding=encoding)
 
 
-def read(path: Path) -> xr.Dataset:
+def read(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
     """Open a file of ours lazily.
+
+    Args:
+        chunks: for dask, by dimension; its variables are then computed only when asked for.
 
     Raises:
         PsstError: when it is missing or cannot be read.
     """
     try:
-        return xr.open_dataset(path, engine="netcdf4", decode_timedelta=False)
+        return xr.open_dataset(path, engine="netcdf4", decode_timedelta=False, chunks=chunks)
     except (OSError, ValueError) as error:
         raise PsstError(f"{path}: cannot be read: {error}; delete it and run again") from error
 

@@ -1,18 +1,18 @@
 """Runs beside their twins at half the step: when spikes first shift, and by how much measures differ."""
 
-import csv
 import functools
 import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from psst_core.analysis import MEASURES
 from psst_core.dataset import ATTRIBUTES, REPLICATES, Array, read, write
 from psst_core.files import from_yaml, write_text
-from psst_core.gather import summary_name
+from psst_core.gather import axis_attributes, read_table, summary_name, typed
 from psst_core.ledger import CHUNKS, PLANS
 
 SHIFT = 1.0
@@ -28,64 +28,64 @@ def estimate(folder: Path, plan: str) -> None:
     plans, chunks = folder.parent / PLANS, folder.parent / CHUNKS
     runs, twins = ((plans / f"{plan}{ending}.csv").read_text(encoding="utf-8") for ending in ("", ".twins"))
     record = from_yaml((plans / f"{plan}.yaml").read_text(encoding="utf-8"))
-    places = {row["run_id"]: row for row in csv.DictReader(io.StringIO(runs))}
-    pairs = [(places[twin["run_id"]], twin) for twin in csv.DictReader(io.StringIO(twins))]
-    pairs.sort(key=lambda pair: (pair[0]["chunk"], pair[1]["chunk"]))
+    pairs = read_table(io.StringIO(runs)).merge(read_table(io.StringIO(twins)), on="run_id", suffixes=("", "_of_twin"))
+    pairs = pairs.sort_values(["chunk", "chunk_of_twin"], ignore_index=True)
     with read(folder / "sweep.nc") as cube:
         write(compare(record, pairs, chunks, cube), folder / "error_estimate.nc")
     write_text(folder / "twins.csv", twins)
 
 
-def compare(record: dict[str, Any], pairs: list[tuple[dict[str, str], dict[str, str]]], chunks: Path, cube: Any) -> Any:
+def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.Dataset) -> xr.Dataset:
     """A data set with dimensions (run, population) of the runs that have a twin, with their points as coordinates.
 
     `first_shift`: the time of the first spike that the twin has more than 1 ms earlier or later, or not at all; NaN
     where there is none. `delta_M`: measure M of the twin minus that of the run; `spread_M`: the standard deviation of
     M between trials at the run's point, pooled over networks; NaN with a single trial.
+
+    Args:
+        record: the sweep's `config.yaml`.
+        pairs: its `plan.csv` where runs have twins, with the columns of `twins.csv`.
+        chunks: the folder of the chunks' files.
+        cube: the sweep's `sweep.nc`.
     """
 
     @functools.lru_cache(maxsize=4)
-    def chunk(name: str) -> xr.Dataset:
-        with read(chunks / f"{name}.nc") as file:
-            kept = ["spike_time", "spike_cell", "spike_run", "cell_population", "time"]
-            return file[kept].load()
+    def spikes(chunk: str) -> tuple[tuple[Array, Array, Array], Array, float]:
+        with read(chunks / f"{chunk}.nc") as file:
+            end = float(file["time"][-1]) + record["config"]["recorder"]["interval"]
+            return _by_run(file), file["cell_population"].values, end
 
     @functools.lru_cache(maxsize=4)
-    def summary(name: str) -> xr.Dataset:
-        with read(chunks / summary_name(name, record["analysis_digest"])) as file:
+    def summary(chunk: str) -> xr.Dataset:
+        with read(chunks / summary_name(chunk, record["analysis_digest"])) as file:
             return file[list(MEASURES)].load()
 
-    def spikes(row: dict[str, str]) -> tuple[Array, Array]:
-        data = chunk(row["chunk"])
-        mine = data["spike_run"].values == int(row["position"])
-        return data["spike_time"].values[mine], data["spike_cell"].values[mine]
-
-    spread = cube[list(MEASURES)].var("trial", ddof=1).mean("network") ** 0.5 if cube.sizes["trial"] > 1 else None
-    axes, interval = record["axes"], record["config"]["recorder"]["interval"]
-    places = {axis["name"]: {str(value): i for i, value in enumerate(axis["values"])} for axis in axes}
     populations = cube["population"].values
+    shape = (len(pairs), len(populations))
+    values = {name: np.full(shape, np.nan) for name in ("first_shift", *(f"delta_{name}" for name in MEASURES))}
     longest = 0.0
-    values: dict[str, list[Any]] = {"first_shift": []}
-    for run, twin in pairs:
-        data = chunk(run["chunk"])
-        owner, duration = data["cell_population"].values, float(data["time"][-1]) + interval
+    places = zip(pairs["chunk"], pairs["position"], pairs["chunk_of_twin"], pairs["position_of_twin"], strict=True)
+    for number, (chunk, position, other, other_position) in enumerate(places):
+        here, there = int(position), int(other_position)
+        found, owner, duration = spikes(chunk)
         longest = max(longest, duration)
-        shift = first_shifts(spikes(run), spikes(twin), len(owner), duration)
-        values["first_shift"].append([_earliest(shift[owner == i]) for i in range(len(populations))])
-        here = spread.isel({name: at[run[name]] for name, at in places.items()}) if spread is not None else None
+        shift = first_shifts(_of(here, *found), _of(there, *spikes(other)[0]), len(owner), duration)
+        values["first_shift"][number] = [_earliest(shift[owner == i]) for i in range(len(populations))]
         for name in MEASURES:
-            one, other = (summary(row["chunk"])[name].values[int(row["position"])] for row in (run, twin))
-            values.setdefault(f"delta_{name}", []).append(other - one)
-            found = here[name].values if here is not None else np.full(len(populations), np.nan)
-            values.setdefault(f"spread_{name}", []).append(found)
-    coordinates: dict[str, Any] = {
-        axis["name"]: ("run", [type(axis["values"][0])(run[axis["name"]]) for run, _ in pairs]) for axis in axes
-    }
-    coordinates |= {name: ("run", [int(run[name]) for run, _ in pairs]) for name in REPLICATES}
-    coordinates |= {"run_id": ("run", [run["run_id"] for run, _ in pairs])}
-    coordinates |= {"twin_id": ("run", [twin["twin_id"] for _, twin in pairs])}
-    variables = {name: (("run", "population"), np.array(rows, dtype=float)) for name, rows in values.items()}
-    result = xr.Dataset(variables, coords=coordinates | {"population": populations})
+            difference = summary(other)[name].values[there] - summary(chunk)[name].values[here]
+            values[f"delta_{name}"][number] = difference
+    replicates = cube.sizes["network"] * cube.sizes["trial"]
+    points = pd.Index(cube["run_id"].values.ravel()).get_indexer(pd.Index(pairs["run_id"])) // replicates
+    for name in MEASURES:
+        spread = cube[name].var("trial", ddof=1).mean("network") ** 0.5
+        values[f"spread_{name}"] = spread.values.reshape(-1, len(populations))[points]
+    axes = {axis["name"]: axis_attributes(record["config"], axis["key"]) for axis in record["axes"]}
+    coordinates = {name: ("run", typed(pairs[name]), axes.get(name, {})) for name in (*axes, *REPLICATES)}
+    coordinates |= {name: ("run", pairs[name].to_numpy(str), {}) for name in ("run_id", "twin_id")}
+    result = xr.Dataset(
+        {name: (("run", "population"), array) for name, array in values.items()},
+        coordinates | {"population": populations},
+    )
     result["first_shift"].attrs = {"long_name": "time of the first spike shifted by more than 1 ms", "units": "ms"}
     for name in MEASURES:
         long_name, unit = ATTRIBUTES[name]["long_name"], ATTRIBUTES[name]["units"]
@@ -114,6 +114,19 @@ def first_shifts(run: tuple[Array, Array], twin: tuple[Array, Array], cells: int
             extra = (one if len(one) > both else other)[both]
             found[cell] = extra if extra < duration - SHIFT else np.nan
     return found
+
+
+def _by_run(chunk: xr.Dataset) -> tuple[Array, Array, Array]:
+    """The times [ms] and cells of a chunk's spikes, one run after the other, and where each run's begin, [run + 1]."""
+    run = chunk["spike_run"].values
+    order = np.argsort(run, kind="stable")
+    edges = np.searchsorted(run[order], np.arange(chunk.sizes["run"] + 1))
+    return chunk["spike_time"].values[order], chunk["spike_cell"].values[order], edges
+
+
+def _of(run: int, time: Array, cell: Array, edges: Array) -> tuple[Array, Array]:
+    mine = slice(edges[run], edges[run + 1])
+    return time[mine], cell[mine]
 
 
 def _earliest(times: Array) -> float:

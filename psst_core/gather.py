@@ -1,99 +1,177 @@
-"""From summaries to the cube: one labelled data set for a sweep, with a dimension for each axis."""
+"""From summaries to the cube: one labelled data set for a sweep, with a dimension for each axis of its grid."""
 
-import csv
 import io
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from psst_core.analysis import MEASURES, PER_RUN
-from psst_core.dataset import REPLICATES, read, write
+from psst_core.analysis import MEASURES, PER_RUN, UNDEFINED, summarise
+from psst_core.axes import RUN
+from psst_core.dataset import REPLICATES, STATUS, Array, read, write
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml, to_yaml, write_text
 from psst_core.ledger import CHUNKS, PLANS
 from psst_core.schema import units
 
-RECORDS = ("csv", "yaml")
+PARTIAL = "partial"
+BLANK: dict[str, tuple[str, Any]] = {
+    "status": ("i1", STATUS["not_planned"]),
+    "undefined": ("i2", 0),
+    "seed": ("i8", -1),
+    "run_id": ("U16", ""),
+}
 
 
-def gather(folder: Path, plan: str) -> None:
+def gather(folder: Path, plan: str, partial: bool = False) -> Path:
     """Write `sweep.nc` into the folder of a sweep, from its chunks' summaries, and the plan's records beside it.
 
     Args:
         folder: `results/<name>`.
         plan: the digest of the claimed plan.
+        partial: whether to take what is finished so far; it is written into `results/<name>/partial`.
+
+    Returns:
+        The folder that was written.
+
+    Raises:
+        PsstError: when a summary is missing, unreadable, or holds another run than planned.
     """
-    table, config = ((folder.parent / PLANS / f"{plan}.{ending}").read_text(encoding="utf-8") for ending in RECORDS)
+    plans, chunks = folder.parent / PLANS, folder.parent / CHUNKS
+    table, config = ((plans / f"{plan}.{ending}").read_text(encoding="utf-8") for ending in ("csv", "yaml"))
     record = from_yaml(config)
-    write(cube(record, list(csv.DictReader(io.StringIO(table))), folder.parent / CHUNKS), folder / "sweep.nc")
-    write_text(folder / "plan.csv", table)
-    write_text(folder / "config.yaml", config)
+
+    def finished(chunk: str) -> xr.Dataset | None:
+        try:
+            return _summary(chunk, record, chunks)
+        except PsstError:
+            return None
+
+    def required(chunk: str) -> xr.Dataset | None:
+        return _load(chunks / summary_name(chunk, record["analysis_digest"]))
+
+    result = cube(record, read_table(io.StringIO(table)), finished if partial else required)
+    target = folder / PARTIAL if partial else folder
+    write(result, target / "sweep.nc")
+    write_text(target / "plan.csv", table)
+    write_text(target / "config.yaml", config)
+    return target
 
 
 def summary_name(chunk: str, analysis: str) -> str:
     return f"{chunk}.{analysis}.summary.nc"
 
 
-def cube(record: dict[str, Any], rows: list[dict[str, str]], chunks: Path) -> xr.Dataset:
-    """The measures of all runs, with dimensions (axes…, network, trial[, population]).
+def read_table(source: Any) -> pd.DataFrame:
+    """A table of ours as it is written, all of it text."""
+    return pd.read_csv(source, dtype=str, keep_default_na=False)
+
+
+def typed(column: pd.Series) -> Array:
+    """Whole numbers, numbers or words."""
+    words = column.to_numpy(str)
+    for kind in (int, float):
+        try:
+            return words.astype(kind)
+        except ValueError:
+            continue
+    return words
+
+
+def cube(record: dict[str, Any], table: pd.DataFrame, summary: Callable[[str], xr.Dataset | None]) -> xr.Dataset:
+    """The measures of all runs, with dimensions ([run,] axes…, network, trial[, population]).
+
+    `run` is there when axes move together; they are coordinates along it. What no row of the table plans has the status
+    not_planned, and what has no summary not_run.
 
     Args:
         record: the sweep's `config.yaml`.
-        rows: the sweep's `plan.csv`.
-        chunks: the folder of the chunks' files.
+        table: the sweep's `plan.csv`.
+        summary: of a chunk, by its name; None where there is none yet.
 
     Raises:
-        PsstError: when a summary is missing, unreadable, or holds another run than planned.
+        PsstError: when a summary holds another run than planned.
     """
-    axes = record["axes"]
-    coordinates = {axis["name"]: axis["values"] for axis in axes}
-    coordinates |= {name: range(record["config"]["sweep"][f"{name}s"]) for name in REPLICATES}
-    places = {name: {str(value): i for i, value in enumerate(values)} for name, values in coordinates.items()}
-    shape = tuple(len(values) for values in coordinates.values())
-    opened: dict[str, xr.Dataset] = {}
-    arrays: dict[str, Any] = {}
-    for row in rows:
-        chunk = row["chunk"]
-        if chunk not in opened:
-            with read(chunks / summary_name(chunk, record["analysis_digest"])) as file:
-                opened[chunk] = file.load()
-        summary, position = opened[chunk], int(row["position"])
-        if summary["run_id"].values[position] != row["run_id"]:
-            raise PsstError(f"chunk {chunk}: holds another run than {row['run_id']}; delete its files and run again")
-        index = tuple(places[name][row[name]] for name in coordinates)
-        for name in (*MEASURES, *PER_RUN):
-            values = summary[name].values
-            if name not in arrays:
-                arrays[name] = np.full(shape + values.shape[1:], _missing(values.dtype), dtype=values.dtype)
-            arrays[name][index] = values[position]
-    dims = tuple(coordinates)
-    data = {name: (dims + (("population",) if name in MEASURES else ()), array) for name, array in arrays.items()}
-    labels = {name: (name, np.asarray(values)) for name, values in coordinates.items()}
-    population = next(iter(opened.values()))["population"].values
-    result = xr.Dataset(data, coords=labels | {"population": ("population", population)})
+    config, axes = record["config"], record["axes"]
+    together = [axis["name"] for axis in axes if axis["dimension"] == RUN]
+    dimensions: dict[str, Any] = {axis["name"]: axis["values"] for axis in axes if axis["dimension"] == axis["name"]}
+    dimensions |= {name: range(config["sweep"][f"{name}s"]) for name in REPLICATES}
+    points = table.drop_duplicates(RUN).sort_values(RUN, key=typed) if together else table
+    dimensions = ({RUN: range(len(points))} if together else {}) | dimensions
+    places = tuple(
+        pd.Index([str(value) for value in values]).get_indexer(pd.Index(table[name]))
+        for name, values in dimensions.items()
+    )
+    shape, populations = tuple(map(len, dimensions.values())), list(config["network"]["populations"])
+    arrays = {name: _blank(name, shape) for name in PER_RUN}
+    arrays |= {name: _blank(name, (*shape, len(populations))) for name in (*MEASURES, "undefined")}
+    arrays["status"][places], arrays["run_id"][places] = STATUS["not_run"], table["run_id"].to_numpy(str)
+    finished, rows = 0, table.groupby("chunk", sort=False).indices
+    for chunk, mine in rows.items():
+        if (found := summary(str(chunk))) is None:
+            continue
+        position = table["position"].to_numpy(str)[mine].astype(int)
+        strange = found["run_id"].values[position] != table["run_id"].to_numpy(str)[mine]
+        if strange.any():
+            name = table["run_id"].iloc[mine[strange.argmax()]]
+            raise PsstError(f"chunk {chunk}: holds another run than {name}; delete its files and run again")
+        at = tuple(place[mine] for place in places)
+        for name, array in arrays.items():
+            array[at] = found[name].values[position]
+        finished += len(mine)
+    dims = tuple(dimensions)
+    result = xr.Dataset(
+        {name: (dims if name in PER_RUN else (*dims, "population"), array) for name, array in arrays.items()},
+        {name: (name, np.asarray(values)) for name, values in dimensions.items()}
+        | {name: (RUN, typed(points[name])) for name in together}
+        | {"population": np.asarray(populations)},
+    )
+    result["undefined"].attrs = UNDEFINED
     for axis in axes:
-        attributes = {"long_name": _label(axis["key"]), "key": axis["key"]}
-        unit = units(record["config"], axis["key"])
-        result[axis["name"]].attrs = attributes | ({"units": unit} if unit else {})
+        result[axis["name"]].attrs = axis_attributes(config, axis["key"])
+    title = config["description"] or record["experiment"]
+    part = {PARTIAL: f"{finished} of {len(table)} runs"} if finished < len(table) else {}
     result.attrs = {
         "Conventions": "CF-1.11",
-        "title": record["config"]["description"] or record["experiment"],
-        "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} gathered from {len(opened)} chunks",
+        "title": f"{title} (partial: {part[PARTIAL]})" if part else title,
+        "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} gathered from {len(rows)} chunks",
         "experiment": record["experiment"],
         "overrides": " ".join(record["overrides"]),
-        "configuration": to_yaml(record["config"]),
+        "configuration": to_yaml(config),
+        **part,
     }
     return result
 
 
-def _label(key: str) -> str:
-    """A key in words: `network size`, `pn sodium conductance`."""
+def axis_attributes(config: dict[str, Any], key: str) -> dict[str, str]:
+    """Of a coordinate: `network size` from network.size, the key itself, and its unit where it has one."""
     parts = [part for part in key.split(".") if part not in ("populations", "mechanisms", "synapses", "projections")]
-    return " ".join(parts[1:] if len(parts) > 2 else parts).replace("_", " ")
+    words = " ".join(parts[1:] if len(parts) > 2 else parts).replace("_", " ")
+    unit = units(config, key)
+    return {"long_name": words, "key": key} | ({"units": unit} if unit else {})
 
 
-def _missing(dtype: np.dtype[Any]) -> Any:
-    return {"f": np.nan, "i": -1, "u": 0}.get(dtype.kind, "")
+def _summary(chunk: str, record: dict[str, Any], chunks: Path) -> xr.Dataset:
+    """Of a finished chunk, made here where its job has not made it yet."""
+    window, analysis = record["config"]["recorder"]["window"], record["config"]["analysis"]
+    try:
+        return _load(chunks / summary_name(chunk, record["analysis_digest"]))
+    except PsstError:
+        return _load(chunks / f"{chunk}.nc", lambda data: summarise(data, window, analysis).load())
+
+
+def _load(path: Path, what: Callable[[xr.Dataset], xr.Dataset] = xr.Dataset.load) -> xr.Dataset:
+    try:
+        with read(path) as data:
+            return what(data)
+    except (OSError, RuntimeError) as error:
+        raise PsstError(f"{path}: cannot be read: {error}; delete it and run again") from error
+
+
+def _blank(name: str, shape: tuple[int, ...]) -> Array:
+    kind, value = BLANK.get(name, ("f8", np.nan))
+    return np.full(shape, value, dtype=kind)

@@ -1,5 +1,6 @@
 """A finished sweep, opened lazily: its cube, its plan, and the spikes and potentials of any run."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,12 +10,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from psst_core.dataset import REPLICATES, Array, read
+from psst_core.axes import RUN
+from psst_core.dataset import REPLICATES, STATUS, Array, read
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
+from psst_core.gather import read_table, typed
 from psst_core.keys import Config, put
 from psst_core.ledger import CHUNKS, read_manifest
 from psst_core.network import Network, connect
+from psst_core.sweep import Axis
+
+TRACE = "trace_"
+SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class RunData:
 
 
 class Results:
-    """A sweep in `results/<name>`.
+    """A sweep in `results/<name>`, or what is finished of it in `results/<name>/partial`.
 
     Attributes:
         folder: where it lies.
@@ -64,7 +71,7 @@ class Results:
 
     @cached_property
     def cube(self) -> xr.Dataset:
-        """`sweep.nc`: the measures, with a dimension for each axis."""
+        """`sweep.nc`: the measures, over the axes of the grid and `run`, along which the others lie."""
         return read(self.folder / "sweep.nc")
 
     @cached_property
@@ -74,8 +81,15 @@ class Results:
 
     @cached_property
     def plan(self) -> pd.DataFrame:
-        """A row a run: its axes, replicate numbers, chunk and position."""
-        return pd.read_csv(self.folder / "plan.csv", dtype={"run_id": str, "chunk": str})
+        """A row a run: its place on `run` where there is one, its axes, replicate numbers, chunk and position."""
+        table = read_table(self.folder / "plan.csv")
+        return table.assign(**{str(name): typed(table[name]) for name in table if name not in ("run_id", "chunk")})
+
+    @cached_property
+    def finished(self) -> pd.DataFrame:
+        """The rows of the plan of which the cube has a result."""
+        done = self.cube["status"].values < STATUS["not_run"]
+        return self.plan[self.plan["run_id"].isin(self.cube["run_id"].values[done])]
 
     @cached_property
     def record(self) -> dict[str, Any]:
@@ -83,36 +97,52 @@ class Results:
         content: dict[str, Any] = from_yaml((self.folder / "config.yaml").read_text(encoding="utf-8"))
         return content
 
+    @cached_property
+    def axes(self) -> dict[str, Axis]:
+        """By name, in the order of the sweep."""
+        points = self.plan.drop_duplicates(RUN).sort_values(RUN) if RUN in self.plan else self.plan
+        return {
+            name: Axis(axis["key"], name, tuple(axis["values"] if dimension == name else points[name]), dimension)
+            for axis in self.record["axes"]
+            for name, dimension in [(axis["name"], axis["dimension"])]
+        }
+
     @property
-    def axes(self) -> dict[str, list[Any]]:
-        return {axis["name"]: axis["values"] for axis in self.record["axes"]}
+    def chunks(self) -> Path:
+        """The folder of the chunks' files."""
+        above = self.folder.absolute().parents
+        return next((folder for folder in above[:2] if (folder / CHUNKS).is_dir()), above[0]) / CHUNKS
 
     def select(self, **point: Any) -> pd.DataFrame:
-        """The rows of the plan at a point, such as `select(coupling=0.5, solver="rk4", trial=0)`."""
-        rows = self.plan
+        """The rows of the plan at a point, such as `select(coupling=0.5, solver="rk4", trial=0)`, or of a `run_id`."""
+        rows, place = self.plan, ""
+        names = [str(name) for name in self.plan if name not in ("chunk", "position")]
         for name, value in point.items():
-            if name not in (*self.axes, *REPLICATES):
-                raise PsstError(f"{name}={value}: no such axis; there are: {', '.join(self.axes)}, network, trial")
+            if name not in names:
+                raise PsstError(f"{name}={value}: no such axis; there are: {', '.join(names)}")
             column = rows[name]
             numbers = pd.api.types.is_numeric_dtype(column) and isinstance(value, int | float | np.number)
             match = np.isclose(column, value, rtol=1e-9, atol=0) if numbers else column.astype(str) == str(value)
             if not match.any():
-                raise PsstError(f"{name}={value}: not in the sweep; there are: {', '.join(map(str, column.unique()))}")
-            rows = rows[match]
+                raise PsstError(f"{name}={value}: not in the sweep{place}; there are: {_listed(column, value)}")
+            rows, place = rows[match], f"{place or ' at'} {name}={value}"
         return rows
 
     def run(self, **point: Any) -> RunData:
-        """The first run at a point."""
-        rows = self.select(**point)
-        if rows.empty:
-            raise PsstError(f"{point}: no run there")
-        row = rows.iloc[0]
-        chunks, position = self.folder.parent / CHUNKS, int(row["position"])
-        manifest = read_manifest(chunks / f"{row['chunk']}.json")
+        """The first run at a point.
+
+        Raises:
+            PsstError: when there is none, or its job has not finished.
+        """
+        row = self.select(**point).iloc[0]
+        if not (self.chunks / f"{row['chunk']}.nc").exists():
+            raise PsstError(f"{point}: no result yet; the job of chunk {row['chunk']} has not finished")
+        position = int(row["position"])
+        manifest = read_manifest(self.chunks / f"{row['chunk']}.json")
         planned = [run for batch in manifest["batches"] for run in batch][position]
-        with read(chunks / f"{row['chunk']}.nc") as chunk:
+        with read(self.chunks / f"{row['chunk']}.nc") as chunk:
             mine = np.flatnonzero(chunk["spike_run"].values == position)
-            names = [str(name) for name in chunk.data_vars if str(name).startswith("trace_")]
+            names = [str(name) for name in chunk.data_vars if str(name).startswith(TRACE)]
             traced = "traced_run" in chunk and position in chunk["traced_run"].values
             return RunData(
                 {name: row[name] for name in (*self.axes, *REPLICATES)},
@@ -123,6 +153,55 @@ class Results:
                 chunk[names].sel(traced_run=position).load() if traced else xr.Dataset(),
                 put(manifest["config"], planned["values"]),
             )
+
+    def traced(self, **point: Any) -> Iterator[pd.DataFrame]:
+        """The finished rows at a point of which traces are kept, chunk by chunk; `trace` is their place in its file."""
+        rows = self.select(**point)
+        for chunk, mine in rows[rows["run_id"].isin(self.finished["run_id"])].groupby("chunk", sort=False):
+            batches = read_manifest(self.chunks / f"{chunk}.json")["batches"]
+            kept = np.array([run["traced"] for batch in batches for run in batch])
+            of_rows = mine["position"].to_numpy()
+            found = mine.assign(trace=np.cumsum(kept)[of_rows] - 1)[kept[of_rows]]
+            if len(found):
+                yield found
+
+    def traces(self, **point: Any) -> xr.Dataset:
+        """The traces of all finished runs at a point of which they were kept, opened lazily.
+
+        Dimensions (run, cell_of_<population>, time), with the runs' ids, axes, network and trial along `run`. NaN
+        lies beyond the end and the cells of a run that has fewer.
+
+        Raises:
+            PsstError: when no traces were kept there.
+        """
+        parts = []
+        for rows in self.traced(**point):
+            path = self.chunks / f"{rows['chunk'].iloc[0]}.nc"
+            chunk = read(path, chunks={"traced_run": 1, "time": -1})
+            names = [str(name) for name in chunk.data_vars if str(name).startswith(TRACE)]
+            part = chunk[names].isel(traced_run=rows["trace"].to_numpy()).drop_vars("traced_run")
+            labels = {name: (RUN, rows[name].to_numpy()) for name in ("run_id", *self.axes, *REPLICATES)}
+            parts.append(part.rename(traced_run=RUN).assign_coords(labels))
+        if not parts:
+            raise PsstError(
+                f"{self.folder}: no traces were kept {f'at {point}' if point else 'of any run'}; name variables in "
+                "recorder.variables, such as {pn: [v]}, and in recorder.runs of which runs (without it, of all)"
+            )
+        result = xr.concat(parts, RUN, data_vars="all", coords="minimal", compat="override", join="outer")
+        for name in ("run_id", *self.axes, *REPLICATES):
+            result[name].attrs = self.cube[name].attrs
+        return result
+
+
+def _listed(column: pd.Series, value: Any) -> str:
+    """The values of a column, or how many and those closest to a value."""
+    values = column.drop_duplicates()
+    if len(values) <= SHOWN:
+        return ", ".join(map(str, values))
+    if pd.api.types.is_numeric_dtype(values) and isinstance(value, int | float | np.number):
+        values = values.iloc[np.argsort(np.abs(values.to_numpy() - value))[:3]]
+        return f"{column.nunique():,} values, the nearest {', '.join(map(str, values))}"
+    return f"{', '.join(map(str, values[:3]))}, … ({len(values):,} values)"
 
 
 def open_sweep(folder: str | Path) -> Results:

@@ -1,26 +1,31 @@
 """What the tests share: TensorFlow set up as in a job, configurations by name, and a way to integrate a few runs."""
 
 import functools
+import itertools
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from psst_core.analysis import summarise
 from psst_core.batch import Run
 from psst_core.chunk import write_chunk
 from psst_core.config import compose, resolve, update
-from psst_core.dataset import read, write
+from psst_core.dataset import ChunkFile, atomic_netcdf, read, write
 from psst_core.error_estimate import estimate
+from psst_core.files import to_yaml, write_text
 from psst_core.gather import gather, summary_name
 from psst_core.hardware import prepare
 from psst_core.keys import put
-from psst_core.ledger import CHUNKS
+from psst_core.ledger import CHUNKS, PLANS
 from psst_core.plan import claim, make_plan
 from psst_core.results import Results, open_sweep
 from psst_core.simulate import Integration, Program, Segment, padded, step_count
+from psst_core.sweep import Axis
 
 DATA = Path(__file__).parent / "data"
 
@@ -128,3 +133,99 @@ def run_sweep(folder: Path, experiment: str, overrides: str = "", name: str = "s
     if plan.twins:
         estimate(folder / name, plan.digest)
     return open_sweep(folder / name)
+
+
+MADE_UP = "made_up"
+
+
+def made_up_plan(
+    folder: Path,
+    axes: Sequence[Axis],
+    chunk_runs: int = 8,
+    planned: Callable[[dict[str, Any]], bool] = lambda point: True,
+    traced: Callable[[dict[str, Any]], bool] = lambda point: False,
+    config: dict[str, Any] | None = None,
+) -> pd.DataFrame:
+    """The records and claims of a sweep over these axes, in a results folder; its `plan.csv`."""
+    config = config or small_locust(sweep__networks=1, sweep__trials=2, analysis__spectrum=[0.0, 20.0])
+    grid = {axis.name: axis.values for axis in axes if axis.dimension == axis.name}
+    together = [axis for axis in axes if axis.dimension != axis.name]
+    dims = ({"run": range(len(together[0].values))} if together else {}) | grid
+    dims |= {name: range(config["sweep"][f"{name}s"]) for name in ("network", "trial")}
+    points = [dict(zip(dims, values, strict=True)) for values in itertools.product(*dims.values())]
+    points = [point | {axis.name: axis.values[point["run"]] for axis in together} for point in points]
+    table = pd.DataFrame([point for point in points if planned(point)])
+    order = [name for name in ("run", *(axis.name for axis in axes), "network", "trial") if name in table]
+    table = table[order]
+    table.insert(0, "run_id", [f"{i:016x}" for i in range(len(table))])
+    table["chunk"] = [f"{i // chunk_runs:016x}" for i in range(len(table))]
+    table["position"] = [i % chunk_runs for i in range(len(table))]
+    entries = [
+        {"key": axis.key, "name": axis.name, "dimension": axis.dimension}
+        | ({"values": list(axis.values)} if axis.dimension == axis.name else {})
+        for axis in axes
+    ]
+    record = {"experiment": "locust_coupling", "overrides": [], "analysis_digest": 16 * "a", "axes": entries}
+    write_text(folder / PLANS / f"{MADE_UP}.csv", table.to_csv(index=False))
+    write_text(folder / PLANS / f"{MADE_UP}.yaml", to_yaml(record | {"config": config}))
+    keys = {axis.key: axis.name for axis in axes}
+    for chunk, rows in table.groupby("chunk"):
+        runs = [
+            {
+                "id": row["run_id"],
+                "network": row["network"],
+                "trial": row["trial"],
+                "values": {key: row[name] for key, name in keys.items() if "." in key},
+                "traced": traced(row),
+            }
+            for row in rows.to_dict("records")
+        ]
+        write_text(folder / CHUNKS / f"{chunk}.json", json.dumps({"config": config, "batches": [runs]}))
+    return table
+
+
+def make_up_chunk(folder: Path, chunk: str, size: int = 8) -> None:
+    """Finish a claim with spikes and waves that are no simulation: stronger along the first key, one cell silent."""
+    manifest = json.loads((folder / CHUNKS / f"{chunk}.json").read_text())
+    (runs,), config = manifest["batches"], manifest["config"]
+    random = np.random.default_rng(int(chunk, 16))
+    sizes = {"pn": 3 * size // 4, "ln": size // 4}
+    times = (
+        np.arange(round(config["run"]["duration"] / config["recorder"]["interval"])) * config["recorder"]["interval"]
+    )
+    kept = [i for i, run in enumerate(runs) if run["traced"]]
+    traced = {"pn.v": [0, 1]} if kept else {}
+    with atomic_netcdf(folder / CHUNKS / f"{chunk}.nc") as beside:
+        file = ChunkFile(beside, len(runs), sizes, times, traced, kept, "float32", (8, 50), {"chunk": chunk})
+        drive = np.array([float(next(iter(run["values"].values()), 1.0)) for run in runs])
+        waves = np.sin(times * 0.2) * (1 + drive[None, :, None]) + random.normal(size=(2, len(runs), len(times)))
+        trace = np.arange(len(runs))[:, None, None] + np.zeros((len(runs), 2, len(times)))
+        file.write_samples(0, 0, waves, dict.fromkeys(traced, trace))
+        count = random.poisson(20 * (1 + drive))
+        run = np.repeat(np.arange(len(runs)), count)
+        file.write_spikes(random.uniform(0, times[-1], len(run)), random.integers(0, size - 1, len(run)), run)
+        columns = {name: np.array([entry[name] for entry in runs]) for name in ("network", "trial")}
+        columns |= {"run_id": np.array([run["id"] for run in runs]), "seed": np.ones(len(runs))}
+        columns |= {"status": np.zeros(len(runs)), "diverged_time": np.full(len(runs), np.nan)}
+        columns |= {"wall_time": np.ones(len(runs))}
+        columns |= {name: random.uniform(1, 9, (len(runs), size)) for name in ("potential_mean", "potential_variance")}
+        file.write_runs(0, columns)
+        file.close()
+
+
+def summarise_chunk(folder: Path, chunk: str) -> None:
+    """As the job does, for a made-up plan."""
+    config = json.loads((folder / CHUNKS / f"{chunk}.json").read_text())["config"]
+    with read(folder / CHUNKS / f"{chunk}.nc") as data:
+        summary = summarise(data, config["recorder"]["window"], config["analysis"])
+    write(summary, folder / CHUNKS / summary_name(chunk, 16 * "a"))
+
+
+def made_up_sweep(folder: Path, axes: Sequence[Axis], unfinished: Sequence[int] = (), **settings: Any) -> Results:
+    """A gathered sweep that no one simulated; partial where some chunks, by number, are unfinished."""
+    table = made_up_plan(folder, axes, **settings)
+    for number, chunk in enumerate(dict.fromkeys(table["chunk"])):
+        if number not in unfinished:
+            make_up_chunk(folder, chunk)
+            summarise_chunk(folder, chunk)
+    return open_sweep(gather(folder / "sweep", MADE_UP, partial=bool(unfinished)))

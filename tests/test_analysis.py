@@ -1,18 +1,30 @@
-"""Measures on signals whose values are known."""
+"""Measures on signals whose values are known, and all of a chunk's runs at once as one by one."""
+
+import time as clock
 
 import numpy as np
 import pytest
+import xarray as xr
+from scipy import signal
 
-from psst_core.analysis import spectral_measures, spike_measures, synchrony
+from psst_core.analysis import MASKS, MEASURES, PER_RUN, spectral_measures, spike_measures, summarise, synchrony
+from psst_core.dataset import STATUS
 
 ANALYSIS = {"spectrum": [200.0, 600.0], "band": [10.0, 60.0], "background": 200.0}
 TIME = np.arange(2000) * 0.5
 
 
+def of_one(time, cell, cells, duration):
+    """The measures of one population in one run."""
+    run = np.zeros(len(time), int)
+    found = spike_measures(np.asarray(time), np.asarray(cell), run, np.array([cells]), 1, duration)
+    return {name: values.item() for name, values in found.items()}
+
+
 def test_rates_and_intervals():
     time = np.array([10.0, 20, 30, 40, 15, 35])
     cell = np.array([0, 0, 0, 0, 3, 3])
-    found = spike_measures(time, cell, 4, 500.0)
+    found = of_one(time, cell, 4, 500.0)
     assert found["firing_rate"] == pytest.approx(6 / 4 / 0.5)
     assert found["active_share"] == 0.5
     assert found["isi_count"] == 4
@@ -23,7 +35,7 @@ def test_variation_is_that_of_each_cell_not_between_cells():
     """A clock of 10 ms and one of 50 ms: each is regular, however different they are."""
     fast, slow = np.arange(0, 500, 10.0), np.arange(0, 500, 50.0)
     cell = np.repeat([0, 1], [len(fast), len(slow)])
-    found = spike_measures(np.concatenate([fast, slow]), cell, 2, 500.0)
+    found = of_one(np.concatenate([fast, slow]), cell, 2, 500.0)
     assert found["isi_cv"] == pytest.approx(0, abs=1e-12)
     assert found["isi_count"] == 49 + 9
 
@@ -31,24 +43,24 @@ def test_variation_is_that_of_each_cell_not_between_cells():
 def test_a_poisson_train_varies_by_one_and_a_clock_by_none():
     random = np.random.default_rng(1)
     train = np.cumsum(random.exponential(20.0, 20_000))
-    assert spike_measures(train, np.zeros(20_000, int), 1, train[-1])["isi_cv"] == pytest.approx(1, abs=0.02)
-    assert spike_measures(np.arange(100.0), np.zeros(100, int), 1, 100.0)["isi_cv"] == pytest.approx(0, abs=1e-12)
+    assert of_one(train, np.zeros(20_000, int), 1, train[-1])["isi_cv"] == pytest.approx(1, abs=0.02)
+    assert of_one(np.arange(100.0), np.zeros(100, int), 1, 100.0)["isi_cv"] == pytest.approx(0, abs=1e-12)
 
 
 def test_silence_is_undefined_not_zero():
-    found = spike_measures(np.zeros(0), np.zeros(0, int), 5, 500.0)
+    found = of_one(np.zeros(0), np.zeros(0, int), 5, 500.0)
     assert found["firing_rate"] == found["active_share"] == found["isi_count"] == 0
     assert np.isnan(found["isi_cv"])
-    assert spike_measures(np.zeros(0), np.zeros(0, int), 5, 0.0) == {}
+    assert np.isnan(list(of_one(np.zeros(0), np.zeros(0, int), 5, 0.0).values())).all()
 
 
 def test_synchrony_is_one_together_and_one_over_root_n_apart():
     random = np.random.default_rng(1)
     together = np.tile(random.standard_normal(4000), (100, 1))
     apart = random.standard_normal((100, 4000))
-    assert synchrony(together.mean(axis=0), together.var(axis=1)) == pytest.approx(1)
-    assert synchrony(apart.mean(axis=0), apart.var(axis=1)) == pytest.approx(0.1, rel=0.1)
-    assert np.isnan(synchrony(np.zeros(100), np.zeros(5)))
+    assert synchrony(together.mean(axis=0), together.var(axis=1).mean()) == pytest.approx(1)
+    assert synchrony(apart.mean(axis=0), apart.var(axis=1).mean()) == pytest.approx(0.1, rel=0.1)
+    assert np.isnan(synchrony(np.zeros(100), np.zeros(())))
 
 
 @pytest.mark.parametrize("frequency", [15.0, 30.0, 42.5])
@@ -66,7 +78,104 @@ def test_noise_has_no_ridge():
 
 
 def test_too_short_or_flat():
-    assert spectral_measures(np.zeros(400), 0.5, ANALYSIS) == {}
+    assert np.isnan(list(spectral_measures(np.zeros(400), 0.5, ANALYSIS).values())).all()
     flat = spectral_measures(np.full(2000, -60.0), 0.5, ANALYSIS)
-    assert flat["band_power"] == pytest.approx(0, abs=1e-20) and "dominant_frequency" not in flat
-    assert spectral_measures(np.arange(2000.0), 0.5, ANALYSIS | {"band": [11.0, 12.0]}) == {}
+    assert flat["band_power"] == pytest.approx(0, abs=1e-20) and np.isnan(flat["dominant_frequency"])
+    narrow = spectral_measures(np.arange(2000.0), 0.5, ANALYSIS | {"band": [11.0, 12.0]})
+    assert np.isnan(list(narrow.values())).all()
+
+
+def made_up(runs, sizes, spikes, duration=1000.0, interval=0.5, seed=1):
+    """A chunk's content: some runs silent, some flat, every seventh diverged."""
+    random = np.random.default_rng(seed)
+    cells, times = sum(sizes), np.arange(round(duration / interval)) * interval
+    status = np.where(np.arange(runs) % 7 == 6, STATUS["diverged"], STATUS["ok"]).astype("i1")
+    waves = 3 * np.sin(times * random.uniform(0.05, 0.4, (runs, len(sizes), 1))) + random.normal(
+        size=(runs, len(sizes), len(times))
+    )
+    waves[::5] = -60.0
+    waves[status > 0, :, len(times) // 2 :] = np.nan
+    variance = random.uniform(1, 9, (runs, cells)) * (np.arange(runs) % 5 > 0)[:, None]
+    variance[status > 0] = np.nan
+    run = random.integers(0, runs, spikes)
+    kept = run % 3 > 0
+    label = np.arange(runs)
+    return xr.Dataset(
+        {
+            "population_size": ("population", np.array(sizes)),
+            "spike_time": ("spike", np.round(random.uniform(0, duration, spikes), 2)[kept]),
+            "spike_cell": ("spike", random.integers(0, cells, spikes)[kept]),
+            "spike_run": ("spike", run[kept]),
+            "mean_potential": (("run", "population", "time"), waves.astype("f4")),
+            "potential_variance": (("run", "cell"), variance),
+            "status": ("run", status),
+            "network": ("run", label),
+            "trial": ("run", label),
+        }
+        | {name: ("run", label) for name in PER_RUN if name != "status"},
+        {"time": times, "population": [f"p{i}" for i in range(len(sizes))]},
+    )
+
+
+def one_by_one(chunk, window):
+    """What PSST computed before it took all runs at once."""
+    sizes = chunk["population_size"].values
+    edges, duration = np.cumsum([0, *sizes]), 0.5 * chunk.sizes["time"]
+    window = (window[0], min(window[1], duration))
+    time, cell, run = (chunk[name].values for name in ("spike_time", "spike_cell", "spike_run"))
+    inside = (time > window[0]) & (time <= window[1])
+    sampled = (chunk["time"].values >= window[0]) & (chunk["time"].values < window[1])
+    shape = (chunk.sizes["run"], len(sizes))
+    values = {name: np.full(shape, np.nan) for name in MEASURES}
+    for i, j in np.ndindex(shape):
+        if chunk["status"].values[i] != STATUS["ok"]:
+            continue
+        mine = inside & (run == i) & (cell >= edges[j]) & (cell < edges[j + 1])
+        trains = [np.sort(time[mine & (cell == number)]) for number in np.unique(cell[mine])]
+        intervals = [np.diff(train) for train in trains]
+        cvs = [np.std(train, ddof=1) / np.mean(train) for train in intervals if len(train) >= 3]
+        values["firing_rate"][i, j] = mine.sum() / sizes[j] / (1e-3 * (window[1] - window[0]))
+        values["active_share"][i, j] = len(trains) / sizes[j]
+        values["isi_count"][i, j] = sum(map(len, intervals))
+        values["isi_cv"][i, j] = np.mean(cvs) if cvs else np.nan
+        potential = chunk["mean_potential"].values[i, j]
+        variance = np.mean(chunk["potential_variance"].values[i, edges[j] : edges[j + 1]])
+        if variance > 1e-6:
+            values["synchrony"][i, j] = np.sqrt(np.var(potential[sampled].astype(float)) / variance)
+        part = signal.detrend(potential[400:1200].astype(float))
+        frequency, density = signal.periodogram(part, fs=2000.0, window="hann", detrend=False)
+        band = (frequency >= 10) & (frequency <= 60)
+        outside = ~band & (frequency > 0) & (frequency <= 200)
+        values["band_power"][i, j] = power = density[band].sum() * frequency[1]
+        if power > 1e-9:
+            values["dominant_frequency"][i, j] = frequency[band][density[band].argmax()]
+            values["band_ratio"][i, j] = density[band].mean() / density[outside].mean()
+    return values
+
+
+@pytest.mark.parametrize(("runs", "sizes"), [(1, [3]), (40, [6, 2]), (23, [1])])
+def test_all_runs_at_once_are_as_one_by_one(runs, sizes, monkeypatch):
+    monkeypatch.setattr("psst_core.analysis.BLOCK", 2000 * 5)
+    chunk = made_up(runs, sizes, 20 * runs * sum(sizes))
+    found, expected = summarise(chunk, (100.0, 2000.0), ANALYSIS), one_by_one(chunk, (100.0, 2000.0))
+    for name in MEASURES:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-9, atol=1e-15, err_msg=name)
+    assert list(found["population"].values) == [f"p{i}" for i in range(len(sizes))]
+
+
+def test_what_is_not_a_number_is_undefined_or_not_ok():
+    found = summarise(made_up(70, [6, 2], 2000), (100.0, 600.0), ANALYSIS)
+    ok = found["status"] == STATUS["ok"]
+    for name, mask in zip(MEASURES, MASKS, strict=True):
+        undefined = (found["undefined"] & mask) > 0
+        assert (found[name].isnull() == (~ok | undefined)).all(), name
+        assert not (undefined & ~ok).any(), name
+    assert (found["isi_cv"].isnull() & ok).any() and (found["dominant_frequency"].isnull() & ok).any()
+    assert found["undefined"].attrs["flag_meanings"].split() == list(MEASURES)
+
+
+def test_thousands_of_small_runs_take_seconds():
+    chunk = made_up(5000, [1], 50_000, duration=200.0)
+    started = clock.perf_counter()
+    summarise(chunk, (0.0, 200.0), ANALYSIS | {"spectrum": [0.0, 200.0]})
+    assert clock.perf_counter() - started < 5

@@ -28,7 +28,7 @@ def results(request, tmp_path_factory):
 
 
 def test_every_figure_that_applies_is_drawn(results, tmp_path):
-    axes = [Axis(a["key"], a["name"], tuple(a["values"]), a["dimension"]) for a in results.record["axes"]]
+    axes = list(results.axes.values())
     wanted = available(names(), axes, results.record["config"])
     assert {"raster", "connectivity"} <= set(wanted)
     for name in wanted:
@@ -45,10 +45,11 @@ def test_which_figures_apply():
     assert available(names(), [], locust) == ["connectivity", "raster"]
     assert available(names(), [], pendulum) == ["phase_plane", "traces"]
     assert "rate_map" in available(names(), [coupling], locust)
-    alone = Axis("solver", "solver", ("rk4",), "solver")
-    assert "solver_difference" not in available(names(), [coupling, alone], locust)
+    assert "solver_difference" not in available(
+        names(), [coupling, Axis("solver", "solver", ("rk4",), "solver")], locust
+    )
     steps = Axis("run.dt", "dt", (0.1, 0.05), "dt")
-    special = {"solver_order", "error_estimate", "traces", "phase_plane"}
+    special = {"scatter", "solver_order", "error_estimate", "traces", "phase_plane"}
     assert available(names(), [coupling, solver], locust) == [name for name in names() if name not in special]
     assert "solver_order" in available(names(), [solver, steps], pendulum)
     assert available(["traces", "phase_plane"], [], configuration("chain_of_three")) == ["traces"]
@@ -80,7 +81,7 @@ def test_the_table_of_orders(tmp_path):
 )
 def test_traces_and_phase_planes(experiment, overrides, tmp_path):
     results = run_sweep(tmp_path, experiment, overrides)
-    axes = [Axis(a["key"], a["name"], tuple(a["values"]), a["dimension"]) for a in results.record["axes"]]
+    axes = list(results.axes.values())
     for name in available(["traces", "phase_plane"], axes, results.record["config"]):
         save(name, results, [tmp_path / f"{name}.png"])
         assert np.ptp(matplotlib.image.imread(tmp_path / f"{name}.png")[..., :3]) > 0.5
@@ -94,12 +95,12 @@ def test_errors_need_a_closed_solution(tmp_path):
 
 def test_the_longest_axis_comes_first(results):
     found = numeric_names(results)
-    assert all(len(results.axes[a]) >= len(results.axes[b]) for a, b in itertools.pairwise(found))
+    assert all(len(results.axes[a].values) >= len(results.axes[b].values) for a, b in itertools.pairwise(found))
 
 
 def test_the_raster_shows_the_run_of_strongest_oscillation(results):
     power = results.cube["band_power"].sel(population="ln").mean(["network", "trial"])
-    point = {name: value for name, value in strongest(results).items() if name in results.axes}
+    point = {name: value for name, value in strongest(results).point.items() if name in results.axes}
     if np.isfinite(power.values).any():
         assert float(power.sel(point)) == float(power.max())
 

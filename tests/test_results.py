@@ -64,7 +64,7 @@ def test_a_run_knows_its_configuration_and_its_network(tiny):
 def test_selecting_what_is_not_there(tiny):
     with pytest.raises(PsstError, match=r"coupling=0\.7: not in the sweep; there are: 0\.0, 0\.5"):
         tiny.run(coupling=0.7)
-    with pytest.raises(PsstError, match="no such axis; there are: size, coupling, solver, network, trial"):
+    with pytest.raises(PsstError, match="no such axis; there are: run_id, size, coupling, solver, network, trial"):
         tiny.run(couplin=0.5)
 
 
@@ -124,7 +124,7 @@ def test_a_broken_file_is_named(tmp_path, tiny):
     write(tiny.cube.load(), tmp_path / "copy.nc")
     with netCDF4.Dataset(tmp_path / "copy.nc") as copy:
         assert copy["firing_rate"].units == "Hz"
-        assert copy["status"].flag_meanings == "ok diverged"
+        assert copy["status"].flag_meanings == "ok diverged not_run not_planned"
 
 
 def test_every_measure_has_attributes():
@@ -158,7 +158,7 @@ def test_axes_of_every_kind_reach_the_cube_and_the_run(tmp_path, axis, name, uni
     assert results.cube.sizes[name] == 2
     assert results.cube[name].attrs.get("units") == unit
     key = axis.partition("=")[0]
-    for value in results.axes[name]:
+    for value in results.axes[name].values:
         run = results.run(**{name: value})
         assert get(run.config, key) == value
         assert run.point[name] == value

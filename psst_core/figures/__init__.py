@@ -4,6 +4,7 @@ One with `table(results) -> DataFrame` is written as numbers too, to `results/NA
 """
 
 import importlib
+import itertools
 import pkgutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -13,11 +14,14 @@ from typing import Any
 from psst_core.digest import code_digest, digest, imported
 from psst_core.errors import PsstError
 from psst_core.files import atomic, write_text
+from psst_core.gather import PARTIAL
 from psst_core.keys import Config
+from psst_core.logs import Report
 from psst_core.registry import suggestion
-from psst_core.results import Results
+from psst_core.results import Results, open_sweep
 from psst_core.sweep import Axis
 
+MARK = 0.16
 HELPERS = ("maps", "style")
 STYLE = Path(__file__).with_name("psst.mplstyle")
 
@@ -60,6 +64,8 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
 
     with plt.style.context(STYLE):
         figure = _module(name).draw(results)
+        if PARTIAL in results.cube.attrs:
+            _mark(figure, f"partial: {results.cube.attrs[PARTIAL]}")
         for target in targets:
             metadata: dict[str, Any] = {"Date": None} if target.suffix == ".svg" else {}
             with atomic(target) as beside:
@@ -72,11 +78,46 @@ def save_table(name: str, results: Results, target: Path) -> None:
     write_text(target, _module(name).table(results).to_csv(index=False, float_format="%.6g"))
 
 
+def draw_all(folder: Path, report: Report) -> list[Path]:
+    """Draw the figures of a gathered sweep, or of what is finished of it, that its axes fill, and write their tables.
+
+    Args:
+        folder: `results/<name>` or `results/<name>/partial`.
+        report: takes a line for each file.
+
+    Returns:
+        The files.
+    """
+    results = open_sweep(folder)
+    estimated = ["error_estimate"] if (folder / "error_estimate.nc").is_file() else []
+    config = results.record["config"]
+    drawn = available([*config["figures"], *estimated], tuple(results.axes.values()), config)
+    figures = {name: [folder / "figures" / f"{name}.{ending}" for ending in ("png", "svg")] for name in drawn}
+    tables = {name: folder / "tables" / f"{name}.csv" for name in with_table(drawn)}
+    for name, targets in figures.items():
+        save(name, results, targets)
+        report(", ".join(map(str, targets)))
+    for name, target in tables.items():
+        save_table(name, results, target)
+        report(str(target))
+    written = [*itertools.chain(*figures.values()), *tables.values()]
+    for kind in ("figures", "tables"):
+        remove_stale(folder / kind, written)
+    return written
+
+
 def remove_stale(folder: Path, wanted: Collection[Path]) -> None:
     """Remove figures of ours that an earlier sweep of the same name left in its folder."""
     for file in folder.glob("*.*"):
         if file.stem in names() and file not in wanted:
             file.unlink()
+
+
+def _mark(figure: Any, text: str) -> None:
+    """A line of text along the lower edge, below what is drawn."""
+    height = MARK / figure.get_figheight()
+    figure.set_layout_engine("constrained", rect=(0.0, height, 1.0, 1.0 - height))
+    figure.text(0.99, 0.2 * height, text, ha="right", va="bottom", size=8, weight="bold", color="#D55E00")
 
 
 def _module(name: str) -> ModuleType:

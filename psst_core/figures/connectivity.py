@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from psst_core.figures.raster import strongest
-from psst_core.figures.style import COLUMN, cell_ticks, has_membranes, population_name
+from psst_core.figures.style import COLUMN, cell_ticks, has_membranes, nothing, population_name
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -24,7 +24,9 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """The matrix [postsynaptic, presynaptic] of the network in the raster's run, by transmitter."""
-    run = results.run(**strongest(results))
+    run = strongest(results)
+    if run is None:
+        return nothing("no run is finished")
     network, weights = run.config["network"], run.connections()
     sizes = run.populations
     offsets = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from psst_core.figures.style import (
+    MANY,
     PAGE,
     caption,
     label,
@@ -22,6 +23,7 @@ from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
+MARKED = 60
 SHOWN = ("firing_rate", "band_power", "dominant_frequency", "synchrony")
 
 
@@ -34,21 +36,22 @@ def draw(results: Results) -> Figure:
     x, *rest = numeric_names(results)
     lines = rest[0] if rest else None
     cube = results.cube.sel(slices(results, [name for name in (x, lines) if name]))
+    marker, many = "o" if cube.sizes[x] <= MARKED else "", cube.sizes[x] > MANY
     populations = list(results.record["config"]["network"]["populations"])
     figure, axes = plt.subplots(
         len(populations), len(SHOWN), figsize=(PAGE, 0.7 + 1.5 * len(populations)), sharex=True, squeeze=False
     )
     for row, population in zip(axes, populations, strict=True):
         for panel, measure in zip(row, SHOWN, strict=True):
-            for value, colour in series(results, x, lines):
+            for value, colour in series(cube, lines):
                 chosen = cube[measure].sel(population=population)
                 mean, band = mean_and_band(chosen if lines is None else chosen.sel({lines: value}))
                 name = None if lines is None else f"{value:g}"
-                panel.plot(cube[x], mean, marker="o", color=colour, label=name)
-                panel.fill_between(cube[x], mean - band, mean + band, color=colour, alpha=0.2, linewidth=0)
+                panel.plot(cube[x], mean, color=colour, label=name, marker=marker, rasterized=many)
+                panel.fill_between(cube[x], mean - band, mean + band, color=colour, alpha=0.2, lw=0, rasterized=many)
             if not cube[measure].sel(population=population).notnull().any():
                 undefined(panel)
-            scale_x(panel, results.axes[x])
+            scale_x(panel, cube[x])
             if measure != "dominant_frequency":
                 panel.set_ylim(bottom=0)
             if panel in axes[0]:

@@ -1,11 +1,12 @@
 """Maps of one measure: what the rate map and the power map share."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from psst_core.dataset import REPLICATES
-from psst_core.figures.style import PAGE, caption, heat_map, label, numeric_names, population_name, slices
+from psst_core.figures.style import LABELS, PAGE, caption, heat_map, label, numeric_names, population_name, slices
 from psst_core.results import Results
 
 
@@ -13,17 +14,18 @@ def draw_maps(results: Results, measure: str) -> Figure:
     """Rows are populations, each with a colour scale of its own; columns are solvers."""
     x, *rest = numeric_names(results)
     y = rest[0] if rest else None
-    columns = results.axes.get("solver", [None])
-    cube = results.cube.sel(slices(results, [name for name in (x, y, "solver") if name]))
+    columns = results.cube["solver"].values if "solver" in results.cube.dims else [None]
+    shown = [name for name in (x, y, "solver") if name]
+    cube = results.cube.sel(slices(results, shown))
     values = cube[measure].mean(REPLICATES, keep_attrs=True)
     populations = list(results.record["config"]["network"]["populations"])
-    height = 0.6 + len(populations) * (0.75 + 0.22 * (len(results.axes[y]) if y else 1))
+    height = 0.6 + len(populations) * (0.75 + 0.22 * min(LABELS, cube.sizes[y] if y else 1))
     figure, axes = plt.subplots(
         len(populations), len(columns), figsize=(PAGE, height), sharex=True, sharey=True, squeeze=False
     )
     for row, population in zip(axes, populations, strict=True):
         here = values.sel(population=population)
-        scale = Normalize(0.0, float(here.max()))
+        scale = Normalize(0.0, np.nanmax([*here.values[here.notnull()], 0.0]) or 1.0)
         for panel, solver in zip(row, columns, strict=True):
             image = heat_map(panel, here if solver is None else here.sel(solver=solver), x, y, scale)
             panel.set_title(f"{population_name(population)}{f', {solver}' if solver else ''}".replace("_", " "))
@@ -31,5 +33,6 @@ def draw_maps(results: Results, measure: str) -> Figure:
             row[0].set_ylabel(label(cube[y]))
         figure.colorbar(image, ax=list(row), label=label(cube[measure]).replace(" (", "\n("), pad=0.01)
     figure.supxlabel(label(cube[x]), size=8)
-    figure.suptitle(caption(results, [name for name in (x, y, "solver") if name], "mean"), size=8)
+    missing = "" if values.notnull().all() else "; grey: undefined or no result"
+    figure.suptitle(caption(results, shown, "mean") + missing, size=8)
     return figure

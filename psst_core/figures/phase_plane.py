@@ -6,9 +6,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from psst_core.dataset import REPLICATES
 from psst_core.errors import PsstError
-from psst_core.figures.style import COLUMN, PAGE, axis_names
+from psst_core.figures.style import COLUMN, PAGE, axis_names, undefined
+from psst_core.gather import PARTIAL
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -25,7 +25,9 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 def draw(results: Results) -> Figure:
     """A panel for each solver: the first recorded variable across, the last one up, a line for each cell."""
     solver = axis_names(results).get("solver")
-    shown: list[dict[str, Any]] = [{solver: value} for value in results.axes[solver]] if solver else [{}]
+    shown: list[dict[str, Any]] = (
+        [{solver: value} for value in dict.fromkeys(results.axes[solver].values)] if solver else [{}]
+    )
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     size = (PAGE, 0.4 + 2.2 * rows) if len(shown) > 1 else (COLUMN, COLUMN)
@@ -33,16 +35,22 @@ def draw(results: Results) -> Figure:
     for panel in axes.flat[len(shown) :]:
         panel.axis("off")
     for panel, point in zip(axes.flat, shown, strict=False):
-        run = results.run(**point, **dict.fromkeys(REPLICATES, 0))
+        panel.set_title(str(next(iter(point.values()), "")).replace("_", " "))
+        found = next(results.traced(**point), None)
+        if found is None and PARTIAL in results.cube.attrs:
+            undefined(panel)
+            continue
+        if found is None:
+            raise PsstError(
+                f"figure phase_plane: recorder.runs keeps the traces of no run{f' at {point}' if point else ''}"
+            )
+        run = results.run(run_id=found["run_id"].iloc[0])
         names = [str(name) for name in run.traces.data_vars]
-        if not names:
-            raise PsstError(f"figure phase_plane: recorder.runs keeps no traces of the run at {point or 'the start'}")
         x, y = run.traces[names[0]], run.traces[names[-1]]
         for cell in range(x.shape[0]):
             panel.plot(x[cell], y[cell], color=f"C{cell}", lw=0.6, label=f"cell {cell}")
             panel.plot(x[cell, :1], y[cell, :1], "o", color=f"C{cell}")
-        panel.set_title(str(next(iter(point.values()), "")).replace("_", " "))
         panel.set_xlabel(names[0].rpartition(".")[2])
-    for panel in axes[:, 0]:
-        panel.set_ylabel(names[-1].rpartition(".")[2])
+        if panel in axes[:, 0]:
+            panel.set_ylabel(names[-1].rpartition(".")[2])
     return figure

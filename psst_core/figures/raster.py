@@ -6,10 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from psst_core.dataset import REPLICATES
-from psst_core.figures.style import PAGE, cell_ticks, has_membranes, population_name
+from psst_core.dataset import REPLICATES, STATUS
+from psst_core.figures.style import PAGE, cell_ticks, has_membranes, nothing, population_name, short
 from psst_core.keys import Config
-from psst_core.results import Results
+from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
 
 
@@ -19,7 +19,9 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """The run at the point where the last population's oscillation is strongest on average."""
-    run = results.run(**strongest(results))
+    run = strongest(results)
+    if run is None:
+        return nothing("no run is finished")
     names = list(run.populations)
     figure, (top, *below) = plt.subplots(
         1 + len(names),
@@ -55,21 +57,24 @@ def draw(results: Results) -> Figure:
     top.set_ylim(-0.6, edge)
     top.set_ylabel("cell")
     top.set_yticks(cell_ticks(first))
-    point = ", ".join(f"{name} {_short(value)}" for name, value in run.point.items())
+    point = ", ".join(f"{name} {short(value)}" for name, value in run.point.items())
     top.set_title(point.replace("_", " "))
     below[-1].set_xlabel("time (ms)")
     below[-1].set_xlim(0, run.config["run"]["duration"])
     return figure
 
 
-def strongest(results: Results) -> dict[str, object]:
-    """The point where the last population's power in the band is largest; the first where there is none."""
-    power = results.cube["band_power"].isel(population=-1).mean(REPLICATES)
-    if not results.axes or not np.isfinite(power.values).any():
-        return {}
-    best = power.isel({str(dim): int(i) for dim, i in power.fillna(-1).argmax(...).items()})
-    return {name: best[name].item() for name in results.axes} | dict.fromkeys(REPLICATES, 0)
+def strongest(results: Results) -> RunData | None:
+    """The first run at the point where the last population's power in the band is largest on average.
 
-
-def _short(value: object) -> str:
-    return f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
+    The first finished one where no run has any power; None where none is finished.
+    """
+    cube = results.cube
+    power, finished = cube["band_power"].isel(population=-1), cube["status"] < STATUS["not_run"]
+    if not finished.any():
+        return None
+    mean, at = power.mean(REPLICATES), {}
+    if mean.notnull().any():
+        finished, place = power.notnull(), np.unravel_index(np.nanargmax(mean.values), mean.shape)
+        at = dict(zip(mean.dims, place, strict=True))
+    return results.run(run_id=cube["run_id"].isel(at).values[finished.isel(at).values][0])

@@ -1,5 +1,6 @@
 """Does the solver matter? Paired differences of each measure, beside its spread between replicates."""
 
+import itertools
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -16,6 +17,7 @@ from psst_core.figures.style import (
     scale_x,
     series,
     slices,
+    undefined,
 )
 from psst_core.keys import Config
 from psst_core.results import Results
@@ -26,7 +28,7 @@ MARKERS = "os^D"
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
-    solvers = [axis for axis in axes if axis.key == "solver"]
+    solvers = [axis for axis in axes if axis.key == axis.dimension == "solver"]
     return bool(numeric_axes(axes) and solvers and len(solvers[0].values) > 1)
 
 
@@ -34,7 +36,7 @@ def draw(results: Results) -> Figure:
     """Each further solver minus the first, on the same network and trial; grey: ± one s.d. of replicates."""
     x, *rest = numeric_names(results)
     lines = rest[0] if rest else None
-    first, *others = results.axes["solver"]
+    first, *others = results.axes["solver"].values
     shown = [name for name in (x, lines, "solver") if name]
     cube = results.cube.sel(slices(results, shown))
     populations = list(results.record["config"]["network"]["populations"])
@@ -49,15 +51,17 @@ def draw(results: Results) -> Figure:
                 spread = spread.mean(lines)
             panel.fill_between(cube[x], -spread, spread, color="0.85", linewidth=0, label="replicates, ±1 s.d.")
             panel.axhline(0, color="0.4", lw=0.6)
-            for marker, other in zip(MARKERS, others, strict=False):
+            for marker, other in zip(itertools.cycle(MARKERS), others, strict=False):
                 difference = values.sel(solver=other) - values.sel(solver=first)
-                for value, colour in series(results, x, lines):
+                for value, colour in series(cube, lines):
                     mean, band = mean_and_band(difference if lines is None else difference.sel({lines: value}))
                     parts = [other] if len(others) > 1 or lines is None else []
                     parts += [] if lines is None else [f"{label(cube[lines])} {value:g}"]
                     name = ", ".join(parts).replace("_", " ")
                     panel.errorbar(cube[x], mean, band, marker=marker, color=colour, lw=0.8, label=name)
-            scale_x(panel, results.axes[x])
+            scale_x(panel, cube[x])
+            if not values.notnull().any():
+                undefined(panel)
             if panel in axes[0]:
                 panel.set_title(f"Δ {label(cube[measure])}")
         row[0].set_ylabel(population_name(population))

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullLocator
 
 from psst_core.dataset import Array
 from psst_core.errors import PsstError
-from psst_core.figures.style import COLUMN, PAGE, axis_names
+from psst_core.figures.style import COLUMN, PAGE, axis_names, nothing
 from psst_core.keys import Config
 from psst_core.network import Network
 from psst_core.registry import lookup
@@ -29,6 +29,8 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """A panel for each network, a line for each solver."""
+    if results.finished.empty:
+        return nothing("no run is finished")
     networks = list(errors(results).groupby("network", sort=False))
     figure, (panels, keys) = plt.subplots(
         2,
@@ -71,13 +73,12 @@ def errors(results: Results) -> pd.DataFrame:
     """
     names = axis_names(results)
     rows = []
-    for _, row in results.plan.iterrows():
-        point = {name: row[name] for name in results.axes}
-        run = results.run(**point)
+    for run_id in results.finished["run_id"]:
+        run = results.run(run_id=run_id)
         exact, found = exact_solution(run), run.mean_potential.values[0]
         rows.append(
             {
-                "network": point.get(names.get("network", ""), "network"),
+                "network": run.point.get(names.get("network", ""), "network"),
                 "solver": run.config["solver"]["name"],
                 "dt": run.config["run"]["dt"],
                 "error": float(np.abs(found - exact).max() / np.abs(exact).max()),

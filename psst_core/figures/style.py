@@ -1,20 +1,26 @@
 """What the figures have in common: widths, labels, and which axis goes where."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
+from numpy.typing import ArrayLike
 
+from psst_core.axes import RUN
 from psst_core.dataset import REPLICATES
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
 COLUMN, PAGE = 3.4, 7.0
+LINES, LABELS, OWN_TICKS, DECADES = 7, 24, 60, 20
+MANY = 2000
+GREY = "0.9"
 UNITS = {"mV2": "mV²", "uA/cm2": "µA/cm²", "mS/cm2": "mS/cm²", "1": ""}
 NAMES = {"pn": "PN", "ln": "LN", "hh": "HH"}
 
@@ -31,10 +37,15 @@ def population_name(population: Any) -> str:
     return NAMES.get(str(population), str(population))
 
 
-def numeric_axes(axes: Sequence[Axis]) -> list[str]:
-    """The names of the axes of several numbers, the longest first."""
-    found = [axis for axis in axes if axis.numeric and len(axis.values) > 1]
+def numeric_axes(axes: Iterable[Axis]) -> list[str]:
+    """The names of the grid's axes of several numbers, the longest first."""
+    found = [axis for axis in axes if axis.dimension == axis.name and axis.numeric and len(axis.values) > 1]
     return [axis.name for axis in sorted(found, key=lambda axis: -len(axis.values))]
+
+
+def numeric_parameters(axes: Iterable[Axis]) -> list[str]:
+    """The names of the axes of several numbers that lie along `run`."""
+    return [axis.name for axis in axes if axis.dimension == RUN and axis.numeric and len(set(axis.values)) > 1]
 
 
 def has_membranes(config: Config) -> bool:
@@ -48,8 +59,7 @@ def axis_names(results: Results) -> dict[str, str]:
 
 
 def numeric_names(results: Results) -> list[str]:
-    axes = (axis for axis in results.record["axes"] if "values" in axis)
-    return numeric_axes([Axis(a["key"], a["name"], tuple(a["values"]), a["dimension"]) for a in axes])
+    return numeric_axes(results.axes.values())
 
 
 def mean_and_band(variable: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
@@ -61,26 +71,33 @@ def mean_and_band(variable: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
     return variable.mean(REPLICATES), xr.zeros_like(variable.mean(REPLICATES)) if band is None else band
 
 
-def series(results: Results, x: str, lines: str | None) -> list[tuple[Any, Any]]:
-    """The values of the axis `lines` and their colours, from dark to bright."""
+def series(cube: xr.Dataset, lines: str | None) -> list[tuple[Any, Any]]:
+    """Values of the axis `lines`, a few of them where it has many, and their colours, from dark to bright."""
     if lines is None:
         return [(None, "C0")]
-    values = results.axes[lines]
+    values = cube[lines].values
+    values = values[np.unique(np.linspace(0, len(values) - 1, LINES).round().astype(int))]
     colours = plt.get_cmap("viridis")(np.linspace(0.0, 0.8, len(values)))
     return [(value, tuple(colour)) for value, colour in zip(values, colours, strict=True)]
 
 
 def slices(results: Results, shown: Sequence[str]) -> dict[str, Any]:
-    """A selection of the first value on each axis that a figure does not show."""
-    return {name: values[0] for name, values in results.axes.items() if name not in shown}
+    """A selection of the first value on each dimension that a figure neither shows nor averages."""
+    cube = results.cube
+    return {str(dim): cube[dim].values[0] for dim in cube["status"].dims if dim not in (*shown, *REPLICATES)}
 
 
 def caption(results: Results, shown: Sequence[str], what: str = "mean ± s.d.") -> str:
     """What a figure averages over, and where it stands on the axes that it does not show."""
     count = " × ".join(f"{results.cube.sizes[name]} {name}{'s'[: results.cube.sizes[name] > 1]}" for name in REPLICATES)
-    place = slices(results, [*shown, *(name for name, values in results.axes.items() if len(values) == 1)])
-    fixed = "".join(f", {name} {value}" for name, value in place.items())
-    return f"{what} over {count}{fixed}".replace("_", " ")
+    place = {name: value for name, value in slices(results, shown).items() if results.cube.sizes[name] > 1}
+    return f"{what} over {count}{''.join(f', {name} {short(value)}' for name, value in place.items())}".replace(
+        "_", " "
+    )
+
+
+def short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
 
 
 def cell_ticks(cells: int) -> list[int]:
@@ -94,22 +111,31 @@ def undefined(axes: Axes) -> None:
     axes.text(0.5, 0.5, "undefined", transform=axes.transAxes, ha="center", va="center", color="0.5")
 
 
-def scale_x(axes: Axes, values: Sequence[float]) -> None:
-    """A (symmetric) logarithmic axis where the values span decades; ticks at values that stand well apart."""
-    positive = [value for value in values if value > 0]
-    if min(values) >= 0 and positive and max(positive) / min(positive) >= 20:
-        if min(values) == 0:
-            axes.set_xscale("symlog", linthresh=min(positive), linscale=0.5)
+def nothing(text: str) -> Figure:
+    """A figure that says why it is empty."""
+    figure = plt.figure(figsize=(COLUMN, 1.0))
+    figure.text(0.5, 0.5, text, ha="center", va="center", color="0.5")
+    return figure
+
+
+def scale_x(axes: Axes, values: ArrayLike) -> None:
+    """A (symmetric) logarithmic axis where the values span decades; ticks at those that stand well apart, if few."""
+    values = np.unique(values)
+    positive = values[values > 0]
+    axes.update_datalim([(values[0], 0.0), (values[-1], 0.0)], updatey=False)
+    if values[0] >= 0 and len(positive) and positive[-1] / positive[0] >= DECADES:
+        if values[0] == 0:
+            axes.set_xscale("symlog", linthresh=positive[0], linscale=0.5)
         else:
             axes.set_xscale("log")
-    low, high = axes.transLimits.transform(axes.transScale.transform([[x, 0.0] for x in (min(values), max(values))]))[
-        :, 0
-    ]
-    ticks: list[float] = []
-    last = -np.inf
-    for value in sorted(values):
-        place = axes.transLimits.transform(axes.transScale.transform([[value, 0.0]]))[0, 0]
-        if place - last > 0.09 * (high - low):
+    axes.autoscale_view(scaley=False)
+    if len(values) > OWN_TICKS:
+        return
+    points = np.column_stack([values, np.zeros(len(values))])
+    places = axes.transLimits.transform(axes.transScale.transform(points))[:, 0]
+    ticks, last = [], -np.inf
+    for value, place in zip(values, places, strict=True):
+        if place - last > 0.09 * (places[-1] - places[0]):
             ticks.append(value)
             last = place
     axes.set_xticks(ticks, [f"{value:g}" for value in ticks], rotation=60)
@@ -117,13 +143,15 @@ def scale_x(axes: Axes, values: Sequence[float]) -> None:
 
 
 def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any) -> Any:
-    """Cells of equal size, one for each value of the axes, with the numbers written in them."""
+    """Cells of equal size, one for each value of the axes, with the numbers written in them; grey without one."""
     grid = values.transpose(y, x).values if y else values.values[None]
+    axes.set_facecolor(GREY)
+    image = axes.imshow(grid, norm=norm, origin="lower", aspect="auto")
     if not np.isfinite(grid).any():
         undefined(axes)
-    image = axes.imshow(grid, norm=norm, origin="lower", aspect="auto")
-    axes.set_xticks(range(grid.shape[1]), [f"{value:g}" for value in values[x].values], rotation=45)
-    axes.set_yticks(range(grid.shape[0]), [f"{value:g}" for value in values[y].values] if y else [""])
+    columns = axes.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
+    axes.set_xticks(*_ticks(values[x].values, LABELS // columns), rotation=45)
+    axes.set_yticks(*(_ticks(values[y].values, LABELS) if y else ([0], [""])))
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(length=0)
@@ -134,3 +162,9 @@ def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any)
                 text = f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"
                 axes.text(column, row, text, ha="center", va="center", size=5.5, color="white" if dark else "black")
     return image
+
+
+def _ticks(values: Any, most: int) -> tuple[range, list[str]]:
+    """Evenly spaced places among the values, and their labels."""
+    places = range(0, len(values), -(-len(values) // most))
+    return places, [f"{values[place]:g}" for place in places]

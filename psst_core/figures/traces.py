@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 
 from psst_core.dataset import REPLICATES
 from psst_core.errors import PsstError
-from psst_core.figures.style import PAGE, population_name
+from psst_core.figures.style import PAGE, nothing, population_name, short
+from psst_core.gather import PARTIAL
 from psst_core.keys import Config
-from psst_core.results import Results, RunData
+from psst_core.results import Results
 from psst_core.sweep import Axis
 
 CELLS = 5
@@ -21,7 +22,12 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """A row for each recorded variable, a line for each of the first cells, of the first run that has traces."""
-    run = first_traced(results)
+    rows = next(results.traced(), None)
+    if rows is None and PARTIAL in results.cube.attrs:
+        return nothing("no run with traces is finished")
+    if rows is None:
+        raise PsstError("figure traces: recorder.runs keeps the traces of no run")
+    run = results.run(run_id=rows["run_id"].iloc[0])
     names = [str(name) for name in run.traces.data_vars]
     figure, axes = plt.subplots(
         len(names), 1, figsize=(PAGE, 0.7 + 1.1 * len(names)), sharex=True, squeeze=False, layout="constrained"
@@ -38,19 +44,10 @@ def draw(results: Results) -> Figure:
         axes[0, 0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=CELLS, borderaxespad=0.1)
     axes[-1, 0].set_xlabel("time (ms)")
     axes[-1, 0].set_xlim(0, run.config["run"]["duration"])
-    point = [f"{name} {value}" for name, value in run.point.items() if name not in REPLICATES]
+    point = [f"{name} {short(value)}" for name, value in run.point.items() if name not in REPLICATES]
     figure.suptitle(", ".join(point).replace("_", " "), size=8)
     figure.align_ylabels(axes)
     return figure
-
-
-def first_traced(results: Results) -> RunData:
-    """The first run of the sweep of which traces are kept."""
-    for _, row in results.plan.iterrows():
-        run = results.run(**{name: row[name] for name in (*results.axes, *REPLICATES)})
-        if run.traces.data_vars:
-            return run
-    raise PsstError("figure traces: recorder.runs keeps the traces of no run")
 
 
 def label(population: str, variable: str, unit: str | None) -> str:

@@ -1,0 +1,146 @@
+"""Measures against the parameters that are sampled, or move together: a point for each place along `run`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from scipy.stats import spearmanr
+
+from psst_core.analysis import MEASURES
+from psst_core.axes import RUN
+from psst_core.dataset import REPLICATES, Array
+from psst_core.figures.style import (
+    DECADES,
+    MANY,
+    PAGE,
+    caption,
+    label,
+    numeric_parameters,
+    population_name,
+    slices,
+    undefined,
+)
+from psst_core.keys import Config
+from psst_core.results import Results
+from psst_core.sweep import Axis
+
+SHOWN = ("firing_rate", "band_power", "dominant_frequency", "synchrony")
+COLUMNS = 4
+BINS, IN_BIN = 12, 8
+
+
+def applies(axes: Sequence[Axis], config: Config) -> bool:
+    return bool(numeric_parameters(axes))
+
+
+def draw(results: Results) -> Figure:
+    """A row for each measure, a column for each parameter: those with the strongest rank correlations, if many.
+
+    Colours are populations or, where there is one, values of the next parameter; lines are medians in bins.
+    """
+    values, parameters = means(results), numeric_parameters(results.axes.values())
+    shown = sorted(parameters, key=lambda name: -_strength(values, name))[:COLUMNS]
+    shown = [name for name in parameters if name in shown]
+    measures = [name for name in SHOWN if np.isfinite(values[name]).any()] or list(SHOWN)
+    populations = [str(name) for name in values["population"].values]
+    graded = len(populations) == 1 and len(shown) > 1
+    width = PAGE if len(shown) > 2 else PAGE * (0.35 + 0.25 * len(shown))
+    figure, axes = plt.subplots(
+        len(measures),
+        len(shown),
+        figsize=(width, 0.9 + 1.35 * len(measures)),
+        sharex="col",
+        sharey="row",
+        squeeze=False,
+    )
+    dots: dict[str, Any] = {"s": np.clip(2000 / values.sizes[RUN], 0.5, 8.0), "lw": 0}
+    dots |= {"rasterized": values.sizes[RUN] > MANY}
+    for row, measure in zip(axes, measures, strict=True):
+        for panel, parameter, following in zip(row, shown, [*shown[1:], shown[0]], strict=True):
+            x = values[parameter].values
+            for number, population in enumerate(populations):
+                y, colour = values[measure].sel(population=population).values, "black" if graded else f"C{number}"
+                if graded:
+                    image = panel.scatter(x, y, c=values[following], cmap="viridis", **dots)
+                else:
+                    panel.scatter(x, y, color=colour, alpha=0.4, **dots)
+                panel.plot(*binned_median(x, y), color=colour, label=population_name(population))
+            if not np.isfinite(values[measure]).any():
+                undefined(panel)
+            if graded and panel in axes[0]:
+                figure.colorbar(
+                    image, ax=axes[:, shown.index(parameter)], location="top", label=label(values[following])
+                )
+            if panel in axes[-1]:
+                panel.set_xlabel(label(values[parameter]))
+            _scale(panel, x)
+        row[0].set_ylabel(label(values[measure]).replace(" (", "\n("))
+    if len(populations) > 1:
+        handles, names = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside right upper")
+    part = f", {len(shown)} of {len(parameters)} parameters" if len(shown) < len(parameters) else ""
+    figure.suptitle(f"{values.sizes[RUN]:,} points{part}, {caption(results, [RUN], 'mean')}", size=8)
+    return figure
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row for each population, measure and parameter: Spearman's rank correlation, over how many points."""
+    values = means(results)
+    rows = []
+    for population in values["population"].values:
+        for measure in MEASURES:
+            for parameter in numeric_parameters(results.axes.values()):
+                y = values[measure].sel(population=population).values
+                row = {"population": population, "measure": measure, "parameter": parameter}
+                rows.append(row | {"points": np.isfinite(y).sum(), "spearman": rank_correlation(values[parameter], y)})
+    return pd.DataFrame(rows)
+
+
+def means(results: Results) -> xr.Dataset:
+    """The measures over networks and trials, at the first value of each other axis, [run, population]."""
+    cube = results.cube.sel(slices(results, [RUN]))
+    return cube[list(MEASURES)].mean(REPLICATES, keep_attrs=True)
+
+
+def rank_correlation(x: Any, y: Array) -> float:
+    """Spearman's, of the points where y is defined; NaN where one of them does not vary."""
+    x, y = np.asarray(x)[np.isfinite(y)], y[np.isfinite(y)]
+    if len(np.unique(x)) < 2 or len(np.unique(y)) < 2:
+        return float("nan")
+    return float(spearmanr(x, y).statistic)
+
+
+def binned_median(x: Array, y: Array) -> tuple[Array, Array]:
+    """Medians of x and y in bins of equally many points, or at each x where they are few; none for a few points."""
+    points = pd.DataFrame({"x": x, "y": y}).dropna().sort_values("x", ignore_index=True)
+    bins = min(BINS, len(points) // IN_BIN)
+    if bins < 3:
+        return np.zeros(0), np.zeros(0)
+    distinct = points["x"].nunique() <= BINS
+    found = points.groupby(points["x"] if distinct else points.index * bins // len(points)).median()
+    return found["x"].to_numpy(), found["y"].to_numpy()
+
+
+def _strength(values: xr.Dataset, parameter: str) -> float:
+    found = [
+        abs(rank_correlation(values[parameter], y))
+        for name in SHOWN
+        for y in values[name].transpose("population", RUN).values
+    ]
+    return max(0.0 if np.isnan(value) else value for value in found)
+
+
+def _scale(axes: Axes, x: Array) -> None:
+    """Logarithmic where the values lie so: over decades, the lower half of them below a third of the largest."""
+    axes.update_datalim([(x.min(), 0.0), (x.max(), 0.0)], updatey=False)
+    if x.min() > 0 and x.max() / x.min() >= DECADES and np.median(x) < x.max() / 3:
+        axes.set_xscale("log")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.autoscale_view(scaley=False)
