@@ -18,7 +18,7 @@ from psst_core.errors import PsstError
 from psst_core.figures import available, draw_all
 from psst_core.gather import PARTIAL, gather
 from psst_core.ledger import PLANNED, PLANS, lock
-from psst_core.plan import Plan, axis_lines, make_plan
+from psst_core.plan import Plan, axis_lines, check_name, make_plan
 
 RESULTS = Path("results")
 EXPERIMENT = "locust_coupling"
@@ -151,7 +151,7 @@ def as_text(made: Plan, found: dict[str, Any]) -> str:
 
 def gather_sweep(given: argparse.Namespace) -> None:
     """Make the cube of a planned sweep, or of what is finished of it."""
-    folder = RESULTS / given.name
+    folder = RESULTS / check_name(given.name)
     if not (folder / PLANNED).is_file():
         known = ", ".join(sorted(file.parent.name for file in RESULTS.glob(f"*/{PLANNED}")))
         raise PsstError(f"{given.name}: no sweep of this name in {RESULTS}/; there are: {known or 'none'}")
@@ -167,7 +167,8 @@ def draw_sweep(given: argparse.Namespace) -> None:
     """Draw a gathered sweep, or gather what is finished and draw that."""
     if given.partial:
         gather_sweep(given)
-    draw_all(RESULTS / given.name / PARTIAL if given.partial else RESULTS / given.name, print)
+    folder = RESULTS / check_name(given.name)
+    draw_all(folder / PARTIAL if given.partial else folder, print)
 
 
 def clean(given: argparse.Namespace) -> None:

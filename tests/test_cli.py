@@ -92,6 +92,8 @@ def test_cleaning_lists_first_and_removes_on_request(here, capsys):
         (["plan", "name=../x"], "name=../x"),
         (["gather", "nothing"], "nothing: no sweep of this name in results/; there are: none"),
         (["draw", "nothing"], "holds no plan.csv"),
+        (["draw", "../results"], "name=../results: must be letters"),
+        (["gather", "chunks", "--partial"], "name=chunks"),
     ],
 )
 def test_errors_are_one_line(here, capsys, words, message):
