@@ -1,6 +1,8 @@
 """The whole line through Snakemake, as a person types it."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,22 @@ import xarray as xr
 import yaml
 from conftest import TINY
 
+from psst_core.ledger import lock
+
+RAMP = """from dataclasses import dataclass
+
+from psst_core.registry import parameter, register
+from psst_core.stimuli.base import Stimulus
+
+
+@register("stimulus", "ramp")
+@dataclass
+class Ramp(Stimulus):
+    amplitude: float = parameter(0.0, "uA/cm2")
+
+    def waveform(self, now, table):
+        return self.amplitude * {}
+"""
 TOP = Path(__file__).parent.parent
 SWEEP = TINY.replace("networks=1", "networks=2") + "network.size=8,12 network.coupling=0,0.5 hardware.jobs=2"
 
@@ -25,6 +43,16 @@ def snakemake(folder, *arguments):
 def tiny(folder, *arguments, overrides=SWEEP, name="tiny"):
     given = ["experiment=locust_coupling", f"overrides={overrides}", f"name={name}"]
     return snakemake(folder, "--config", *given, *arguments)
+
+
+def psst(folder, *arguments):
+    command = [Path(sys.executable).with_name("psst"), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
+
+
+def simulate_jobs(listing):
+    """How many simulate jobs Snakemake's table of jobs counts."""
+    return sum(int(line.split()[1]) for line in listing.splitlines() if re.fullmatch(r"simulate +\d+", line))
 
 
 def times(folder):
@@ -81,11 +109,71 @@ def test_a_second_name_simulates_nothing_again(folder):
     assert all(times(folder)[file] == time for file, time in kept.items())
 
 
+def test_the_plan_to_read_is_the_plan_that_snakemake_follows(folder):
+    """With half of the runs there, a third of the rest new."""
+    words = SWEEP.replace("0,0.5", "0,0.5,0.7").split()
+    listed = tiny(folder, "-n", overrides=" ".join(words))
+    shown = psst(folder, "plan", "--json", "name=tiny", *words)
+    assert shown.returncode == 0, shown.stderr
+    plan = json.loads(shown.stdout)
+    assert (plan["runs"], plan["finished"]) == (48, 32)
+    missing = sum(row["chunks"] - row["finished"] for row in plan["chunks"])
+    assert simulate_jobs(listed.stdout + listed.stderr) == missing > 0
+    assert plan["expected"]["core_hours"] > 0 and "finished jobs" in plan["expected"]["source"]
+    text = psst(folder, "plan", "name=tiny", f"overrides={' '.join(words)}").stdout
+    assert "tiny: 48 runs, of which 32 are there" in text and "expected:" in text
+
+
+def test_a_script_that_is_touched_makes_nothing_anew(folder):
+    for script in (TOP / "workflow" / "scripts").glob("*.py"):
+        os.utime(script)
+    assert "Nothing to be done" in tiny(folder).stderr
+
+
+def test_a_second_workflow_in_the_folder_is_refused(folder):
+    with lock(folder / "results"):
+        done = tiny(folder, name="third")
+        cleaned = psst(folder, "clean", "--remove")
+    assert done.returncode != 0 and "is in use by process" in done.stderr and "rule simulate" not in done.stderr
+    assert cleaned.returncode == 1 and "is in use by process" in cleaned.stderr
+    assert not (folder / "results" / "third").exists()
+
+
+def test_a_sample_from_a_file_and_the_same_from_the_command_line(folder):
+    (folder / "mine.yaml").write_text(
+        "axes: {network.ach: 'interval(0,2)', network.gaba: 'loginterval(0.01,1)', solver: 'rk4,euler'}\n"
+        "sample: {method: sobol, points: 4}\nwhere: [ach > gaba]\ntrials: 2\n"
+    )
+    start = " ".join(word for word in TINY.split() if "sweep" not in word) + " network.size=8 "
+    done = tiny(folder, overrides=f"{start} sweep=mine.yaml", name="sample")
+    assert done.returncode == 0, done.stderr
+    words = "sweep=single network.ach=interval(0,2) network.gaba=loginterval(0.01,1) solver=rk4,euler "
+    words += "sweep.sample.points=4 sweep.where=ach>gaba sweep.trials=2"
+    again = tiny(folder, overrides=start + words, name="again")
+    assert again.returncode == 0, again.stderr
+    assert simulate_jobs(again.stdout + again.stderr) == 0
+    cubes = [
+        xr.open_dataset(folder / "results" / name / "sweep.nc", decode_timedelta=False) for name in ("sample", "again")
+    ]
+    for cube in cubes:
+        with cube:
+            assert {name: cube.sizes[name] for name in ("run", "solver", "network", "trial")} == {
+                "run": int((cube["ach"] > cube["gaba"]).sum()),
+                "solver": 2,
+                "network": 1,
+                "trial": 2,
+            }
+            assert cube["ach"].dims == cube["gaba"].dims == ("run",)
+            assert (cube["status"] == 0).all()
+    assert cubes[0]["run_id"].values.tolist() == cubes[1]["run_id"].values.tolist()
+
+
 WRONG = {
     "an unknown experiment": (["--config", "experiment=nope"], "experiment=nope: no such experiment"),
     "an unknown option": (["--config", "experimnt=chain_of_three"], "experimnt"),
     "a wrong value": (["--config", "overrides=network.size=-4"], "network.size=-4: must be at least 1"),
     "a name outside": (["--config", "name=../../evil"], "name=../../evil"),
+    "a sweep that is none": (["--config", "overrides=network.gaba=1,2 sweep.where=gaba>2"], "holds at none of the 108"),
     "a dict": (["--config", "overrides={network.size: 8}"], "conf/experiment"),
 }
 
@@ -122,7 +210,7 @@ from psst_core.gather import gather
 plan = make_plan("locust_coupling")
 chunk = next(f for f in Path("results/chunks").glob("*.nc") if "summary" not in f.name)
 summarise(read(chunk), plan.config["recorder"]["window"], plan.config["analysis"])
-gather(Path("results/tiny"), next(Path("results/plans").glob("*.csv")).stem)
+gather(Path("results/tiny"), Path("results/tiny/planned").read_text().strip())
 results = open_sweep("results/tiny")
 for name in available(plan.figures, plan.axes, plan.config):
     save(name, results, [Path(f"results/{name}.png")])
@@ -146,6 +234,45 @@ def test_a_manifest_is_all_that_a_job_reads(folder):
         assert manifest["chunk"] == file.stem
         assert {len(run["id"]) for batch in manifest["batches"] for run in batch} == {16}
         assert "sweep" not in manifest["config"]
+
+
+@pytest.mark.slow
+def test_an_extended_sweep_and_changed_physics_through_snakemake(tmp_path):
+    """Six new runs of fifteen; a plugin's physics changed, then reverted."""
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "conf" / "stimulus").mkdir(parents=True)
+    (tmp_path / "conf" / "stimulus" / "ramp.yaml").write_text("type: ramp\namplitude: 30.0\n")
+    ramp = RAMP.format("now.t / 20.0")
+    (tmp_path / "plugins" / "ramp.py").write_text(ramp)
+    start = " ".join(word for word in TINY.split() if not word.startswith("stimulus"))
+    start += " stimulus=ramp network.size=8 solver=rk4 sweep.trials=1 network.coupling=0,0.5,1 figures=[] network.gaba="
+    start = start.replace("sweep.trials=2 ", "", 1)
+
+    def simulated(values):
+        before = times(tmp_path)
+        done = tiny(tmp_path, overrides=start + values)
+        assert done.returncode == 0, done.stderr
+        after = times(tmp_path)
+        chunks = {file: time for file, time in before.items() if file.parent.name == "chunks"}
+        assert all(after[file] == time for file, time in chunks.items())
+        new = [
+            file for file in after.keys() - chunks.keys() if file.parent.name == "chunks" and file.name.count(".") == 1
+        ]
+        with xr.open_dataset(tmp_path / "results" / "tiny" / "sweep.nc", decode_timedelta=False) as cube:
+            assert cube.sizes["gaba"] == values.count(",") + 1 and (cube["status"] == 0).all()
+            return sum(len(xr.open_dataset(file, decode_timedelta=False)["run"]) for file in new), cube["run_id"].values
+
+    assert simulated("0.1,0.5,1")[0] == 9
+    count, first = simulated("0.1,0.5,1,1.5,2")
+    assert count == 6
+    (tmp_path / "plugins" / "ramp.py").write_text(ramp.replace("/ 20.0", "/ 20.0  # ms"))
+    assert simulated("0.1,0.5,1,1.5,2")[0] == 0
+    (tmp_path / "plugins" / "ramp.py").write_text(RAMP.format("now.t / 10.0"))
+    count, changed = simulated("0.1,0.5,1,1.5,2")
+    assert count == 15 and not np.isin(changed, first).any()
+    (tmp_path / "plugins" / "ramp.py").write_text(ramp)
+    count, reverted = simulated("0.1,0.5,1,1.5,2")
+    assert count == 0 and np.array_equal(reverted, first)
 
 
 @pytest.mark.slow
