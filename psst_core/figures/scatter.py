@@ -127,7 +127,7 @@ def binned_median(x: Array, y: Array) -> tuple[Array, Array]:
     if bins < 3:
         return np.zeros(0), np.zeros(0)
     distinct = points["x"].nunique() <= BINS
-    found = points.groupby(points["x"] if distinct else points.index * bins // len(points)).median()
+    found = points.groupby(points["x"].to_numpy() if distinct else points.index * bins // len(points)).median()
     return found["x"].to_numpy(), found["y"].to_numpy()
 
 
