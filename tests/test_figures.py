@@ -1,17 +1,36 @@
 """Each figure on sweeps of every shape: many axes, one axis, one run; and the data behind them."""
 
 import itertools
+import warnings
+from dataclasses import replace
 
 import matplotlib.image
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import TINY, configuration, run_sweep
+import xarray as xr
+from conftest import TINY, configuration, made_up_plan, made_up_sweep, run_sweep, small_locust
+from matplotlib.colors import Normalize
 
+from psst_core import open_sweep
 from psst_core.errors import PsstError
-from psst_core.figures import available, figure_digest, names, remove_stale, save, save_table, with_table
+from psst_core.figures import (
+    available,
+    coupling_curves,
+    draw_all,
+    figure_digest,
+    names,
+    remove_stale,
+    save,
+    save_table,
+    scatter,
+    with_table,
+)
 from psst_core.figures.raster import strongest
-from psst_core.figures.style import mean_and_band, numeric_names
+from psst_core.figures.scatter import binned_median, means
+from psst_core.figures.style import heat_map, mean_and_band, numeric_names, scale_x
+from psst_core.gather import gather
 from psst_core.keys import put
 from psst_core.sweep import Axis
 
@@ -30,6 +49,7 @@ def results(request, tmp_path_factory):
 def test_every_figure_that_applies_is_drawn(results, tmp_path):
     axes = list(results.axes.values())
     wanted = available(names(), axes, results.record["config"])
+    assert "scatter" not in wanted
     assert {"raster", "connectivity"} <= set(wanted)
     for name in wanted:
         save(name, results, [tmp_path / f"{name}.png", tmp_path / f"{name}.svg"])
@@ -125,3 +145,139 @@ def test_only_figures_of_ours_that_are_not_wanted_are_removed(tmp_path):
 
 def test_digests_of_figures_differ():
     assert len({figure_digest(name) for name in names()}) == len(names())
+
+
+COUPLING = Axis("network.coupling", "coupling", (0.0, 0.5, 1.0), "coupling")
+SOLVER = Axis("solver", "solver", ("rk4", "euler"), "solver")
+NUMBERS = np.random.default_rng(1).uniform(0.01, 1, (2, 24))
+ACH, GABA = (
+    Axis(f"network.{name}", name, tuple(values.tolist()), "run")
+    for name, values in zip(("ach", "gaba"), NUMBERS, strict=True)
+)
+WORDS = Axis("stimulus", "stimulus", ("odour", "none"), "run")
+MADE_UP_SHAPES = {
+    "sampled": [ACH, GABA],
+    "sampled on a grid": [replace(ACH, values=ACH.values[:6]), COUPLING, SOLVER],
+    "a grid": [COUPLING, Axis("network.size", "size", (8, 16), "size"), SOLVER],
+    "one point along run": [replace(ACH, values=ACH.values[:1])],
+    "words along run": [WORDS],
+    "one run": [],
+}
+
+
+def drawn_files(results):
+    lines = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return draw_all(results.folder, lines.append)
+
+
+def everything(variables=None):
+    figures = [name for name in names() if name != "error_estimate"]
+    config = small_locust(sweep__networks=1, sweep__trials=2, analysis__spectrum=[0.0, 20.0])
+    config["recorder"]["variables"] = variables or {}
+    return config | {"figures": figures}
+
+
+@pytest.mark.parametrize("shape", MADE_UP_SHAPES)
+@pytest.mark.parametrize("unfinished", [(), (0,), range(100)], ids=["whole", "partial", "empty"])
+def test_all_figures_of_made_up_sweeps(shape, unfinished, tmp_path):
+    settings = {"unfinished": unfinished, "config": everything({"pn": ["v"]}), "traced": lambda point: True}
+    results = made_up_sweep(tmp_path, MADE_UP_SHAPES[shape], chunk_runs=10 if shape != "one run" else 2, **settings)
+    files = {file.name: file for file in drawn_files(results)}
+    assert {"raster.png", "connectivity.png", "traces.png"} <= set(files)
+    assert ("scatter.png" in files) == shape.startswith("sampled") and ("rate_map.png" in files) == ("grid" in shape)
+    for name in ("raster.svg", *(name for name in files if name.endswith("e.svg"))):
+        assert ("partial: " in files[name].read_text()) == bool(unfinished)
+    if shape == "one run" and unfinished:
+        assert "no run is finished" in files["raster.svg"].read_text()
+
+
+def test_holes_are_drawn(tmp_path):
+    config, axes = everything(), [COUPLING, Axis("network.size", "size", (8, 16), "size"), SOLVER]
+    results = made_up_sweep(
+        tmp_path, axes, planned=lambda point: point["coupling"] > 0 and point["size"] == 8, config=config
+    )
+    files = {file.name: file for file in drawn_files(results)}
+    assert "grey: undefined or no result" in files["rate_map.svg"].read_text()
+    assert strongest(results).point["coupling"] > 0
+
+
+def test_the_raster_shows_a_run_that_is_there(tmp_path):
+    results = made_up_sweep(tmp_path, [ACH], chunk_runs=2, unfinished=[0, 1])
+    assert strongest(results).point["ach"] == ACH.values[2]
+
+
+def test_scatter_shows_means_over_trials(tmp_path):
+    results = made_up_sweep(tmp_path, [ACH, GABA, SOLVER])
+    values = means(results)
+    assert values["firing_rate"].dims == ("run", "population") and values.sizes["run"] == 24
+    here = results.cube["firing_rate"].sel(run=7, solver="rk4", network=0).mean("trial")
+    np.testing.assert_allclose(values["firing_rate"].isel(run=7), here)
+    figure = scatter.draw(results)
+    points = figure.axes[0].collections[0].get_offsets()
+    np.testing.assert_allclose(points, np.column_stack([ACH.values, values["firing_rate"].sel(population="pn")]))
+    rows = scatter.table(results).set_index(["population", "measure", "parameter"])
+    assert (
+        rows.loc[("pn", "firing_rate", "ach"), "spearman"] > 0.5 > rows.loc[("pn", "firing_rate", "gaba"), "spearman"]
+    )
+    assert rows.loc[("pn", "firing_rate", "ach"), "points"] == 24 and len(rows) == 2 * 8 * 2
+
+
+def test_medians_in_bins():
+    x = np.arange(960.0)
+    where, median = binned_median(x[::-1], np.where(x[::-1] < 100, np.nan, 2 * x[::-1]))
+    assert len(where) == 12 and (np.diff(where) > 0).all()
+    np.testing.assert_allclose(median, 2 * where)
+    where, median = binned_median(np.repeat([1.0, 2, 5], 10), np.arange(30.0))
+    assert where.tolist() == [1, 2, 5] and median.tolist() == [4.5, 14.5, 24.5]
+    assert len(binned_median(np.arange(10.0), np.arange(10.0))[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "scale", "ticks"),
+    [
+        ([0.0, 0.1, 0.2, 0.5, 1.0], "linear", [0, 0.2, 0.5, 1]),
+        ([0.01, 0.1, 1.0, 10.0], "log", [0.01, 0.1, 1, 10]),
+        ([0.0, 0.01, 0.1, 1.0], "symlog", [0, 0.01, 0.1, 1]),
+        (np.linspace(0, 1, 100_000), "linear", None),
+        (np.geomspace(1e-3, 1, 100_000), "log", None),
+        (np.linspace(0, 10, 40), "linear", None),
+    ],
+)
+def test_ticks_along_x(values, scale, ticks):
+    figure, axes = plt.subplots()
+    axes.plot(values, np.full(len(values), np.nan))
+    scale_x(axes, values)
+    assert axes.get_xscale() == scale and len(axes.get_xticks()) < 15
+    assert axes.get_xlim()[0] <= values[0] and axes.get_xlim()[1] >= values[-1]
+    if ticks:
+        np.testing.assert_allclose(axes.get_xticks(), ticks)
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("x", [np.linspace(20, 150, 400), np.geomspace(1e-3, 10, 300), np.arange(300.0)[::-1]])
+def test_a_map_of_hundreds_of_values(x):
+    grid = xr.DataArray(np.random.default_rng(1).uniform(size=(len(x), 30)), dims=("x", "y"), coords={"x": x})
+    figure, axes = plt.subplots()
+    heat_map(axes, grid.assign_coords(y=np.arange(30)), "x", "y", Normalize(0, 1))
+    ticks, labels = axes.get_xticks(), [float(label.get_text()) for label in axes.get_xticklabels()]
+    assert 3 <= len(ticks) <= 24 and 3 <= len(axes.get_yticks()) <= 24 and not axes.texts
+    order = np.argsort(x)
+    np.testing.assert_allclose(np.interp(labels, x[order], order), ticks, atol=1e-6)
+    plt.close(figure)
+
+
+def test_a_long_axis_is_drawn_in_seconds(tmp_path):
+    """As many points on a curve as can be seen."""
+    values = tuple(np.linspace(0, 1, 5000).tolist())
+    config = small_locust(sweep__networks=1, sweep__trials=1)
+    made_up_plan(tmp_path, [Axis("network.coupling", "coupling", values, "coupling")], config=config, chunk_runs=5000)
+    results = open_sweep(gather(tmp_path / "sweep", "made_up", partial=True))
+    cube = results.cube.load()
+    cube["firing_rate"][:] = np.arange(5000.0)[:, None, None, None]
+    figure = coupling_curves.draw(results)
+    (line,) = figure.axes[0].lines
+    assert len(line.get_xdata()) == 1667
+    np.testing.assert_allclose(line.get_ydata()[:2], [1, 4])
+    plt.close(figure)

@@ -21,7 +21,6 @@ from psst_core.registry import suggestion
 from psst_core.results import Results, open_sweep
 from psst_core.sweep import Axis
 
-MARK = 0.16
 HELPERS = ("maps", "style")
 STYLE = Path(__file__).with_name("psst.mplstyle")
 
@@ -56,7 +55,7 @@ def figure_digest(name: str) -> str:
 
 
 def save(name: str, results: Results, targets: Sequence[Path]) -> None:
-    """Draw a figure into files, whose endings say in which format."""
+    """Draw a figure into files, whose endings say in which format; below that of a partial cube is what it holds."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -64,12 +63,14 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
 
     with plt.style.context(STYLE):
         figure = _module(name).draw(results)
+        extent = None
         if PARTIAL in results.cube.attrs:
-            _mark(figure, f"partial: {results.cube.attrs[PARTIAL]}")
+            text, extent = f"{PARTIAL}: {results.cube.attrs[PARTIAL]}", "tight"
+            figure.text(0.99, -0.01, text, ha="right", va="top", weight="bold", color="#D55E00")
         for target in targets:
             metadata: dict[str, Any] = {"Date": None} if target.suffix == ".svg" else {}
             with atomic(target) as beside:
-                figure.savefig(beside, metadata=metadata)
+                figure.savefig(beside, metadata=metadata, bbox_inches=extent)
         plt.close(figure)
 
 
@@ -111,13 +112,6 @@ def remove_stale(folder: Path, wanted: Collection[Path]) -> None:
     for file in folder.glob("*.*"):
         if file.stem in names() and file not in wanted:
             file.unlink()
-
-
-def _mark(figure: Any, text: str) -> None:
-    """A line of text along the lower edge, below what is drawn."""
-    height = MARK / figure.get_figheight()
-    figure.set_layout_engine("constrained", rect=(0.0, height, 1.0, 1.0 - height))
-    figure.text(0.99, 0.2 * height, text, ha="right", va="bottom", size=8, weight="bold", color="#D55E00")
 
 
 def _module(name: str) -> ModuleType:

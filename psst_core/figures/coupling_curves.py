@@ -36,7 +36,7 @@ def draw(results: Results) -> Figure:
     x, *rest = numeric_names(results)
     lines = rest[0] if rest else None
     cube = results.cube.sel(slices(results, [name for name in (x, lines) if name]))
-    marker, many = "o" if cube.sizes[x] <= MARKED else "", cube.sizes[x] > MANY
+    marker, neighbours = "o" if cube.sizes[x] <= MARKED else "", -(-cube.sizes[x] // MANY)
     populations = list(results.record["config"]["network"]["populations"])
     figure, axes = plt.subplots(
         len(populations), len(SHOWN), figsize=(PAGE, 0.7 + 1.5 * len(populations)), sharex=True, squeeze=False
@@ -45,20 +45,22 @@ def draw(results: Results) -> Figure:
         for panel, measure in zip(row, SHOWN, strict=True):
             for value, colour in series(cube, lines):
                 chosen = cube[measure].sel(population=population)
-                mean, band = mean_and_band(chosen if lines is None else chosen.sel({lines: value}))
-                name = None if lines is None else f"{value:g}"
-                panel.plot(cube[x], mean, color=colour, label=name, marker=marker, rasterized=many)
-                panel.fill_between(cube[x], mean - band, mean + band, color=colour, alpha=0.2, lw=0, rasterized=many)
+                found = mean_and_band(chosen if lines is None else chosen.sel({lines: value}))
+                mean, band = (line.coarsen({x: neighbours}, boundary="pad").mean() for line in found)
+                name = None if lines is None else f"{value:.4g}"
+                panel.plot(mean[x], mean, color=colour, label=name, marker=marker)
+                panel.fill_between(mean[x], mean - band, mean + band, color=colour, alpha=0.2, lw=0)
             if not cube[measure].sel(population=population).notnull().any():
                 undefined(panel)
             scale_x(panel, cube[x])
             if measure != "dominant_frequency":
                 panel.set_ylim(bottom=0)
             if panel in axes[0]:
-                panel.set_title(label(cube[measure]))
+                panel.set_title(label(cube[measure]).replace(" (", "\n("))
         row[0].set_ylabel(population_name(population))
     figure.supxlabel(label(cube[x]), size=8)
-    figure.suptitle(caption(results, [name for name in (x, lines) if name]), size=8)
+    smooth = f", each of {neighbours} neighbours" if neighbours > 1 else ""
+    figure.suptitle(caption(results, [name for name in (x, lines) if name]) + smooth, size=8)
     if lines is not None:
         handles, names = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, title=label(cube[lines]), loc="outside right upper")

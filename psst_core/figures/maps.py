@@ -6,7 +6,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from psst_core.dataset import REPLICATES
-from psst_core.figures.style import LABELS, PAGE, caption, heat_map, label, numeric_names, population_name, slices
+from psst_core.figures.style import PAGE, ROWS, caption, heat_map, label, numeric_names, population_name, slices
 from psst_core.results import Results
 
 
@@ -19,7 +19,7 @@ def draw_maps(results: Results, measure: str) -> Figure:
     cube = results.cube.sel(slices(results, shown))
     values = cube[measure].mean(REPLICATES, keep_attrs=True)
     populations = list(results.record["config"]["network"]["populations"])
-    height = 0.6 + len(populations) * (0.75 + 0.22 * min(LABELS, cube.sizes[y] if y else 1))
+    height = 0.6 + len(populations) * (0.75 + 0.22 * min(ROWS, cube.sizes[y] if y else 1))
     figure, axes = plt.subplots(
         len(populations), len(columns), figsize=(PAGE, height), sharex=True, sharey=True, squeeze=False
     )

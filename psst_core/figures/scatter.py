@@ -1,5 +1,6 @@
 """Measures against the parameters that are sampled, or move together: a point for each place along `run`."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import spearmanr
 
@@ -16,11 +18,11 @@ from psst_core.analysis import MEASURES
 from psst_core.axes import RUN
 from psst_core.dataset import REPLICATES, Array
 from psst_core.figures.style import (
-    DECADES,
     MANY,
     PAGE,
     caption,
     label,
+    logarithmic,
     numeric_parameters,
     population_name,
     slices,
@@ -33,6 +35,7 @@ from psst_core.sweep import Axis
 SHOWN = ("firing_rate", "band_power", "dominant_frequency", "synchrony")
 COLUMNS = 4
 BINS, IN_BIN = 12, 8
+LINE = 20
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
@@ -61,6 +64,7 @@ def draw(results: Results) -> Figure:
     )
     dots: dict[str, Any] = {"s": np.clip(2000 / values.sizes[RUN], 0.5, 8.0), "lw": 0}
     dots |= {"rasterized": values.sizes[RUN] > MANY}
+    halo = [withStroke(linewidth=2.5, foreground="white")]
     for row, measure in zip(axes, measures, strict=True):
         for panel, parameter, following in zip(row, shown, [*shown[1:], shown[0]], strict=True):
             x = values[parameter].values
@@ -69,16 +73,16 @@ def draw(results: Results) -> Figure:
                 if graded:
                     image = panel.scatter(x, y, c=values[following], cmap="viridis", **dots)
                 else:
-                    panel.scatter(x, y, color=colour, alpha=0.4, **dots)
-                panel.plot(*binned_median(x, y), color=colour, label=population_name(population))
+                    panel.scatter(x, y, color=colour, alpha=np.clip(1500 / len(x), 0.05, 0.4), **dots)
+                panel.plot(*binned_median(x, y), color=colour, label=population_name(population), path_effects=halo)
             if not np.isfinite(values[measure]).any():
                 undefined(panel)
             if graded and panel in axes[0]:
                 figure.colorbar(
-                    image, ax=axes[:, shown.index(parameter)], location="top", label=label(values[following])
+                    image, ax=axes[:, shown.index(parameter)], location="top", label=_wrapped(values[following])
                 )
             if panel in axes[-1]:
-                panel.set_xlabel(label(values[parameter]))
+                panel.set_xlabel(_wrapped(values[parameter]))
             _scale(panel, x)
         row[0].set_ylabel(label(values[measure]).replace(" (", "\n("))
     if len(populations) > 1:
@@ -123,8 +127,12 @@ def binned_median(x: Array, y: Array) -> tuple[Array, Array]:
     if bins < 3:
         return np.zeros(0), np.zeros(0)
     distinct = points["x"].nunique() <= BINS
-    found = points.groupby(points["x"] if distinct else points.index * bins // len(points)).median()
+    found = points.groupby(points["x"].to_numpy() if distinct else points.index * bins // len(points)).median()
     return found["x"].to_numpy(), found["y"].to_numpy()
+
+
+def _wrapped(variable: xr.DataArray) -> str:
+    return textwrap.fill(label(variable), LINE)
 
 
 def _strength(values: xr.Dataset, parameter: str) -> float:
@@ -137,9 +145,8 @@ def _strength(values: xr.Dataset, parameter: str) -> float:
 
 
 def _scale(axes: Axes, x: Array) -> None:
-    """Logarithmic where the values lie so: over decades, the lower half of them below a third of the largest."""
     axes.update_datalim([(x.min(), 0.0), (x.max(), 0.0)], updatey=False)
-    if x.min() > 0 and x.max() / x.min() >= DECADES and np.median(x) < x.max() / 3:
+    if x.min() > 0 and logarithmic(x):
         axes.set_xscale("log")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4))

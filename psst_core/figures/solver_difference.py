@@ -50,17 +50,18 @@ def draw(results: Results) -> Figure:
             if lines is not None:
                 spread = spread.mean(lines)
             panel.fill_between(cube[x], -spread, spread, color="0.85", linewidth=0, label="replicates, ±1 s.d.")
-            panel.axhline(0, color="0.4", lw=0.6)
             for marker, other in zip(itertools.cycle(MARKERS), others, strict=False):
                 difference = values.sel(solver=other) - values.sel(solver=first)
                 for value, colour in series(cube, lines):
                     mean, band = mean_and_band(difference if lines is None else difference.sel({lines: value}))
                     parts = [other] if len(others) > 1 or lines is None else []
-                    parts += [] if lines is None else [f"{label(cube[lines])} {value:g}"]
+                    parts += [] if lines is None else [f"{label(cube[lines])} {value:.4g}"]
                     name = ", ".join(parts).replace("_", " ")
                     panel.errorbar(cube[x], mean, band, marker=marker, color=colour, lw=0.8, label=name)
             scale_x(panel, cube[x])
-            if not values.notnull().any():
+            if values.notnull().any():
+                panel.axhline(0, color="0.4", lw=0.6)
+            else:
                 undefined(panel)
             if panel in axes[0]:
                 panel.set_title(f"Δ {label(cube[measure])}")

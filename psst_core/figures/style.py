@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from psst_core.axes import RUN
@@ -18,10 +18,10 @@ from psst_core.results import Results
 from psst_core.sweep import Axis
 
 COLUMN, PAGE = 3.4, 7.0
-LINES, LABELS, OWN_TICKS, DECADES = 7, 24, 60, 20
+LINES, LABELS, ROWS, OWN_TICKS, DECADES = 7, 24, 14, 60, 20
 MANY = 2000
 GREY = "0.9"
-UNITS = {"mV2": "mV²", "uA/cm2": "µA/cm²", "mS/cm2": "mS/cm²", "1": ""}
+UNITS = {"mV2": "mV²", "uA/cm2": "µA/cm²", "uF/cm2": "µF/cm²", "mS/cm2": "mS/cm²", "1": ""}
 NAMES = {"pn": "PN", "ln": "LN", "hh": "HH"}
 
 
@@ -108,6 +108,7 @@ def cell_ticks(cells: int) -> list[int]:
 
 def undefined(axes: Axes) -> None:
     """Say that there is nothing to show, where a measure is undefined everywhere."""
+    axes.set_yticks([])
     axes.text(0.5, 0.5, "undefined", transform=axes.transAxes, ha="center", va="center", color="0.5")
 
 
@@ -118,16 +119,22 @@ def nothing(text: str) -> Figure:
     return figure
 
 
-def scale_x(axes: Axes, values: ArrayLike) -> None:
-    """A (symmetric) logarithmic axis where the values span decades; ticks at those that stand well apart, if few."""
+def logarithmic(values: ArrayLike) -> bool:
+    """Whether values that are not negative span decades, and most of them lie low."""
     values = np.unique(values)
     positive = values[values > 0]
+    low = len(positive) > 1 and values[0] >= 0 and positive[-1] / positive[0] >= DECADES
+    return bool(low and np.median(values) < positive[-1] / 3)
+
+
+def scale_x(axes: Axes, values: ArrayLike) -> None:
+    """A (symmetric) logarithmic axis where the values lie so; ticks at those that stand well apart, if they are few."""
+    values = np.unique(values)
     axes.update_datalim([(values[0], 0.0), (values[-1], 0.0)], updatey=False)
-    if values[0] >= 0 and len(positive) and positive[-1] / positive[0] >= DECADES:
-        if values[0] == 0:
-            axes.set_xscale("symlog", linthresh=positive[0], linscale=0.5)
-        else:
-            axes.set_xscale("log")
+    if logarithmic(values) and values[0] == 0:
+        axes.set_xscale("symlog", linthresh=values[1], linscale=0.5)
+    elif logarithmic(values):
+        axes.set_xscale("log")
     axes.autoscale_view(scaley=False)
     if len(values) > OWN_TICKS:
         return
@@ -135,7 +142,7 @@ def scale_x(axes: Axes, values: ArrayLike) -> None:
     places = axes.transLimits.transform(axes.transScale.transform(points))[:, 0]
     ticks, last = [], -np.inf
     for value, place in zip(values, places, strict=True):
-        if place - last > 0.09 * (places[-1] - places[0]):
+        if place - last > 0.12 * (places[-1] - places[0]):
             ticks.append(value)
             last = place
     axes.set_xticks(ticks, [f"{value:g}" for value in ticks], rotation=60)
@@ -164,7 +171,12 @@ def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any)
     return image
 
 
-def _ticks(values: Any, most: int) -> tuple[range, list[str]]:
-    """Evenly spaced places among the values, and their labels."""
-    places = range(0, len(values), -(-len(values) // most))
-    return places, [f"{values[place]:g}" for place in places]
+def _ticks(values: Any, most: int) -> tuple[Any, list[str]]:
+    """Places of all values on an axis that counts them, or of a few round numbers between them, and their labels."""
+    few = np.arange(0, len(values), -(-len(values) // most))
+    if len(few) == len(values) or not (np.diff(values) > 0).all():
+        return few, [f"{values[place]:g}" for place in few]
+    locator = LogLocator() if logarithmic(values) else MaxNLocator(most // 3)
+    first = values[values > 0][0] if logarithmic(values) else values[0]
+    ticks = [tick for tick in locator.tick_values(first, values[-1]) if first <= tick <= values[-1]]
+    return np.interp(ticks, values, np.arange(len(values))), [f"{tick:g}" for tick in ticks]
