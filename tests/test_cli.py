@@ -10,7 +10,7 @@ from conftest import TINY, run_sweep
 from psst_core.cli import main
 from psst_core.plan import claim, make_plan
 
-WORDS = TINY.split() + ["network.size=8,12", "network.coupling=0,0.5", "solver=rk4"]
+WORDS = [*TINY.split(), "network.size=8,12", "network.coupling=0,0.5", "solver=rk4"]
 
 
 @pytest.fixture
