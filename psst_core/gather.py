@@ -13,6 +13,7 @@ import xarray as xr
 from psst_core.analysis import MEASURES, PER_RUN, UNDEFINED, summarise
 from psst_core.axes import RUN
 from psst_core.dataset import REPLICATES, STATUS, Array, read, write
+from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml, to_yaml, write_text
 from psst_core.ledger import CHUNKS, PLANS
@@ -60,6 +61,11 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
     write_text(target / "plan.csv", table)
     write_text(target / "config.yaml", config)
     return target
+
+
+def gather_digest() -> str:
+    """Changes with the code that makes cubes."""
+    return code_digest(("psst_core.gather", "psst_core.dataset", "psst_core.error_estimate"))
 
 
 def summary_name(chunk: str, analysis: str) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import KeysView, Mapping
 from typing import Any
 
 from psst_core.checks import data_files
@@ -30,6 +30,11 @@ class Identity:
         self._leaves = b"".join(_leaf(key, leaves[key]) for key in self._places)
         cells, code = list(config["network"]["populations"]), code_digest(deciding_modules(config))
         self._rest = digest({"cells": cells, "code": code}).encode()
+
+    @property
+    def keys(self) -> KeysView[str]:
+        """Of the single values that other ones can take the place of."""
+        return self._places.keys()
 
     def run_id(self, values: Mapping[str, Any], network: int, trial: int) -> str:
         """The id of the run with these values in place of the configuration's, on that network, in that trial."""

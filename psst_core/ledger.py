@@ -21,6 +21,8 @@ CHUNKS, PLANS, LOGS, COMPILED = "chunks", "plans", "logs", "compiled"
 FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, "benchmark", "references")
 PLANNED, LOCK = "planned", ".lock"
 
+CONTENT = ("varying", "lanes", "recorder", "batches")
+
 Manifest = dict[str, Any]
 Key = tuple[str, str]
 
@@ -37,6 +39,11 @@ def recording(recorder: Mapping[str, Any], traced: bool) -> str:
     """What of a run is kept: runs of one id and one recording are the same in a file."""
     fields = ["interval", "window", "precision", *(("variables", "cells") if traced else ())]
     return digest({field: recorder[field] for field in fields})
+
+
+def chunk_digest(manifest: Mapping[str, Any]) -> str:
+    """The name of a chunk, from what its job computes and keeps."""
+    return digest({name: manifest[name] for name in CONTENT})
 
 
 def reuse(

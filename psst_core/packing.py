@@ -16,7 +16,7 @@ from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError
 from psst_core.identity import deciding_modules
 from psst_core.keys import Config, array_keys, connectivity_keys, connectivity_name, get, parameter_keys, put
-from psst_core.ledger import Key, Manifest, Place, recording, reuse
+from psst_core.ledger import Key, Manifest, Place, chunk_digest, recording, reuse
 from psst_core.machine import Machine, portions
 from psst_core.network import share_out
 from psst_core.sweep import Sweep, SweepRun
@@ -125,7 +125,7 @@ def _manifest(batches: Sequence[Sequence[SweepRun]], differing: Sequence[str], s
         ],
     }
     code = code_digest(deciding_modules(config))
-    return content | {"chunk": digest(content), "config": config, "code": code, "files": data_files(config)}
+    return content | {"chunk": chunk_digest(content), "config": config, "code": code, "files": data_files(config)}
 
 
 def _traced(run: SweepRun, sweep: Sweep) -> bool:

@@ -66,9 +66,13 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """Changes with any run, its place, the configuration, the analysis, or how cubes are gathered."""
-        code = code_digest(("psst_core.gather", "psst_core.dataset", "psst_core.error_estimate"))
-        return digest([self.table(), self.twin_table(), self.record(), code])
+        """Changes with any run, its place, the configuration or the analysis."""
+        return records_digest(self.records())
+
+    def records(self) -> dict[str, str]:
+        """By their ending, the texts that stay of the plan."""
+        twins = {"twins.csv": self.twin_table()} if self.twins else {}
+        return {"csv": self.table(), "yaml": self.record()} | twins
 
     def table(self) -> str:
         """`plan.csv`: a row a run."""
@@ -123,6 +127,11 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
     return Plan(name, sweep, machine, manifests, finished, places, found, ledger)
 
 
+def records_digest(records: Mapping[str, str]) -> str:
+    """The digest of a plan, by the texts that stay of it."""
+    return digest(dict(records))
+
+
 def _entry(axis: Axis) -> dict[str, Any]:
     """An axis in the plan's record; the values along `run` are in its table."""
     entry = {"key": axis.key, "name": axis.name, "dimension": axis.dimension}
@@ -157,12 +166,10 @@ def claim(plan: Plan, results: Path) -> None:
         target, text = results / CHUNKS / f"{chunk}.json", json.dumps(manifest, indent=1)
         if chunk not in plan.finished and not (target.exists() and target.read_text(encoding="utf-8") == text):
             write_text(target, text)
-    records = {f"{plan.digest}.csv": plan.table(), f"{plan.digest}.yaml": plan.record()}
-    if plan.twins:
-        records[f"{plan.digest}.twins.csv"] = plan.twin_table()
-    for name, text in records.items():
-        if not (results / PLANS / name).exists():
-            write_text(results / PLANS / name, text)
+    for ending, text in plan.records().items():
+        record = results / PLANS / f"{plan.digest}.{ending}"
+        if not record.exists():
+            write_text(record, text)
     write_text(results / plan.name / PLANNED, plan.digest + "\n")
 
 

@@ -26,6 +26,7 @@ rule gather:
         RESULTS / "logs" / "gather" / "{name}.log",
     params:
         plan=lambda wildcards: plan().digest,
+        code=gather_digest(),
     script:
         "../scripts/gather.py"
 
@@ -42,5 +43,6 @@ rule estimate:
         RESULTS / "logs" / "estimate" / "{name}.log",
     params:
         plan=lambda wildcards: plan().digest,
+        code=gather_digest(),
     script:
         "../scripts/estimate.py"
