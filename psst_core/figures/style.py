@@ -109,7 +109,8 @@ def cell_ticks(cells: int) -> list[int]:
 def undefined(axes: Axes) -> None:
     """Say that there is nothing to show, where a measure is undefined everywhere."""
     axes.set_yticks([])
-    axes.text(0.5, 0.5, "undefined", transform=axes.transAxes, ha="center", va="center", color="0.5")
+    box = {"facecolor": "white", "linewidth": 0}
+    axes.text(0.5, 0.5, "undefined", transform=axes.transAxes, ha="center", va="center", color="0.5", bbox=box)
 
 
 def nothing(text: str) -> Figure:
