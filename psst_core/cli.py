@@ -12,10 +12,13 @@ import pandas as pd
 
 from psst_core.clean import unused
 from psst_core.cost import CostModel, fit
+from psst_core.dataset import read
+from psst_core.error_estimate import estimate
 from psst_core.errors import PsstError
-from psst_core.figures import available
-from psst_core.ledger import lock
-from psst_core.plan import Plan, axis_lines, make_plan
+from psst_core.figures import available, draw_all
+from psst_core.gather import PARTIAL, gather
+from psst_core.ledger import PLANNED, PLANS, lock
+from psst_core.plan import Plan, axis_lines, check_name, make_plan
 
 RESULTS = Path("results")
 EXPERIMENT = "locust_coupling"
@@ -30,6 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("words", nargs="*", metavar="KEY=VALUE", help=WORDS)
     command.add_argument("--json", action="store_true", help="for machines")
     command.set_defaults(run=plan)
+
+    commands_of_a_sweep = (
+        ("gather", gather_sweep, "make the cube of a sweep"),
+        ("draw", draw_sweep, "draw its figures"),
+    )
+    for name, function, what in commands_of_a_sweep:
+        command = commands.add_parser(name, help=f"{what}, also while it runs")
+        command.add_argument("name", metavar="NAME", help="a folder in results/")
+        command.add_argument(
+            "--partial", action="store_true", help="of what is finished so far, into results/NAME/partial/"
+        )
+        command.set_defaults(run=function)
 
     command = commands.add_parser("clean", help="list what no sweep in results/ uses any more")
     command.add_argument("--remove", action="store_true", help="and remove it")
@@ -98,7 +113,7 @@ def expected(made: Plan, costs: CostModel) -> dict[str, Any]:
         "runs": len(there),
         "finished": sum(there),
         "twins": len(made.twins),
-        "chunks": [dict(zip(names, shape, strict=True)) | row for shape, row in rows.items()],
+        "chunks": [dict(zip(names, shape, strict=True)) | row for shape, row in sorted(rows.items())],
         "expected": {
             "core_hours": sum(seconds) / 3600,
             "wall_hours": _schedule(seconds, cores) / 3600,
@@ -132,6 +147,28 @@ def as_text(made: Plan, found: dict[str, Any]) -> str:
             f"  {cost['source']}",
         ]
     return "\n".join(lines)
+
+
+def gather_sweep(given: argparse.Namespace) -> None:
+    """Make the cube of a planned sweep, or of what is finished of it."""
+    folder = RESULTS / check_name(given.name)
+    if not (folder / PLANNED).is_file():
+        known = ", ".join(sorted(file.parent.name for file in RESULTS.glob(f"*/{PLANNED}")))
+        raise PsstError(f"{given.name}: no sweep of this name in {RESULTS}/; there are: {known or 'none'}")
+    planned = (folder / PLANNED).read_text(encoding="utf-8").strip()
+    written = gather(folder, planned, given.partial)
+    if not given.partial and (RESULTS / PLANS / f"{planned}.twins.csv").exists():
+        estimate(folder, planned)
+    with read(written / "sweep.nc") as cube:
+        print(f"{written / 'sweep.nc'}: {cube.attrs.get(PARTIAL, 'all runs')}")
+
+
+def draw_sweep(given: argparse.Namespace) -> None:
+    """Draw a gathered sweep, or gather what is finished and draw that."""
+    if given.partial:
+        gather_sweep(given)
+    folder = RESULTS / check_name(given.name)
+    draw_all(folder / PARTIAL if given.partial else folder, print)
 
 
 def clean(given: argparse.Namespace) -> None:

@@ -52,7 +52,7 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
             return None
 
     def required(chunk: str) -> xr.Dataset | None:
-        return _load(chunks / summary_name(chunk, record["analysis_digest"]))
+        return _load_summary(chunks / summary_name(chunk, record["analysis_digest"]))
 
     result = cube(record, read_table(io.StringIO(table)), finished if partial else required)
     target = folder / PARTIAL if partial else folder
@@ -159,9 +159,16 @@ def _summary(chunk: str, record: dict[str, Any], chunks: Path) -> xr.Dataset:
     """Of a finished chunk, made here where its job has not made it yet."""
     window, analysis = record["config"]["recorder"]["window"], record["config"]["analysis"]
     try:
-        return _load(chunks / summary_name(chunk, record["analysis_digest"]))
+        return _load_summary(chunks / summary_name(chunk, record["analysis_digest"]))
     except PsstError:
         return _load(chunks / f"{chunk}.nc", lambda data: summarise(data, window, analysis).load())
+
+
+def _load_summary(path: Path) -> xr.Dataset:
+    found = _load(path)
+    if missing := {*MEASURES, *PER_RUN, "undefined"} - set(map(str, found.data_vars)):
+        raise PsstError(f"{path}: holds no {', '.join(sorted(missing))}; it is of another version, run snakemake again")
+    return found
 
 
 def _load(path: Path, what: Callable[[xr.Dataset], xr.Dataset] = xr.Dataset.load) -> xr.Dataset:
