@@ -158,7 +158,7 @@ def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any)
     if not np.isfinite(grid).any():
         undefined(axes)
     columns = axes.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
-    axes.set_xticks(*_ticks(values[x].values, LABELS // columns), rotation=45)
+    axes.set_xticks(*_ticks(values[x].values, max(3, LABELS // columns)), rotation=45)
     axes.set_yticks(*(_ticks(values[y].values, LABELS) if y else ([0], [""])))
     for spine in axes.spines.values():
         spine.set_visible(False)
