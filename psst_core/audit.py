@@ -177,7 +177,7 @@ def _chunk_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
 
 
 def _summary_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
-    """Whether a summary is that of its chunk, with measures where the status is ok, or a mark that they mean nothing."""
+    """Whether a summary is that of its chunk, with measures where the status is ok or a mark that they mean nothing."""
     if data["run_id"].values.tolist() != [run["id"] for run in _runs(manifest)]:
         return "holds other runs than its chunk's manifest"
     return unexplained(data)

@@ -198,11 +198,12 @@ def _read_table(path: str) -> Columns:
         if len(row) != len(header) or not all(row):
             raise PsstError(f"sweep.table={path}: point {number - 1} has not one value for each of {', '.join(header)}")
     return {
-        key: [_number(value) for value in column] for key, column in zip(header, zip(*rows, strict=True), strict=True)
+        key: [as_number(value) for value in column] for key, column in zip(header, zip(*rows, strict=True), strict=True)
     }
 
 
-def _number(text: str) -> int | float | str:
+def as_number(text: str) -> int | float | str:
+    """A text as the number that it is, or as it stands."""
     for kind in (int, float):
         try:
             return kind(text)

@@ -1,26 +1,33 @@
 """The command psst: what a sweep will cost, what it has so far, what no sweep uses. Snakemake runs the jobs."""
 
 import argparse
-import heapq
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from psst_core.audit import audit
+from psst_core.blame import blame, find, reproduce
 from psst_core.clean import unused
 from psst_core.cost import CostModel, fit
 from psst_core.dataset import read
 from psst_core.error_estimate import estimate
 from psst_core.errors import PsstError
 from psst_core.figures import available, draw_all
+from psst_core.files import to_yaml
 from psst_core.gather import PARTIAL, gather
 from psst_core.ledger import PLANNED, PLANS, lock
+from psst_core.machine import schedule
 from psst_core.plan import Plan, axis_lines, check_name, make_plan
+from psst_core.results import open_sweep
+from psst_core.status import status
 
 RESULTS = Path("results")
+WATCH_SECONDS = 5.0
 EXPERIMENT = "locust_coupling"
 WORDS = "experiment=NAME, name=NAME, and overrides such as network.size=60,120 solver=rk4, as after snakemake --config"
 
@@ -45,6 +52,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "--partial", action="store_true", help="of what is finished so far, into results/NAME/partial/"
         )
         command.set_defaults(run=function)
+
+    command = commands.add_parser("status", help="how far a sweep is, and when it will end")
+    command.add_argument("name", metavar="NAME", help="a folder in results/")
+    command.add_argument("--watch", action="store_true", help="again every five seconds, until it is finished")
+    command.set_defaults(run=show_status)
+
+    command = commands.add_parser("audit", help="look at every file and number of a finished sweep")
+    command.add_argument("name", metavar="NAME", help="a folder in results/")
+    command.set_defaults(run=show_audit)
+
+    command = commands.add_parser("blame", help="where the numbers of a run come from")
+    command.add_argument("name", metavar="NAME", help="a folder in results/")
+    command.add_argument(
+        "words", nargs="*", metavar="KEY=VALUE", help="its point, such as network.coupling=0.5 trial=0"
+    )
+    command.add_argument("--reproduce", action="store_true", help="and make it again, and compare")
+    command.set_defaults(run=show_blame)
 
     command = commands.add_parser("clean", help="list what no sweep in results/ uses any more")
     command.add_argument("--remove", action="store_true", help="and remove it")
@@ -116,7 +140,7 @@ def expected(made: Plan, costs: CostModel) -> dict[str, Any]:
         "chunks": [dict(zip(names, shape, strict=True)) | row for shape, row in sorted(rows.items())],
         "expected": {
             "core_hours": sum(seconds) / 3600,
-            "wall_hours": _schedule(seconds, cores) / 3600,
+            "wall_hours": schedule(seconds, cores) / 3600,
             "jobs_at_once": cores,
             "memory_mb": max((row.get("memory_mb", 0.0) for row in rows.values()), default=0.0),
             "disk_mb": disk / 1e6,
@@ -151,10 +175,7 @@ def as_text(made: Plan, found: dict[str, Any]) -> str:
 
 def gather_sweep(given: argparse.Namespace) -> None:
     """Make the cube of a planned sweep, or of what is finished of it."""
-    folder = RESULTS / check_name(given.name)
-    if not (folder / PLANNED).is_file():
-        known = ", ".join(sorted(file.parent.name for file in RESULTS.glob(f"*/{PLANNED}")))
-        raise PsstError(f"{given.name}: no sweep of this name in {RESULTS}/; there are: {known or 'none'}")
+    folder = _planned(given.name)
     planned = (folder / PLANNED).read_text(encoding="utf-8").strip()
     written = gather(folder, planned, given.partial)
     if not given.partial and (RESULTS / PLANS / f"{planned}.twins.csv").exists():
@@ -169,6 +190,61 @@ def draw_sweep(given: argparse.Namespace) -> None:
         gather_sweep(given)
     folder = RESULTS / check_name(given.name)
     draw_all(folder / PARTIAL if given.partial else folder, print)
+
+
+def show_status(given: argparse.Namespace) -> None:
+    """Print how far a planned sweep is; again and again on request."""
+    _planned(given.name)
+    while True:
+        now = status(RESULTS, given.name)
+        counts = ", ".join(f"{count:,} {state}" for state, count in now.runs.items() if count)
+        left = f"; {_duration(now.seconds_left / 3600)} left{_error(now.error)}" if now.seconds_left is not None else ""
+        print(f"{given.name}: {counts}{f' ({now.diverged:,} diverged)' if now.diverged else ''}{left}", flush=True)
+        for chunk, said in now.jobs.items():
+            print(f"  {chunk}: {said}", flush=True)
+        if not given.watch or now.seconds_left is None:
+            return
+        time.sleep(WATCH_SECONDS)
+
+
+def show_audit(given: argparse.Namespace) -> None:
+    """Print what an audit counts and finds.
+
+    Raises:
+        PsstError: when it finds anything.
+    """
+    _planned(given.name)
+    found = audit(RESULTS, given.name)
+    print(f"{given.name}: {', '.join(f'{count:,} {status}' for status, count in found.counts.items())}")
+    for measure, count in found.undefined.items():
+        if count:
+            print(f"  {measure}: undefined in {count:,} cells of the cube")
+    for finding in found.findings:
+        print(f"  {finding}")
+    if found.findings:
+        count = len(found.findings)
+        raise PsstError(f"{given.name}: {count} finding{'s' if count > 1 else ''}, named above")
+    print("  every file is as it was written, every number that is missing says why")
+
+
+def show_blame(given: argparse.Namespace) -> None:
+    """Print where a run comes from; make it again on request."""
+    sweep = open_sweep(RESULTS / check_name(given.name))
+    row = find(sweep, given.words)
+    if (there := row["runs_there"]) > 1:
+        print(f"# the first of {there} runs there; trial=…, network=… and other axes choose another")
+    print(to_yaml(blame(sweep, row)), end="")
+    if given.reproduce:
+        print(f"# {reproduce(sweep, row, lambda line: print(line, file=sys.stderr, flush=True))}")
+
+
+def _planned(name: str) -> Path:
+    """The folder of a sweep that was planned."""
+    folder = RESULTS / check_name(name)
+    if not (folder / PLANNED).is_file():
+        known = ", ".join(sorted(file.parent.name for file in RESULTS.glob(f"*/{PLANNED}")))
+        raise PsstError(f"{name}: no sweep of this name in {RESULTS}/; there are: {known or 'none'}")
+    return folder
 
 
 def clean(given: argparse.Namespace) -> None:
@@ -187,14 +263,6 @@ def clean(given: argparse.Namespace) -> None:
     size = sum(file.stat().st_size for file in files)
     remedy = "; psst clean --remove removes them" if files else ""
     print(f"{len(files)} files, {size / 1e6:.1f} MB, belong to no sweep in {RESULTS}/{remedy}")
-
-
-def _schedule(seconds: Sequence[float], cores: int) -> float:
-    """How long jobs take when each free core takes the longest that waits."""
-    ends = [0.0] * cores
-    for job in sorted(seconds, reverse=True):
-        heapq.heapreplace(ends, ends[0] + job)
-    return max(ends)
 
 
 def _duration(hours: float) -> str:

@@ -4,12 +4,13 @@ What a step takes at which width was measured on one machine. `make measure` mea
 `results/machine.json`, where plans find it.
 """
 
+import heapq
 import itertools
 import json
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +95,14 @@ class Machine:
 def portions(count: int, parts: int) -> list[int]:
     """`count` as so many whole numbers of nearly equal size."""
     return [high - low for low, high in itertools.pairwise(count * part // parts for part in range(parts + 1))]
+
+
+def schedule(seconds: Sequence[float], cores: int) -> float:
+    """How long jobs take when each core that is free takes the longest that waits."""
+    ends = [0.0] * cores
+    for job in sorted(seconds, reverse=True):
+        heapq.heapreplace(ends, ends[0] + job)
+    return max(ends)
 
 
 def measure(seconds: float = 1.0) -> dict[str, dict[int, float]]:

@@ -1,0 +1,144 @@
+"""Where a number comes from, and whether it comes again."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from psst_core.axes import as_number
+from psst_core.chunk import simulate_chunk
+from psst_core.dataset import REPLICATES, STATUS, read
+from psst_core.errors import PsstError
+from psst_core.hardware import processor
+from psst_core.keys import put
+from psst_core.ledger import chunk_digest, read_manifest
+from psst_core.logs import Report
+from psst_core.results import TRACE, Results
+
+PROVENANCE = (
+    "git_commit",
+    "git_dirty",
+    "versions",
+    "host",
+    "processor",
+    "xla_flags",
+    "job_id",
+    "created",
+    "job_seconds",
+)
+SAME = ("processor", "xla_flags", "versions")  # where all of these agree, so do the bits
+EARLY = 50.0  # ms, before small differences can have grown
+TOLERANCE = {"float64": 1e-6, "float32": 1e-2}  # mV, or the unit of a plain system
+
+
+def find(sweep: Results, words: Sequence[str]) -> dict[str, Any]:
+    """The first planned run at a point, and how many there are.
+
+    Args:
+        words: `key=value`, by the axis's key or name, `network`, `trial`, `run` or `run_id`.
+    """
+    names = {axis.key: name for name, axis in sweep.axes.items()}
+    point = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise PsstError(f"{word}: write key=value, such as network.coupling=0.5")
+        point[names.get(key, key)] = as_number(value)
+    rows = sweep.select(**point)
+    return {str(key): value for key, value in rows.iloc[0].items()} | {"runs_there": len(rows)}
+
+
+def blame(sweep: Results, row: Mapping[str, Any]) -> dict[str, Any]:
+    """All that is known of a run: its point, its code, its job, its seeds, its configuration."""
+    manifest, planned = _planned(sweep, row)
+    file = _finished(sweep, row)
+    with read(file) as chunk:
+        position = int(row["position"])
+        words = {value: word for word, value in STATUS.items()}
+        job = {name: _plain(chunk.attrs[name]) for name in PROVENANCE if name in chunk.attrs}
+        found = {
+            "run_id": planned["id"],
+            "point": {name: _plain(row[name]) for name in (*sweep.axes, *REPLICATES)},
+            "status": words[int(chunk["status"][position])],
+            "wall_time_s": round(float(chunk["wall_time"][position]), 3),
+            "seed": int(chunk["seed"][position]),
+            "chunk": str(file),
+            "position": position,
+            "code_digest": manifest["code"],
+        }
+    return found | {"job": job, "configuration": put(manifest["config"], planned["values"])}
+
+
+def reproduce(sweep: Results, row: Mapping[str, Any], report: Report) -> str:
+    """Make a run again, alone in a batch of the same width, and compare all that was kept of it.
+
+    On the same kind of processor, with the same flags and versions, every bit must agree; elsewhere each population's
+    mean potential in the first 50 ms, to 1e-6 mV in double and 1e-2 mV in single precision.
+
+    Returns:
+        What agrees, for people.
+
+    Raises:
+        PsstError: where something does not, or the code is not what made the run.
+    """
+    manifest, planned = _planned(sweep, row)
+    alone = manifest | {"batches": [[planned]]}
+    alone["chunk"] = chunk_digest(alone)
+    results = sweep.chunks.parent
+    with tempfile.TemporaryDirectory(prefix=".again-", dir=results) as folder:
+        simulate_chunk(alone, Path(folder) / f"{alone['chunk']}.nc", report)
+        with read(Path(folder) / f"{alone['chunk']}.nc") as again, read(_finished(sweep, row)) as first:
+            one, other = _kept(first, int(row["position"])), _kept(again, 0)
+            same = all(first.attrs.get(name) == again.attrs.get(name) for name in SAME)
+            interval = float(first["time"][1] - first["time"][0]) if first.sizes["time"] > 1 else EARLY
+    if same:
+        differing = [name for name, values in one.items() if not _equal(values, other[name])]
+        if differing:
+            raise PsstError(f"run {planned['id']}: made again it differs in {', '.join(differing)}")
+        return f"run {planned['id']}: made again, every bit agrees ({', '.join(one)})"
+    early = slice(0, max(1, round(EARLY / interval)))
+    difference = float(np.nanmax(np.abs(one["mean_potential"][:, early] - other["mean_potential"][:, early])))
+    tolerance = TOLERANCE[manifest["config"]["solver"]["precision"]]
+    text = (
+        f"on {processor()}, not what made it, the mean potential of the first {EARLY:g} ms differs by {difference:.3g}"
+    )
+    if not difference <= tolerance:
+        raise PsstError(f"run {planned['id']}: {text}, more than {tolerance:g}")
+    return f"run {planned['id']}: {text}, within {tolerance:g}"
+
+
+def _planned(sweep: Results, row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The manifest of a run's chunk, and its entry in there."""
+    manifest = read_manifest(sweep.chunks / f"{row['chunk']}.json")
+    planned: dict[str, Any] = [run for batch in manifest["batches"] for run in batch][int(row["position"])]
+    return manifest, planned
+
+
+def _finished(sweep: Results, row: Mapping[str, Any]) -> Path:
+    file = sweep.chunks / f"{row['chunk']}.nc"
+    if not file.exists():
+        raise PsstError(f"run {row['run_id']}: no result yet; the job of chunk {row['chunk']} has not finished")
+    return file
+
+
+def _kept(chunk: xr.Dataset, position: int) -> dict[str, Any]:
+    """What a chunk's file holds of a run, time aside that its job took."""
+    mine = chunk["spike_run"].values == position
+    kept = {name: chunk[name].values[mine] for name in ("spike_time", "spike_cell")}
+    for name in ("status", "diverged_time", "potential_mean", "potential_variance", "mean_potential"):
+        kept[name] = chunk[name].values[position]
+    if "traced_run" in chunk and position in chunk["traced_run"].values:
+        row = chunk["traced_run"].values.tolist().index(position)
+        kept |= {str(n): chunk[n].values[row] for n in chunk.data_vars if str(n).startswith(TRACE)}
+    return kept
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return np.asarray(one).tobytes() == np.asarray(other).tobytes()
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

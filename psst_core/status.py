@@ -1,0 +1,99 @@
+"""How far a sweep is, from the files that its jobs write."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+
+from psst_core.cost import fit
+from psst_core.dataset import STATUS
+from psst_core.gather import read_table
+from psst_core.ledger import CHUNKS, LOGS, PLANNED, PLANS, Manifest, read_manifest
+from psst_core.machine import Machine, schedule
+
+SILENT = 60.0  # seconds after which a job that says nothing is taken for dead
+STATES = ("finished", "running", "failed", "interrupted", "waiting")
+
+
+@dataclass(frozen=True)
+class Status:
+    """A sweep at a moment.
+
+    Attributes:
+        runs: by state of their chunk.
+        diverged: how many of the finished runs have.
+        jobs: of each chunk that is running, failed or interrupted, what it said last.
+        seconds_left: expected until the end with so many jobs at once; None when all is there.
+        error: of that, the median relative error of a job; None when it is not known.
+    """
+
+    runs: dict[str, int]
+    diverged: int
+    jobs: dict[str, str]
+    seconds_left: float | None
+    error: float | None
+
+
+def status(results: Path, name: str) -> Status:
+    """What is finished, running, failed, interrupted or waiting, by runs."""
+    planned = (results / name / PLANNED).read_text(encoding="utf-8").strip()
+    tables = [results / PLANS / f"{planned}.csv", results / PLANS / f"{planned}.twins.csv"]
+    chunks: dict[str, int] = {}
+    for table in (table for table in tables if table.exists()):
+        for chunk, count in read_table(table)["chunk"].value_counts().items():
+            chunks[str(chunk)] = chunks.get(str(chunk), 0) + int(count)
+    states = {chunk: _state(results, chunk) for chunk in chunks}
+    runs = dict.fromkeys(STATES, 0)
+    for chunk, (state, _) in states.items():
+        runs[state] += chunks[chunk]
+    left = {
+        chunk: read_manifest(results / CHUNKS / f"{chunk}.json")
+        for chunk, (state, _) in states.items()
+        if state != "finished"
+    }
+    seconds, error = _expected(results, left, states)
+    diverged = sum(_diverged(results / CHUNKS / f"{chunk}.nc") for chunk, (s, _) in states.items() if s == "finished")
+    return Status(runs, diverged, {chunk: said for chunk, (_, said) in states.items() if said}, seconds, error)
+
+
+def _state(results: Path, chunk: str) -> tuple[str, str]:
+    """Of a chunk, with the last line that its job wrote."""
+    log = results / LOGS / "simulate" / f"{chunk}.log"
+    if (results / CHUNKS / f"{chunk}.nc").exists():
+        return "finished", ""
+    try:
+        lines, written = log.read_text(encoding="utf-8").splitlines(), log.stat().st_mtime
+    except FileNotFoundError:
+        return "waiting", ""
+    last = lines[-1] if lines else ""
+    if any(line.startswith("Traceback") for line in lines):
+        return "failed", last
+    return "running" if time.time() - written < SILENT else "interrupted", last
+
+
+def _expected(
+    results: Path, left: Mapping[str, Manifest], states: Mapping[str, tuple[str, str]]
+) -> tuple[float | None, float | None]:
+    """Seconds until all chunks that are left are made, and the median relative error of one."""
+    if not left:
+        return None, None
+    costs = fit(results, list(left.values()))
+    seconds = []
+    for chunk, manifest in left.items():
+        said = re.search(r"(\d+) s left", states[chunk][1])
+        seconds.append(float(said[1]) if said and states[chunk][0] == "running" else costs.seconds(manifest))
+    hardware = next(iter(left.values()))["config"]["hardware"]
+    return schedule(seconds, hardware["jobs"] or Machine.here(results).cores), costs.errors["seconds"]
+
+
+def _diverged(path: Path) -> int:
+    """How many runs of a finished chunk have; none where the file cannot be read, which an audit says."""
+    try:
+        with netCDF4.Dataset(path) as file:
+            return int(np.count_nonzero(file["status"][:] == STATUS["diverged"]))
+    except (OSError, RuntimeError, LookupError):
+        return 0
