@@ -174,20 +174,23 @@ class Results:
         Raises:
             PsstError: when no traces were kept there.
         """
-        parts = []
+        parts: list[xr.Dataset] = []
+        order: list[int] = []
         for rows in self.traced(**point):
             path = self.chunks / f"{rows['chunk'].iloc[0]}.nc"
             chunk = read(path, chunks={"traced_run": 1, "time": -1})
             names = [str(name) for name in chunk.data_vars if str(name).startswith(TRACE)]
-            part = chunk[names].isel(traced_run=rows["trace"].to_numpy()).drop_vars("traced_run")
-            labels = {name: (RUN, rows[name].to_numpy()) for name in ("run_id", *self.axes, *REPLICATES)}
+            part = chunk[names].drop_attrs(deep=False).isel(traced_run=rows["trace"].to_numpy()).drop_vars("traced_run")
+            labels = {name: (RUN, np.array(rows[name].tolist())) for name in ("run_id", *self.axes, *REPLICATES)}
             parts.append(part.rename(traced_run=RUN).assign_coords(labels))
+            order.extend(rows.index)
         if not parts:
             raise PsstError(
                 f"{self.folder}: no traces were kept {f'at {point}' if point else 'of any run'}; name variables in "
                 "recorder.variables, such as {pn: [v]}, and in recorder.runs of which runs (without it, of all)"
             )
         result = xr.concat(parts, RUN, data_vars="all", coords="minimal", compat="override", join="outer")
+        result = result.isel(run=np.argsort(order)).assign_attrs(title=self.cube.attrs["title"])
         for name in ("run_id", *self.axes, *REPLICATES):
             result[name].attrs = self.cube[name].attrs
         return result

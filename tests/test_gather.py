@@ -178,6 +178,7 @@ def test_traces_are_opened_but_not_read(tmp_path):
     assert dict(traces.sizes) == {"run": 2, "cell_of_pn": 2, "time": 40}
     assert traces["trace_pn.v"].chunks is not None and traces["trace_pn.v"].attrs["units"] == "mV"
     assert traces["ach"].values.tolist() == [0.30000000000000004, 0.7] and traces["trial"].values.tolist() == [1, 1]
+    assert list(traces.attrs) == ["title"] and traces["solver"].dtype.kind == "U"
     assert traces["solver"].values.tolist() == ["euler"] * 2 and traces["ach"].attrs["key"] == "network.ach"
     for number in range(2):
         row = results.select(run_id=traces["run_id"].values[number]).iloc[0]
@@ -188,7 +189,7 @@ def test_traces_are_opened_but_not_read(tmp_path):
 
 def test_traces_of_none(tmp_path):
     results = made_up_sweep(tmp_path, [ACH], traced=lambda point: point["run"] == 1)
-    assert results.traces().sizes["run"] == 2
+    assert results.traces()["trial"].values.tolist() == [0, 1]
     with pytest.raises(PsstError, match=r"no traces were kept at .*; name variables in recorder\.variables"):
         results.traces(run=0)
 
@@ -210,3 +211,23 @@ def test_a_value_that_is_not_among_many(tmp_path):
     assert json.loads((tmp_path / CHUNKS / f"{0:016x}.json").read_text())["batches"][0][0]["values"] == {
         "network.ach": 0
     }
+
+
+def test_traces_come_in_the_order_of_the_plan_and_end_with_their_run(tmp_path):
+    """Runs of a chunk lie apart in the plan; a longer run has more samples."""
+    table = made_up_plan(tmp_path, [COUPLING], chunk_runs=2, traced=lambda point: True)
+    for chunk in dict.fromkeys(table["chunk"]):
+        manifest = json.loads((tmp_path / CHUNKS / f"{chunk}.json").read_text())
+        manifest["config"]["run"]["duration"] = 30.0 if int(chunk, 16) == 1 else 20.0
+        (tmp_path / CHUNKS / f"{chunk}.json").write_text(json.dumps(manifest))
+        make_up_chunk(tmp_path, chunk)
+        summarise_chunk(tmp_path, chunk)
+    records = tmp_path / "plans" / f"{MADE_UP}.csv"
+    header, *lines = records.read_text().splitlines()
+    records.write_text("\n".join([header, *lines[::2], *lines[1::2]]) + "\n")
+    results = open_sweep(gather(tmp_path / "sweep", MADE_UP))
+    traces = results.traces()
+    assert traces["run_id"].values.tolist() == results.plan["run_id"].tolist()
+    assert traces.sizes["time"] == 60
+    ends = traces["trace_pn.v"].isel(cell_of_pn=0).notnull().sum("time")
+    assert ends.values.tolist() == [60 if coupling == 0.5 else 40 for coupling in traces["coupling"].values]

@@ -55,7 +55,7 @@ def figure_digest(name: str) -> str:
 
 
 def save(name: str, results: Results, targets: Sequence[Path]) -> None:
-    """Draw a figure into files, whose endings say in which format; below that of a partial cube is what it holds."""
+    """Draw a figure into files, whose endings say in which format; above a partial cube stands what it holds."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -63,14 +63,13 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
 
     with plt.style.context(STYLE):
         figure = _module(name).draw(results)
-        extent = None
         if PARTIAL in results.cube.attrs:
-            text, extent = f"{PARTIAL}: {results.cube.attrs[PARTIAL]}", "tight"
-            figure.text(0.99, -0.01, text, ha="right", va="top", weight="bold", color="#D55E00")
+            text = f"{PARTIAL}: {results.cube.attrs[PARTIAL]}\n{figure.get_suptitle()}"
+            figure.suptitle(text.strip(), size=8, color="#D55E00")
         for target in targets:
             metadata: dict[str, Any] = {"Date": None} if target.suffix == ".svg" else {}
             with atomic(target) as beside:
-                figure.savefig(beside, metadata=metadata, bbox_inches=extent)
+                figure.savefig(beside, metadata=metadata)
         plt.close(figure)
 
 

@@ -50,6 +50,7 @@ def draw(results: Results) -> Figure:
             if lines is not None:
                 spread = spread.mean(lines)
             panel.fill_between(cube[x], -spread, spread, color="0.85", linewidth=0, label="replicates, ±1 s.d.")
+            panel.axhline(0, color="0.4", lw=0.6)
             for marker, other in zip(itertools.cycle(MARKERS), others, strict=False):
                 difference = values.sel(solver=other) - values.sel(solver=first)
                 for value, colour in series(cube, lines):
@@ -59,9 +60,7 @@ def draw(results: Results) -> Figure:
                     name = ", ".join(parts).replace("_", " ")
                     panel.errorbar(cube[x], mean, band, marker=marker, color=colour, lw=0.8, label=name)
             scale_x(panel, cube[x])
-            if values.notnull().any():
-                panel.axhline(0, color="0.4", lw=0.6)
-            else:
+            if not (values.sel(solver=others) - values.sel(solver=first)).notnull().any():
                 undefined(panel)
             if panel in axes[0]:
                 panel.set_title(f"Δ {label(cube[measure])}")

@@ -109,7 +109,8 @@ def cell_ticks(cells: int) -> list[int]:
 def undefined(axes: Axes) -> None:
     """Say that there is nothing to show, where a measure is undefined everywhere."""
     axes.set_yticks([])
-    axes.text(0.5, 0.5, "undefined", transform=axes.transAxes, ha="center", va="center", color="0.5")
+    box = {"facecolor": "white", "linewidth": 0}
+    axes.text(0.5, 0.5, "undefined", transform=axes.transAxes, ha="center", va="center", color="0.5", bbox=box)
 
 
 def nothing(text: str) -> Figure:
@@ -157,7 +158,7 @@ def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any)
     if not np.isfinite(grid).any():
         undefined(axes)
     columns = axes.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
-    axes.set_xticks(*_ticks(values[x].values, LABELS // columns), rotation=45)
+    axes.set_xticks(*_ticks(values[x].values, max(3, LABELS // columns)), rotation=45)
     axes.set_yticks(*(_ticks(values[y].values, LABELS) if y else ([0], [""])))
     for spine in axes.spines.values():
         spine.set_visible(False)
