@@ -18,8 +18,9 @@ from test_workflow import snakemake
 from psst_core.cost import LOBE, PREDICTED, SHIPPED, CostModel, Job, costs, features, fit, levels
 from psst_core.hardware import peak_memory, process_seconds, processor
 from psst_core.keys import put
+from psst_core.ledger import read_manifest
 from psst_core.machine import REFERENCE, START_SECONDS, Machine
-from psst_core.plan import make_plan, read_manifest
+from psst_core.plan import make_plan
 
 TRUE = {
     "start": {"jobs": 9.0},
