@@ -8,7 +8,6 @@ import shutil
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,16 @@ import numpy as np
 
 from psst_core import tf
 from psst_core.batch import Run
+from psst_core.checkpoint import Checkpoint, State, versions
 from psst_core.checks import data_files
 from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf, stored
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
+from psst_core.files import remove_leftovers
 from psst_core.hardware import peak_memory, prepare, process_seconds, processor
 from psst_core.identity import deciding_modules
 from psst_core.keys import put
-from psst_core.ledger import COMPILED
+from psst_core.ledger import COMPILED, SAVED
 from psst_core.logs import Report
 from psst_core.simulate import Integration, Program, Segment, padded, step_count
 
@@ -33,18 +34,28 @@ REPORT_SECONDS = 10.0
 def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report) -> None:
     """Integrate a chunk's batches and write its file, the one while the other goes on.
 
+    A job that was stopped goes on from its saved state.
+
     Args:
         manifest: as planned.
         target: the NetCDF file; it appears when everything is in it.
         report: takes a line of progress every ten seconds.
+
+    Raises:
+        SystemExit: when SIGTERM or SIGINT asked for it.
     """
     began = time.perf_counter() - process_seconds()
     _check_unchanged(manifest)
-    compiled = target.parent.parent / COMPILED
+    results = target.parent.parent
+    compiled, saved = results / COMPILED, results / SAVED / f"{manifest['chunk']}.zip"
     prepare(manifest["config"]["hardware"], compiled)
+    for file in (target, saved):
+        remove_leftovers(file)
+    checkpoint = Checkpoint(saved, manifest, report)
     try:
-        with atomic_netcdf(target) as beside:
-            write_chunk(manifest, beside, report, began)
+        with checkpoint.listening(), atomic_netcdf(target, {"run": sum(map(len, manifest["batches"]))}) as beside:
+            write_chunk(manifest, beside, report, checkpoint, began)
+        checkpoint.remove()
     except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
         shutil.rmtree(compiled, ignore_errors=True)
         raise PsstError(
@@ -52,10 +63,17 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report) ->
         ) from error
 
 
-def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report, began: float | None = None) -> None:
+def write_chunk(
+    manifest: Mapping[str, Any],
+    path: Path,
+    report: Report,
+    checkpoint: Checkpoint | None = None,
+    began: float | None = None,
+) -> None:
     """The same, where TensorFlow is ready and `path` may hold half a file.
 
     Args:
+        checkpoint: where to go on from, and to save to; None always begins anew and saves nothing.
         began: when the job did, on the clock of `time.perf_counter`; now, where nothing came before.
     """
     began = time.perf_counter() if began is None else began
@@ -64,36 +82,38 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report, began: 
     program = Program(config, manifest["varying"], lanes)
     dt, duration = config["run"]["dt"], config["run"]["duration"]
     end, per_sample = step_count(duration, dt), program.steps_per_sample
-    runs = [run for batch in batches for run in batch]
-    file = ChunkFile(
-        path,
-        len(runs),
-        program.network.sizes,
-        np.round(np.arange(end // per_sample) * config["recorder"]["interval"], 9),
-        {key: cells for key, (_, _, cells) in program.traced.items()},
-        [i for i, run in enumerate(runs) if run["traced"]],
-        config["recorder"]["precision"],
-        (manifest["lanes"], program.samples_per_segment),
-        {"Conventions": "CF-1.11", "title": "PSST chunk", "chunk": manifest["chunk"]}
-        | {"manifest": json.dumps(manifest), "host": platform.node(), "versions": json.dumps(_versions())}
-        | {"xla_flags": os.environ.get("XLA_FLAGS", "")},
-        plain=any(population.system is not None for population in program.network.populations.values()),
+    state = checkpoint.restore(path) if checkpoint else None
+    file = ChunkFile.resume(path) if state else _new_file(path, manifest, program)
+    file.describe(
+        {"Conventions": "CF-1.11", "title": "PSST chunk", "chunk": manifest["chunk"], "manifest": json.dumps(manifest)}
+        | {"host": platform.node(), "versions": json.dumps(versions()), "xla_flags": os.environ.get("XLA_FLAGS", "")},
     )
-    progress = _Progress(manifest, len(batches) * duration, report)
-    first, compiling = 0, 0.0
+    begun, step = (state.batch, state.step) if state else (0, 0)
+    first, compiling = sum(map(len, batches[:begun])), 0.0
+    progress = _Progress(manifest, begun * duration + step * dt, len(batches) * duration, report)
     starting = time.perf_counter() - began
+    began -= state.seconds if state else 0.0
     with contextlib.closing(file), ThreadPoolExecutor(max_workers=1) as writer:
         writing: Future[None] = writer.submit(lambda: None)
-        for batch in batches:
+        for number, batch in enumerate(batches[begun:], begun):
             started = time.perf_counter()
             members = [Run(put(config, run["values"]), run["network"], run["trial"]) for run in batch]
             integration = Integration(program, members)
             compiling = compiling or _compile(integration)
             diverged = np.full(len(batch), np.nan)
+            if state:
+                state.resume(integration)
+                diverged, started, state = state.diverged, started - state.batch_seconds, None
             for segment in integration.segments(end):
                 writing.result()
                 writing = writer.submit(_write_segment, file, segment, first, per_sample, dt, diverged)
                 progress.advance(segment.steps * dt)
+                if checkpoint and checkpoint.due():
+                    writing.result()
+                    now = time.perf_counter()
+                    seconds = now - began - starting - compiling, now - started
+                    with file.closed():
+                        checkpoint.save(path, State.of(integration, number, *seconds, diverged))
             writing.result()
             diverged = np.where(~integration.finite() & np.isnan(diverged), duration, diverged)
             moments = integration.potential_moments()
@@ -125,6 +145,24 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report, began: 
         )
 
 
+def _new_file(path: Path, manifest: Mapping[str, Any], program: Program) -> ChunkFile:
+    runs = [run for batch in manifest["batches"] for run in batch]
+    run, recorder = manifest["config"]["run"], manifest["config"]["recorder"]
+    samples = step_count(run["duration"], run["dt"]) // program.steps_per_sample
+    return ChunkFile(
+        path,
+        len(runs),
+        program.network.sizes,
+        np.round(np.arange(samples) * recorder["interval"], 9),
+        {key: cells for key, (_, _, cells) in program.traced.items()},
+        [i for i, run in enumerate(runs) if run["traced"]],
+        recorder["precision"],
+        (manifest["lanes"], program.samples_per_segment),
+        {},
+        plain=any(population.system is not None for population in program.network.populations.values()),
+    )
+
+
 def _compile(integration: Integration) -> float:
     """How long the program takes to be compiled, or to be read where it was before: that of no samples, s."""
     started = time.perf_counter()
@@ -145,14 +183,14 @@ def _write_segment(file: ChunkFile, segment: Segment, first: int, per_sample: in
 class _Progress:
     """A line every ten seconds: how far the chunk is and how long it will take."""
 
-    def __init__(self, manifest: Mapping[str, Any], total: float, report: Report) -> None:
+    def __init__(self, manifest: Mapping[str, Any], done: float, total: float, report: Report) -> None:
         config = manifest["config"]
         count = sum(len(batch) for batch in manifest["batches"])
         self.title = (
             f"chunk {manifest['chunk'][:6]} ({config['network']['size']} cells x {count} runs, "
             f"{config['solver']['name']} {config['solver']['precision']})"
         )
-        self.total, self.done, self.report = total, 0.0, report
+        self.total, self.done, self.report = total, done, report
         self.started = self.last = time.perf_counter()
         self.compiled: float | None = None
 
@@ -168,12 +206,6 @@ class _Progress:
         rate = (now - self.started) / max(self.done - self.compiled, 1e-9)
         left = f", {rate * (self.total - self.done):.0f} s left" if self.done > self.compiled else ""
         self.report(f"{self.title}: {100 * self.done / self.total:.0f} %{left}")
-
-
-def _versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in ("psst-core", "tensorflow", "numpy")} | {
-        "python": platform.python_version()
-    }
 
 
 def _check_unchanged(manifest: Mapping[str, Any]) -> None:

@@ -6,22 +6,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from psst_core.files import from_yaml
-from psst_core.ledger import CHUNKS, LOGS, PLANNED, PLANS
+from psst_core.ledger import CHUNKS, LOGS, PLANNED, PLANS, SAVED
 
 OLD = 86_400.0  # seconds after which nobody is still writing a file beside its place
 
 
 def unused(results: Path) -> list[Path]:
-    """The files of chunks, summaries, plans and logs that belong to no sweep, neither as gathered nor as last planned.
+    """The files that belong to no sweep, neither as gathered nor as last planned.
 
-    Files that killed jobs left beside their places count after a day. Compiled programs are not looked at.
+    They are chunks, summaries, saved states, plans and logs. Files that killed jobs left beside their places count
+    after a day. Compiled programs are not looked at.
     """
     plans, chunks, summaries = _used(results)
     found = []
-    for file in sorted((results / CHUNKS).glob("*")):
+    for file in [*sorted((results / CHUNKS).glob("*")), *sorted((results / SAVED).glob("*"))]:
         stem, *rest = file.name.split(".")
         if file.name.startswith("."):
             wanted = time.time() - file.stat().st_mtime < OLD
+        elif file.parent.name == SAVED:
+            wanted = stem in chunks and not (results / CHUNKS / f"{stem}.nc").exists()
         else:
             wanted = stem in chunks and (len(rest) == 1 or file.name.removesuffix(".summary.nc") in summaries)
         found += [] if wanted else [file]

@@ -1,6 +1,8 @@
 """Numbers in files: every variable with its dimensions, unit and long name; every file whole or not there."""
 
 import contextlib
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,16 @@ import numpy.typing as npt
 import xarray as xr
 
 from psst_core.errors import PsstError
-from psst_core.files import atomic
+from psst_core.files import atomic, unwritable
 
 Array = npt.NDArray[Any]
 REPLICATES = ("network", "trial")
 STATUS = {"ok": 0, "diverged": 1, "not_run": 2, "not_planned": 3}
 COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
+# What a checksum leaves out: where, when and how fast a file was made.
+CIRCUMSTANCES = {"wall_time", "job_seconds", "start_seconds", "compile_seconds", "peak_memory", "processor", "host"}
+CIRCUMSTANCES |= {"versions", "xla_flags", "history", "checksum"}
+BLOCK_BYTES = 16_000_000
 
 ATTRIBUTES: dict[str, dict[str, Any]] = {
     "firing_rate": {"long_name": "firing rate", "units": "Hz"},
@@ -82,12 +88,61 @@ PLAIN = {
 
 
 @contextlib.contextmanager
-def atomic_netcdf(target: Path) -> Iterator[Path]:
-    """As `atomic`; the file must also open again before it takes its place."""
+def atomic_netcdf(target: Path, sizes: Mapping[Any, int] | None = None) -> Iterator[Path]:
+    """As `atomic`; before it takes its place the file is opened and read again, and given its checksum.
+
+    Args:
+        sizes: dimensions that it must have.
+
+    Raises:
+        PsstError: when it cannot be written, or is not what was written.
+    """
     with atomic(target) as beside:
-        yield beside
-        with netCDF4.Dataset(beside):
-            pass
+        try:
+            yield beside
+            with netCDF4.Dataset(beside, "a") as file:
+                found = {name: len(dimension) for name, dimension in file.dimensions.items()}
+                if found != found | dict(sizes or {}):
+                    raise PsstError(f"{target}: was written with dimensions {found} in place of {dict(sizes or {})}")
+                file.checksum = _checksum(file)
+        except RuntimeError as error:
+            if not str(error).startswith("NetCDF"):
+                raise
+            raise unwritable(target, error) from error
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file's content: two that agree hold the same data, whenever, wherever and in what pieces made."""
+    with netCDF4.Dataset(path) as file:
+        return _checksum(file)
+
+
+def _checksum(file: Any) -> str:
+    file.set_auto_maskandscale(False)
+    found = hashlib.sha256()
+
+    def add(*entries: Any) -> None:
+        found.update(json.dumps(entries, ensure_ascii=False).encode() + b"\n")
+
+    def attributes(of: Any) -> list[Any]:
+        values = {name: np.asarray(of.getncattr(name)) for name in sorted(of.ncattrs()) if name not in CIRCUMSTANCES}
+        return [[name, value.dtype.str, value.tolist()] for name, value in values.items()]
+
+    add(sorted((name, len(dimension)) for name, dimension in file.dimensions.items()))
+    for name in sorted(file.variables.keys() - CIRCUMSTANCES):
+        variable = file.variables[name]
+        text = variable.dtype is str
+        add(name, "str" if text else variable.dtype.str, variable.dimensions, attributes(variable))
+        rows = variable.shape[0] if variable.shape else 1
+        step = rows if text else max(1, BLOCK_BYTES * rows // max(1, variable.size * variable.dtype.itemsize))
+        for first in range(0, rows, max(1, step)):
+            block = variable[first : first + step] if variable.shape else variable[...]
+            if text:
+                add(np.asarray(block).tolist())
+            else:
+                found.update(block.tobytes())
+    add(attributes(file))
+    return found.hexdigest()
 
 
 def write(dataset: xr.Dataset, target: Path) -> None:
@@ -95,7 +150,7 @@ def write(dataset: xr.Dataset, target: Path) -> None:
     for name, variable in dataset.variables.items():
         variable.attrs = ATTRIBUTES.get(str(name), {}) | variable.attrs
     encoding = {name: COMPRESSION for name, v in dataset.data_vars.items() if v.dtype.kind in "iuf" and v.ndim}
-    with atomic_netcdf(target) as beside:
+    with atomic_netcdf(target, dataset.sizes) as beside:
         dataset.to_netcdf(beside, engine="netcdf4", encoding=encoding)
 
 
@@ -149,7 +204,7 @@ class ChunkFile:
         attributes: Mapping[str, str],
         plain: bool = False,
     ) -> None:
-        self.file = netCDF4.Dataset(path, "w", format="NETCDF4")
+        self.path, self.file = path, netCDF4.Dataset(path, "w", format="NETCDF4")
         self.describe(attributes)
         self.traced_runs = np.asarray(traced_runs, dtype=int)
         cells = sum(sizes.values())
@@ -187,6 +242,22 @@ class ChunkFile:
                 {"long_name": f"{key} of chosen cells"} | ({"units": "mV"} if key.endswith(".v") else {})
             )
 
+    @classmethod
+    def resume(cls, path: Path) -> "ChunkFile":
+        """A file of ours in which something is still missing."""
+        self = cls.__new__(cls)
+        self.path, self.file = path, netCDF4.Dataset(path, "a")
+        kept = self.file.variables.get("traced_run")
+        self.traced_runs = np.asarray([] if kept is None else kept[:], dtype=int)
+        return self
+
+    @contextlib.contextmanager
+    def closed(self) -> Iterator[Path]:
+        """The path of the file, which is closed meanwhile."""
+        self.file.close()
+        yield self.path
+        self.file = netCDF4.Dataset(self.path, "a")
+
     def write_runs(self, first: int, columns: Mapping[str, Array]) -> None:
         """Columns of the runs from `first` on."""
         for name, values in columns.items():
@@ -215,7 +286,8 @@ class ChunkFile:
         self.file.setncatts(dict(attributes))
 
     def close(self) -> None:
-        self.file.close()
+        if self.file.isopen():
+            self.file.close()
 
     def _create(self, name: str, kind: Any, dims: tuple[str, ...], chunks: tuple[int, ...] | None = None) -> Any:
         compression: dict[str, Any] = {} if kind is str else dict(COMPRESSION)

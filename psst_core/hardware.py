@@ -42,8 +42,7 @@ def prepare(hardware: Mapping[str, Any], compiled: Path | None = None) -> None:
     flags = [f"--xla_cpu_prefer_vector_width={width}", LOOPS, hardware["xla_flags"], os.environ.get("XLA_FLAGS", "")]
     os.environ["XLA_FLAGS"] = " ".join(flag for flag in flags if flag)
     if compiled is not None:
-        name = digest([os.environ["XLA_FLAGS"], _processor(), metadata.version("tensorflow")])
-        folder = compiled.resolve() / name
+        folder = compiled.resolve() / compiled_for()
         folder.mkdir(parents=True, exist_ok=True)
         kept = f"--tf_xla_persistent_cache_directory='{folder}' --tf_xla_persistent_cache_device_types=CPU"
         os.environ["TF_XLA_FLAGS"] = f"{kept} {os.environ.get('TF_XLA_FLAGS', '')}".strip()
@@ -79,6 +78,11 @@ def _messages_kept_for_errors() -> Iterator[None]:
         finally:
             os.dup2(outside, 2)
             os.close(outside)
+
+
+def compiled_for() -> str:
+    """The digest of what programs are compiled for: XLA's flags, the processor, and TensorFlow's version."""
+    return digest([os.environ["XLA_FLAGS"], _processor(), metadata.version("tensorflow")])
 
 
 def process_seconds() -> float:

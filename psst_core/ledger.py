@@ -17,8 +17,8 @@ from psst_core.checks import data_files
 from psst_core.digest import digest
 from psst_core.errors import PsstError
 
-CHUNKS, PLANS, LOGS, COMPILED = "chunks", "plans", "logs", "compiled"
-FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, "benchmark", "references")
+CHUNKS, PLANS, LOGS, COMPILED, SAVED = "chunks", "plans", "logs", "compiled", "saved"
+FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, SAVED, "benchmark", "references")
 PLANNED, LOCK = "planned", ".lock"
 
 CONTENT = ("varying", "lanes", "recorder", "batches")

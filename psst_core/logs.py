@@ -14,7 +14,8 @@ Report = Callable[[str], None]
 def logged(path: str) -> Iterator[Report]:
     """A function that writes a line to standard error and to the log.
 
-    An error is logged on its way out; of a job that ends well no log stays, what it took is in its file.
+    An error is logged on its way out, but not an exit that was asked for. Of a job that ends well no log stays, what it
+    took is in its file.
     """
     with Path(path).open("w", encoding="utf-8") as log:
 
@@ -24,6 +25,8 @@ def logged(path: str) -> Iterator[Report]:
 
         try:
             yield report
+        except SystemExit:
+            raise
         except BaseException:
             traceback.print_exc(file=log)
             raise

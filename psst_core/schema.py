@@ -107,6 +107,7 @@ class HardwareConfig:
         lanes: the largest number of runs in a batch.
         jobs: how many jobs run at once; a sweep is divided into that many or more. 0: this machine's cores.
         job_minutes: how long a job may be expected to take.
+        save_minutes: how often a job saves its state, to go on from there when it is started again; 0: never.
         vector_width: bits of the processor's vectors that XLA may use; 0 takes the widest it has.
         xla_flags: more flags for XLA.
     """
@@ -115,6 +116,7 @@ class HardwareConfig:
     lanes: int = setting(64, minimum=1, maximum=65536)
     jobs: int = setting(0, minimum=0, maximum=100000)
     job_minutes: float = setting(10.0, "min", minimum=0.1)
+    save_minutes: float = setting(10.0, "min", minimum=0)
     vector_width: int = setting(0, "bit", minimum=0, maximum=1024)
     xla_flags: str = ""
     mem_mb: int = setting(1500, "MB", minimum=100)

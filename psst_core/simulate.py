@@ -193,8 +193,9 @@ class Integration:
             self.carry, recorded = program.advance(
                 self.carry, self.inputs, tf.constant(self.step, tf.int32), tf.constant(samples, tf.int32)
             )
-            yield self._segment(recorded, samples)
+            segment = self._segment(recorded, samples)
             self.step += samples * interval
+            yield segment
 
     def finite(self) -> Array:
         """Whether each run's state is finite, [run]."""
