@@ -55,6 +55,8 @@ def _read_sweep(path: str) -> Any:
         raise PsstError(f"sweep={path}: no such file (paths are relative to the folder where you start)")
     try:
         return OmegaConf.merge(OmegaConf.structured(SweepConfig), OmegaConf.load(path))
+    except RecursionError as error:
+        raise PsstError(f"sweep={path}: holds itself") from error
     except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
         raise PsstError(f"sweep={path}: {_first_lines(error)}") from error
 
@@ -96,11 +98,11 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             config = hydra_compose("config", overrides)
-    except (HydraException, OmegaConfBaseException) as error:
+        for group, path in files.items():
+            config[group] = _read_sweep(path)
+        _complete(config)
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, RecursionError) as error:
         raise PsstError(f"the configuration does not compose: {_first_lines(error)}") from error
-    for group, path in files.items():
-        config[group] = _read_sweep(path)
-    _complete(config)
     OmegaConf.set_struct(config, True)
     return config
 

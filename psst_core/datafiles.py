@@ -28,7 +28,7 @@ def read_arrays(path: str, key: str) -> dict[str, npt.NDArray[np.float64]]:
         raise PsstError(f"{key}={path}: must be a NetCDF (.nc) or NumPy (.npz) file")
     try:
         arrays = readers[file.suffix](file)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise PsstError(f"{key}={path}: cannot be read: {error}") from error
     for name, array in arrays.items():
         if not np.all(np.isfinite(array)):
@@ -44,7 +44,7 @@ def digest_file(path: str, key: str) -> str:
 
 
 def _read_npz(file: Path) -> dict[str, npt.NDArray[np.float64]]:
-    with np.load(file, allow_pickle=False) as arrays:
+    with open(file, "rb") as opened, np.load(opened, allow_pickle=False) as arrays:
         return {name: arrays[name].astype(np.float64) for name in arrays.files if arrays[name].dtype.kind in "biuf"}
 
 

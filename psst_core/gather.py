@@ -20,6 +20,7 @@ from psst_core.ledger import CHUNKS, PLANS
 from psst_core.schema import units
 
 PARTIAL = "partial"
+OTHER_RUNS = "holds other runs than planned; delete it, its chunk and the chunk's manifest, and run again"
 BLANK: dict[str, tuple[str, Any]] = {
     "status": ("i1", STATUS["not_planned"]),
     "undefined": ("i2", 0),
@@ -121,10 +122,9 @@ def cube(record: dict[str, Any], table: pd.DataFrame, summary: Callable[[str], x
         if (found := summary(str(chunk))) is None:
             continue
         position = table["position"].to_numpy(str)[mine].astype(int)
-        strange = found["run_id"].values[position] != table["run_id"].to_numpy(str)[mine]
-        if strange.any():
-            name = table["run_id"].iloc[mine[strange.argmax()]]
-            raise PsstError(f"chunk {chunk}: holds another run than {name}; delete its files and run again")
+        wanted, ids = table["run_id"].to_numpy(str)[mine], found["run_id"]
+        if ids.dims != ("run",) or position.max() >= ids.size or (ids.values[position] != wanted).any():
+            raise PsstError(f"{summary_name(str(chunk), record['analysis_digest'])}: {OTHER_RUNS}")
         at = tuple(place[mine] for place in places)
         for name, array in arrays.items():
             array[at] = found[name].values[position]

@@ -124,7 +124,8 @@ def run_sweep(folder: Path, experiment: str, overrides: str = "", name: str = "s
     for chunk, manifest in plan.manifests.items():
         file = folder / CHUNKS / f"{chunk}.nc"
         if chunk not in plan.finished:
-            write_chunk(manifest, file, lambda line: None)
+            with atomic_netcdf(file) as beside:
+                write_chunk(manifest, beside, lambda line: None)
         summary = file.with_name(summary_name(chunk, plan.analysis))
         if not summary.exists():
             with read(file) as data:

@@ -95,7 +95,7 @@ def test_another_run_than_planned_is_refused(tmp_path):
     results = run_sweep(tmp_path, "chain_of_three", "run.duration=10 recorder.window=[0,10]")
     (plan,) = (tmp_path / "plans").glob("*.csv")
     plan.write_text(plan.read_text().replace(results.plan["run_id"][0], "0" * 16))
-    with pytest.raises(PsstError, match="holds another run"):
+    with pytest.raises(PsstError, match="holds other runs"):
         gather(results.folder, plan.stem)
 
 
