@@ -17,7 +17,7 @@ from psst_core.files import atomic, unwritable
 
 Array = npt.NDArray[Any]
 REPLICATES = ("network", "trial")
-STATUS = {"ok": 0, "diverged": 1, "not_run": 2, "not_planned": 3}
+STATUS = {"ok": 0, "diverged": 1, "not_run": 2, "not_planned": 3, "failed": 4}
 COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
 # What a checksum leaves out: where, when and how fast a file was made.
 CIRCUMSTANCES = {"wall_time", "job_seconds", "start_seconds", "compile_seconds", "peak_memory", "processor", "host"}

@@ -16,7 +16,7 @@ from psst_core.dataset import REPLICATES, STATUS, Array, read, write
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml, to_yaml, write_text
-from psst_core.ledger import CHUNKS, PLANS
+from psst_core.ledger import CHUNKS, PLANS, state
 from psst_core.schema import units
 
 PARTIAL = "partial"
@@ -56,7 +56,10 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
     def required(chunk: str) -> xr.Dataset | None:
         return _load_summary(chunks / summary_name(chunk, record["analysis_digest"]))
 
-    result = cube(record, read_table(io.StringIO(table)), finished if partial else required)
+    def failed(chunk: str) -> bool:
+        return state(folder.parent, chunk)[0] == "failed"
+
+    result = cube(record, read_table(io.StringIO(table)), finished if partial else required, failed)
     target = folder / PARTIAL if partial else folder
     write(result, target / "sweep.nc")
     write_text(target / "plan.csv", table)
@@ -89,16 +92,23 @@ def typed(column: pd.Series) -> Array:
     return words
 
 
-def cube(record: dict[str, Any], table: pd.DataFrame, summary: Callable[[str], xr.Dataset | None]) -> xr.Dataset:
+def cube(
+    record: dict[str, Any],
+    table: pd.DataFrame,
+    summary: Callable[[str], xr.Dataset | None],
+    failed: Callable[[str], bool] = lambda chunk: False,
+) -> xr.Dataset:
     """The measures of all runs, with dimensions ([run,] axes…, network, trial[, population]).
 
     `run` is there when axes move together; they are coordinates along it. What no row of the table plans has the status
-    not_planned, and what has no summary not_run.
+    not_planned, and what has no
+    summary not_run, or failed.
 
     Args:
         record: the sweep's `config.yaml`.
         table: the sweep's `plan.csv`.
         summary: of a chunk, by its name; None where there is none yet.
+        failed: whether that is so because its job has failed.
 
     Raises:
         PsstError: when a summary holds another run than planned.
@@ -116,16 +126,17 @@ def cube(record: dict[str, Any], table: pd.DataFrame, summary: Callable[[str], x
     shape, populations = tuple(map(len, dimensions.values())), list(config["network"]["populations"])
     arrays = {name: _blank(name, shape) for name in PER_RUN}
     arrays |= {name: _blank(name, (*shape, len(populations))) for name in (*MEASURES, "undefined")}
-    arrays["status"][places], arrays["run_id"][places] = STATUS["not_run"], table["run_id"].to_numpy(str)
+    arrays["run_id"][places] = table["run_id"].to_numpy(str)
     finished, rows = 0, table.groupby("chunk", sort=False).indices
     for chunk, mine in rows.items():
+        at = tuple(place[mine] for place in places)
         if (found := summary(str(chunk))) is None:
+            arrays["status"][at] = STATUS["failed" if failed(str(chunk)) else "not_run"]
             continue
         position = table["position"].to_numpy(str)[mine].astype(int)
         wanted, ids = table["run_id"].to_numpy(str)[mine], found["run_id"]
         if ids.dims != ("run",) or position.max() >= ids.size or (ids.values[position] != wanted).any():
             raise PsstError(f"{summary_name(str(chunk), record['analysis_digest'])}: {OTHER_RUNS}")
-        at = tuple(place[mine] for place in places)
         for name, array in arrays.items():
             array[at] = found[name].values[position]
         finished += len(mine)

@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import platform
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from psst_core.errors import PsstError
 CHUNKS, PLANS, LOGS, COMPILED, SAVED = "chunks", "plans", "logs", "compiled", "saved"
 FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, SAVED, "benchmark", "references")
 PLANNED, LOCK = "planned", ".lock"
+STATES = ("finished", "running", "failed", "interrupted", "waiting")
+SILENT = 60.0  # seconds after which a job that says nothing is taken for dead
 
 CONTENT = ("varying", "lanes", "recorder", "batches")
 
@@ -85,6 +88,21 @@ def read_manifest(path: Path) -> Manifest:
     except (OSError, ValueError) as error:
         raise PsstError(f"{path}: cannot be read: {error}; delete it and the chunk's other files") from error
     return manifest
+
+
+def state(results: Path, chunk: str) -> tuple[str, str]:
+    """What became of a chunk's job, one of `STATES`, with the last line that it wrote unless it is finished."""
+    log = results / LOGS / "simulate" / f"{chunk}.log"
+    if (results / CHUNKS / f"{chunk}.nc").exists():
+        return "finished", ""
+    try:
+        lines, written = log.read_text(encoding="utf-8").splitlines(), log.stat().st_mtime
+    except FileNotFoundError:
+        return "waiting", ""
+    last = lines[-1] if lines else ""
+    if any(line.startswith("Traceback") for line in lines):
+        return "failed", last
+    return "running" if time.time() - written < SILENT else "interrupted", last
 
 
 def snapshot(results: Path) -> frozenset[str]:

@@ -1,7 +1,6 @@
 """How far a sweep is, from the files that its jobs write."""
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,8 @@ import numpy as np
 from psst_core.cost import fit
 from psst_core.dataset import STATUS
 from psst_core.gather import read_table
-from psst_core.ledger import CHUNKS, LOGS, PLANNED, PLANS, Manifest, read_manifest
+from psst_core.ledger import CHUNKS, PLANNED, PLANS, STATES, Manifest, read_manifest, state
 from psst_core.machine import Machine, schedule
-
-SILENT = 60.0  # seconds after which a job that says nothing is taken for dead
-STATES = ("finished", "running", "failed", "interrupted", "waiting")
 
 
 @dataclass(frozen=True)
@@ -46,33 +42,20 @@ def status(results: Path, name: str) -> Status:
     for table in (table for table in tables if table.exists()):
         for chunk, count in read_table(table)["chunk"].value_counts().items():
             chunks[str(chunk)] = chunks.get(str(chunk), 0) + int(count)
-    states = {chunk: _state(results, chunk) for chunk in chunks}
+    states = {chunk: state(results, chunk) for chunk in chunks}
     runs = dict.fromkeys(STATES, 0)
-    for chunk, (state, _) in states.items():
-        runs[state] += chunks[chunk]
+    for chunk, (its, _) in states.items():
+        runs[its] += chunks[chunk]
     left = {
         chunk: read_manifest(results / CHUNKS / f"{chunk}.json")
-        for chunk, (state, _) in states.items()
-        if state != "finished"
+        for chunk, (its, _) in states.items()
+        if its != "finished"
     }
     seconds, error = _expected(results, left, states)
-    diverged = sum(_diverged(results / CHUNKS / f"{chunk}.nc") for chunk, (s, _) in states.items() if s == "finished")
+    diverged = sum(
+        _diverged(results / CHUNKS / f"{chunk}.nc") for chunk, (its, _) in states.items() if its == "finished"
+    )
     return Status(runs, diverged, {chunk: said for chunk, (_, said) in states.items() if said}, seconds, error)
-
-
-def _state(results: Path, chunk: str) -> tuple[str, str]:
-    """Of a chunk, with the last line that its job wrote."""
-    log = results / LOGS / "simulate" / f"{chunk}.log"
-    if (results / CHUNKS / f"{chunk}.nc").exists():
-        return "finished", ""
-    try:
-        lines, written = log.read_text(encoding="utf-8").splitlines(), log.stat().st_mtime
-    except FileNotFoundError:
-        return "waiting", ""
-    last = lines[-1] if lines else ""
-    if any(line.startswith("Traceback") for line in lines):
-        return "failed", last
-    return "running" if time.time() - written < SILENT else "interrupted", last
 
 
 def _expected(

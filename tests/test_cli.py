@@ -68,6 +68,13 @@ def test_what_is_finished_is_gathered_and_drawn_while_a_sweep_runs(here, capsys)
     with xr.open_dataset(here / "results" / "mine" / "partial" / "sweep.nc") as cube:
         assert cube.attrs["partial"] == "8 of 12 runs"
         assert (cube["status"].sel(coupling=1) == 2).all() and (cube["status"].sel(coupling=[0, 0.5]) == 0).all()
+    missing = [file for file in before if file.suffix == ".json" and not file.with_suffix(".nc").exists()]
+    log = here / "results" / "logs" / "simulate" / f"{missing[0].stem}.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("Traceback (most recent call last):\nMemoryError\n")
+    assert main(["gather", "mine", "--partial"]) == 0
+    with xr.open_dataset(here / "results" / "mine" / "partial" / "sweep.nc") as cube:
+        assert set(cube["status"].sel(coupling=1).values.ravel()) == ({4} if len(missing) == 1 else {2, 4})
 
 
 def test_cleaning_lists_first_and_removes_on_request(here, capsys):

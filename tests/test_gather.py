@@ -73,7 +73,7 @@ def test_holes_of_a_constraint_are_not_planned(tmp_path):
     cube = opened(results)
     status = cube["status"].isel(network=0, trial=0)
     assert status.values.tolist() == [[3, 0, 0], [3, 0, 0], [0, 0, 0]]
-    assert cube["status"].attrs["flag_meanings"] == "ok diverged not_run not_planned"
+    assert cube["status"].attrs["flag_meanings"] == "ok diverged not_run not_planned failed"
     assert cube["status"].attrs["flag_values"].tolist() == [0, 1, 2, 3]
     assert (cube["run_id"].values[cube["status"] == 3] == "").all()
     invariant(cube)
