@@ -31,7 +31,7 @@ PIECES += "hardware.job_minutes=1000 figures=[] numerics.check=none "
 ODOUR = "stimulus.onset=0 stimulus.share=1 stimulus.amplitude=30 stimulus.rise=1 network.size=8 "
 LOBE = PIECES + ODOUR + "network.coupling=0.5 sweep.trials=3 solver=exponential_euler hardware.lanes=2 "
 SWEEPS = {
-    "graded synapses, delayed": ("locust_coupling", LOBE + "network.synapses.gaba.delay=2 recorder.variables={pn:[v]}"),
+    "graded synapses, delayed": ("locust_coupling", LOBE + "network.synapses.gaba.delay=2"),
     "spikes, delayed": (
         "chain_of_three",
         PIECES + "stimulus=constant stimulus.amplitude=8 network.synapses.ach.delay=5",
