@@ -7,12 +7,14 @@ BIN := .venv/bin
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 INSTALLED := .venv/installed-$(VERSION)
 REST := slow or slurm or chaos or peers or browser
+KILLS ?= 30
 
-.PHONY: help sweep test test-all check benchmark measure lock clean
+.PHONY: help sweep test test-all chaos check benchmark measure lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
 	@echo 'make test-all   the tests that make test leaves out'
+	@echo 'make chaos KILLS=200   so many kills at random moments, each then mended'
 	@echo 'make check      linters, formatting, types and layers'
 	@echo 'make benchmark  speed and memory beside other tools (half an hour, needs g++)'
 	@echo 'make measure    what a step takes on this machine, for the division into jobs (a minute)'
@@ -36,6 +38,9 @@ test: $(INSTALLED)
 
 test-all: $(INSTALLED)
 	$(BIN)/python -m pytest -m '$(REST)'
+
+chaos: $(INSTALLED)
+	KILLS=$(KILLS) $(BIN)/python -m pytest -s -m chaos
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -150,6 +150,7 @@ class Checkpoint:
                 diverged, *carry = (self._array(archive, number) for number in range(1 + place.pop("tensors")))
                 with archive.open(DATA) as saved, data.open("wb") as file:
                     shutil.copyfileobj(saved, file, 1 << 20)
+            self.report(f"{self.path}: goes on at batch {place['batch']}, step {place['step']}")
             return State(**place, diverged=diverged, carry=carry)
         except Exception as error:
             self.report(f"{self.path}: is damaged ({error}); begins anew")

@@ -1,0 +1,208 @@
+"""Jobs and the workflow, killed at random moments and started again: the data end the same, and nothing half is taken
+for done. `KILLS` says how many kills.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+from conftest import TINY
+
+from psst_core.dataset import checksum
+from psst_core.gather import summary_name
+from psst_core.ledger import CHUNKS, COMPILED, SAVED, read_manifest, snapshot
+from psst_core.plan import claim, make_plan
+
+KILLS = int(os.environ.get("KILLS", "30"))
+TOP = Path(__file__).parent.parent
+SWEEP = TINY.replace("run.duration=20", "run.duration=5000") + "network.size=8 network.coupling=0,0.5 solver=rk4 "
+SWEEP += "figures=[rate_map] hardware.lanes=2 hardware.jobs=1 hardware.job_minutes=1000 hardware.save_minutes=0.001"
+JOB = """
+import json, sys
+from pathlib import Path
+stage, given = sys.argv[1], json.loads(sys.argv[2])
+source, target = Path(given["source"]), Path(given["target"])
+if stage == "simulate":
+    from psst_core.chunk import simulate_chunk
+    from psst_core.ledger import read_manifest
+    simulate_chunk(read_manifest(source), target, lambda line: print(line, flush=True))
+elif stage == "summarise":
+    from psst_core.analysis import summarise
+    from psst_core.dataset import read, write
+    with read(source) as chunk:
+        write(summarise(chunk, given["window"], given["analysis"]), target)
+else:
+    from psst_core.gather import gather
+    gather(target.parent, given["plan"])
+"""
+
+
+class Jobs:
+    """The stages of a claimed sweep of one chunk as commands, in the order of their files."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.plan = make_plan("locust_coupling", SWEEP, "sweep", folder)
+        claim(self.plan, folder)
+        (chunk,) = self.plan.manifests
+        chunks = folder / CHUNKS
+        config = self.plan.config
+        manifest, data = chunks / f"{chunk}.json", chunks / f"{chunk}.nc"
+        summary, cube = chunks / summary_name(chunk, self.plan.analysis), folder / "sweep" / "sweep.nc"
+        settings = {"window": config["recorder"]["window"], "analysis": config["analysis"], "plan": self.plan.digest}
+        ends = {"simulate": (manifest, data), "summarise": (data, summary), "gather": (summary, cube)}
+        self.files = {stage: target for stage, (_, target) in ends.items()}
+        self.commands = {
+            stage: [sys.executable, "-c", JOB, stage, json.dumps({"source": str(s), "target": str(t)} | settings)]
+            for stage, (s, t) in ends.items()
+        }
+
+    def check(self):
+        whole(self.folder)
+        assert {Path(name).stem for name in snapshot(self.folder)} == self.plan.manifests.keys()
+
+
+def whole(results):
+    """Whatever stands at its place is all there: data, saved states and manifests."""
+    for file in (file for file in results.rglob("*") if file.is_file() and not file.name.startswith(".")):
+        if file.suffix == ".nc":
+            with netCDF4.Dataset(file) as data:
+                carried = data.checksum
+            assert carried == checksum(file), file
+        elif file.suffix == ".zip":
+            with zipfile.ZipFile(file) as archive:
+                assert archive.testzip() is None, file
+        elif file.suffix == ".json":
+            assert read_manifest(file)["chunk"] == file.stem
+
+
+def run(command, log, moment=None):
+    """Whether the command ended by itself and well, or was killed at that moment, with all its processes."""
+    with log.open("a") as said:
+        job = subprocess.Popen(command, start_new_session=True, stdout=said, stderr=said)
+        try:
+            assert job.wait(timeout=600 if moment is None else moment) == 0, log.read_text()
+            return True
+        except subprocess.TimeoutExpired:
+            os.killpg(job.pid, signal.SIGKILL)
+            job.wait()
+            return False
+
+
+def killed(command, log, moments, check, done):
+    """Start the command again and again, killed at these moments, until it is left alone and ends.
+
+    Args:
+        check: called after each kill.
+        done: called after each good end; it compares, and clears the way for the next start.
+    """
+    for moment in moments:
+        if run(command, log, moment):
+            done()
+        else:
+            check()
+    run(command, log)
+    done()
+
+
+def test_a_killed_job_goes_on_from_its_saved_state(tmp_path):
+    jobs, log = Jobs(tmp_path), tmp_path / "said.log"
+    assert run(jobs.commands["simulate"], log)
+    data = jobs.files["simulate"]
+    expected = checksum(data)
+    data.unlink()
+    saved = tmp_path / SAVED / f"{data.stem}.zip"
+    for _ in range(2):
+        before = saved.read_bytes() if saved.exists() else b""
+        with log.open("a") as said:
+            job = subprocess.Popen(jobs.commands["simulate"], start_new_session=True, stdout=said, stderr=said)
+            while job.poll() is None and not (saved.exists() and saved.read_bytes() != before):
+                time.sleep(0.01)
+            os.killpg(job.pid, signal.SIGKILL)
+            assert job.wait() == -signal.SIGKILL
+        jobs.check()
+        assert not data.exists()
+    assert run(jobs.commands["simulate"], log)
+    jobs.check()
+    assert checksum(data) == expected
+    assert log.read_text().count("goes on at batch") == 2
+    assert not list((tmp_path / SAVED).iterdir()) and not list((tmp_path / CHUNKS).glob(".*"))
+
+
+@pytest.mark.chaos
+def test_jobs_killed_at_random_moments(tmp_path):
+    """Three of five kills hit the simulation, the others what follows."""
+    jobs, log, random = Jobs(tmp_path), tmp_path / "said.log", np.random.default_rng(20261124)
+    seconds, expected = {}, {}
+    for stage, command in jobs.commands.items():
+        began = time.perf_counter()
+        assert run(command, log)
+        seconds[stage], expected[stage] = time.perf_counter() - began, checksum(jobs.files[stage])
+    jobs.check()
+    ends = dict.fromkeys(jobs.files, 0)
+    log.unlink()
+    for stage, command in jobs.commands.items():
+
+        def again(stage=stage):
+            jobs.files[stage].unlink()
+            shutil.rmtree(tmp_path / COMPILED)
+
+        def done(stage=stage, again=again):
+            jobs.check()
+            assert checksum(jobs.files[stage]) == expected[stage]
+            ends[stage] += 1
+            again()
+
+        kills = KILLS * (3 if stage == "simulate" else 1) // 5
+        jobs.files[stage].unlink()
+        killed(command, log, random.uniform(0, seconds[stage], kills), jobs.check, done)
+        assert run(command, log)
+    jobs.check()
+    resumed = log.read_text().count("goes on at batch")
+    print(f"\n{KILLS} kills: ends {ends}, {resumed} starts from a saved state, undisturbed {seconds}")
+    assert resumed >= KILLS // 10
+    assert "damaged" not in log.read_text() and "anew" not in log.read_text()
+
+
+@pytest.mark.chaos
+def test_the_workflow_killed_at_random_moments(tmp_path):
+    """One kill for ten of the others; after each `snakemake --unlock`, as README says."""
+    snakemake = [str(Path(sys.executable).with_name("snakemake")), "--snakefile", str(TOP / "workflow" / "Snakefile")]
+    given = ["--config", "experiment=locust_coupling", f"overrides={SWEEP}", "name=sweep"]
+
+    def command(name, *more):
+        return [*snakemake, "--directory", str(tmp_path / name), *more, *given]
+
+    (tmp_path / "undisturbed").mkdir()
+    (tmp_path / "killed").mkdir()
+    log, random, began = tmp_path / "said.log", np.random.default_rng(11), time.perf_counter()
+    assert run(command("undisturbed"), log)
+    seconds, results = time.perf_counter() - began, tmp_path / "killed" / "results"
+
+    def data(name):
+        folder = tmp_path / name / "results"
+        return {str(file.relative_to(folder)): checksum(file) for file in folder.rglob("*.nc") if file.name[0] != "."}
+
+    def check():
+        whole(results)
+        assert data("killed").items() <= data("undisturbed").items()
+        assert run(command("killed", "--unlock"), log)
+
+    def done():
+        whole(results)
+        assert data("killed") == data("undisturbed")
+        drawn = {file.name for file in (results / "sweep" / "figures").iterdir()}
+        assert drawn == {"rate_map.png", "rate_map.svg"}
+        shutil.rmtree(results)
+
+    killed(command("killed"), log, random.uniform(0, seconds, max(1, KILLS // 10)), check, done)
+    print(f"\n{max(1, KILLS // 10)} kills of the workflow, undisturbed {seconds:.1f} s")

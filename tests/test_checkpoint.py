@@ -1,0 +1,391 @@
+"""A job that is stopped and started again writes what an undisturbed one writes; files are whole or not there."""
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import TINY, program
+
+from psst_core.checkpoint import Checkpoint
+from psst_core.chunk import write_chunk
+from psst_core.clean import unused
+from psst_core.dataset import CIRCUMSTANCES, ChunkFile, atomic_netcdf, checksum, write
+from psst_core.errors import PsstError
+from psst_core.files import remove_leftovers, write_text
+from psst_core.keys import put
+from psst_core.ledger import CHUNKS, SAVED
+from psst_core.plan import claim, make_plan
+
+PIECES = "run.duration=30 recorder.window=[0,30] recorder.interval=0.1 sweep.networks=1 hardware.jobs=1 "
+PIECES += "hardware.job_minutes=1000 figures=[] numerics.check=none "
+ODOUR = "stimulus.onset=0 stimulus.share=1 stimulus.amplitude=30 stimulus.rise=1 network.size=8 "
+LOBE = PIECES + ODOUR + "network.coupling=0.5 sweep.trials=3 solver=exponential_euler hardware.lanes=2 "
+SWEEPS = {
+    "graded synapses, delayed": ("locust_coupling", LOBE + "network.synapses.gaba.delay=2"),
+    "spikes, delayed": (
+        "chain_of_three",
+        PIECES + "stimulus=constant stimulus.amplitude=8 network.synapses.ach.delay=5",
+    ),
+    "noise": (
+        "noisy_cells",
+        PIECES + "network.populations.hh.mechanisms.noise.sigma=1,2 sweep.trials=4 hardware.lanes=4",
+    ),
+    "jumps": ("coba_hh", PIECES + "network.size=40 sweep.trials=2 hardware.lanes=1"),
+    "steps of its own": ("lorenz", PIECES + "solver=dormand_prince sweep.trials=2 hardware.lanes=1"),
+    "diverging": (
+        "locust_coupling",
+        LOBE.replace("exponential_euler", "euler") + "network.populations.pn.mechanisms.sodium.conductance=100,1e6",
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _compiled_once(monkeypatch):
+    monkeypatch.setattr("psst_core.chunk.Program", lambda *arguments: program(json.dumps(arguments)))
+
+
+def manifest_of(name, precision="float64", **settings):
+    experiment, overrides = SWEEPS[name]
+    (manifest,) = make_plan(experiment, f"{overrides} solver.precision={precision}").manifests.values()
+    return put(manifest, {f"config.hardware.{key}": value for key, value in settings.items()})
+
+
+class Impatient(Checkpoint):
+    """Asks the job to stop after some segments; counts those that were integrated."""
+
+    def __init__(self, path, manifest, segments=10**9):
+        self.lines, self.segments, self.done = [], segments, 0
+        super().__init__(path, manifest, self.lines.append)
+
+    def due(self):
+        self.done += 1
+        if self.done >= self.segments:
+            self.signal = signal.SIGTERM
+        return super().due()
+
+
+def made(folder, manifest, segments=10**9):
+    """A start of the job; what it says, and how many segments it integrated."""
+    checkpoint = Impatient(folder / SAVED / "chunk.zip", manifest, segments)
+    with contextlib.suppress(SystemExit), atomic_netcdf(folder / CHUNKS / "chunk.nc") as beside:
+        write_chunk(manifest, beside, lambda line: None, checkpoint)
+    if (folder / CHUNKS / "chunk.nc").exists():
+        checkpoint.remove()
+    return checkpoint
+
+
+def content(folder):
+    """The checksum of the chunk, which its file carries."""
+    path = folder / CHUNKS / "chunk.nc"
+    with netCDF4.Dataset(path) as file:
+        assert file.checksum == checksum(path)
+    return checksum(path)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_stopped_job_goes_on_to_the_same_bits(tmp_path, name, precision):
+    manifest = manifest_of(name, precision)
+    whole = made(tmp_path / "whole", manifest).done
+    assert whole >= 4 or len(manifest["batches"]) == 1
+    pieces = tmp_path / "pieces"
+    starts = []
+    while not (pieces / CHUNKS / "chunk.nc").exists():
+        starts.append(made(pieces, manifest, segments=1 + len(starts) % 2))
+        assert len(starts) <= whole + 1
+    assert sum(start.done for start in starts) == whole and len(starts) > 1
+    assert all("stopped by SIGTERM: its state is saved in" in start.lines[-1] for start in starts[:-1])
+    assert content(pieces) == content(tmp_path / "whole")
+    assert [file.name for file in pieces.rglob("*") if file.is_file()] == ["chunk.nc"]
+
+
+def test_a_state_is_saved_at_intervals_and_each_one_leads_to_the_same_end(tmp_path, monkeypatch):
+    manifest = manifest_of("noise", save_minutes=1e-9)
+    saved, save = [], Checkpoint.save
+
+    def keep(self, data, state):
+        save(self, data, state)
+        saved.append(self.path.read_bytes())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "save", keep)
+        whole = made(tmp_path / "whole", manifest).done
+    assert len(saved) == whole
+    for number, archive in enumerate(saved, 1):
+        folder = tmp_path / str(number)
+        (folder / SAVED).mkdir(parents=True)
+        (folder / SAVED / "chunk.zip").write_bytes(archive)
+        assert made(folder, manifest).done == whole - number
+        assert content(folder) == content(tmp_path / "whole")
+    never = made(tmp_path / "never", put(manifest, {"config.hardware.save_minutes": 0.0}))
+    assert never.interval == float("inf") and never.lines == []
+
+
+def test_the_seconds_of_all_starts_are_counted(tmp_path, monkeypatch):
+    now, manifest = [0.0], manifest_of("noise")
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    class Slow(Impatient):
+        def due(self):
+            now[0] += 10.0
+            return super().due()
+
+    monkeypatch.setattr(sys.modules[__name__], "Impatient", Slow)
+    for segments in (2, 2, 100):
+        made(tmp_path, manifest, segments)
+    with netCDF4.Dataset(tmp_path / CHUNKS / "chunk.nc") as file:
+        assert file.job_seconds == pytest.approx(10.0 * 2 * len(manifest["batches"]))
+        assert np.sum(file["wall_time"][:]) == pytest.approx(file.job_seconds)
+
+
+OTHERS = {
+    "code": lambda manifest, patch: put(manifest, {"code": 16 * "0"}),
+    "precision": lambda manifest, patch: manifest_of("noise", "float32"),
+    "file": lambda manifest, patch: put(manifest, {"files": {"network.start_file": "other"}}),
+    "processor": lambda manifest, patch: patch.setattr("psst_core.checkpoint.processor", lambda: "Z80") or manifest,
+    "flags": lambda manifest, patch: patch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true") or manifest,
+    "version": lambda manifest, patch: (
+        patch.setattr("psst_core.checkpoint.versions", lambda: {"numpy": "1.0"}) or manifest
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_a_state_that_was_saved_by_something_else_is_not_taken(tmp_path, monkeypatch, what):
+    manifest = manifest_of("noise")
+    made(tmp_path, manifest, segments=3)
+    other = OTHERS[what](manifest, monkeypatch)
+    checkpoint = Impatient(tmp_path / SAVED / "chunk.zip", other)
+    assert checkpoint.restore(tmp_path / "half.nc") is None
+    assert len(checkpoint.lines) == 1 and "begins anew" in checkpoint.lines[0]
+
+
+def test_a_job_with_other_memory_or_time_goes_on(tmp_path):
+    manifest = manifest_of("noise")
+    made(tmp_path, manifest, segments=3)
+    again = put(manifest, {"config.hardware.mem_mb": 9000, "config.hardware.runtime": 600})
+    assert made(tmp_path, again).done == 2 * len(manifest["batches"]) - 3
+
+
+def test_a_damaged_state_is_not_taken(tmp_path):
+    manifest = manifest_of("noise")
+    undisturbed = made(tmp_path / "whole", manifest).done
+    made(tmp_path, manifest, segments=3)
+    saved = tmp_path / SAVED / "chunk.zip"
+    archive, random = saved.read_bytes(), np.random.default_rng(1)
+    damaged = [archive[:length] for length in (0, 10, len(archive) // 2, len(archive) - 1)]
+    for place in random.integers(0, len(archive), 200):
+        damaged.append(archive[:place] + bytes([archive[place] ^ 0xFF]) + archive[place + 1 :])
+    good = Impatient(saved, manifest).restore(tmp_path / "good.nc")
+    expected = [array.tobytes() for array in good.carry], checksum(tmp_path / "good.nc")
+    refused = 0
+    for damage in damaged:
+        saved.write_bytes(damage)
+        checkpoint = Impatient(saved, manifest)
+        state = checkpoint.restore(tmp_path / "half.nc")
+        refused += state is None
+        if state is None:
+            assert "damaged" in checkpoint.lines[0] or "begins anew" in checkpoint.lines[0]
+        else:  # a byte that means nothing, such as a time
+            assert ([array.tobytes() for array in state.carry], checksum(tmp_path / "half.nc")) == expected
+    assert refused > 190
+    saved.write_bytes(damaged[2])
+    assert made(tmp_path, manifest).done == undisturbed
+    assert content(tmp_path) == content(tmp_path / "whole")
+
+
+def test_a_signal_is_heard_and_the_handlers_return(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "x.zip", manifest_of("noise", save_minutes=0.0), lambda line: None)
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with checkpoint.listening():
+        assert not checkpoint.due()
+        os.kill(os.getpid(), signal.SIGTERM)
+        ended = time.monotonic() + 10
+        while not checkpoint.due() and time.monotonic() < ended:
+            time.sleep(0.01)
+        assert checkpoint.due()
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+    assert threading.active_count() < 10
+
+
+BUSY = """
+import time
+from pathlib import Path
+from psst_core.checkpoint import Checkpoint
+import psst_core.checkpoint, ctypes
+psst_core.checkpoint.Checkpoint.__init__ = lambda self: setattr(self, "signal", 0)
+with Checkpoint().listening():
+    print("ready", flush=True)
+    ctypes.CDLL(None).sleep(60)
+    ctypes.CDLL(None).sleep(60)
+    ctypes.PyDLL(None).sleep(0)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_at_once(number):
+    job = subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE, text=True)
+    assert job.stdout.readline() == "ready\n"
+    job.send_signal(number)
+    with pytest.raises(subprocess.TimeoutExpired):
+        job.wait(timeout=1)
+    job.send_signal(number)
+    assert job.wait(timeout=10) == 128 + number
+    job.stdout.close()
+
+
+# Files
+
+
+@contextlib.contextmanager
+def files_of_at_most(size):
+    """What a full disk does to a write."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def measures(count=3):
+    rates = np.random.default_rng(count).random(count)
+    return xr.Dataset({"firing_rate": ("run", rates), "run_id": ("run", np.arange(count).astype(str))})
+
+
+def test_a_full_disk_is_named_and_leaves_what_was_there(tmp_path):
+    manifest = manifest_of("jumps")
+    target, earlier = tmp_path / "sweep.nc", tmp_path / CHUNKS / "chunk.nc"
+    write(measures(), target)
+    write(measures(), earlier)
+    before = checksum(target), checksum(earlier)
+    with (
+        files_of_at_most(20_000),
+        pytest.raises(PsstError, match=r"sweep\.nc: cannot be written: NetCDF.* MB are free"),
+    ):
+        write(measures(100_000), target)
+    with files_of_at_most(5_000), pytest.raises(PsstError, match=r"chunk\.nc: cannot be written: NetCDF.* MB are free"):
+        made(tmp_path, manifest)
+    assert (checksum(target), checksum(earlier)) == before
+    assert sorted(file.name for file in tmp_path.rglob("*") if file.is_file()) == ["chunk.nc", "sweep.nc"]
+
+
+def test_a_disk_that_is_really_full(tmp_path):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a small disk here")
+    try:
+        write(measures(), tmp_path / "sweep.nc")
+        with pytest.raises(PsstError, match=r"sweep\.nc: cannot be written: .*\(0 MB are free"):
+            write(measures(100_000), tmp_path / "sweep.nc")
+        with pytest.raises(PsstError, match=r"plan\.csv: cannot be written: .*No space left.*\(0 MB are free"):
+            write_text(tmp_path / "plan.csv", 300_000 * "x")
+        assert [file.name for file in tmp_path.iterdir()] == ["sweep.nc"]
+        assert xr.load_dataset(tmp_path / "sweep.nc").attrs["checksum"] == checksum(tmp_path / "sweep.nc")
+    finally:
+        subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+def test_a_folder_in_which_nothing_may_be_written_is_named(tmp_path):
+    (tmp_path / CHUNKS).write_text("a file in place of a folder")
+    with pytest.raises(PsstError, match=r"chunks/0\.nc: cannot be written: .*get permission"):
+        write(measures(), tmp_path / CHUNKS / "0.nc")
+    assert (tmp_path / CHUNKS).read_text() == "a file in place of a folder"
+
+
+def test_a_state_that_cannot_be_saved_stops_no_job(tmp_path):
+    manifest = manifest_of("jumps", save_minutes=1e-9)
+    made(tmp_path / "whole", manifest)
+    (tmp_path / SAVED).write_text("a file in place of a folder")
+    checkpoint = Impatient(tmp_path / SAVED / "chunk.zip", manifest)
+    with atomic_netcdf(tmp_path / CHUNKS / "chunk.nc") as beside:
+        write_chunk(manifest, beside, lambda line: None, checkpoint)
+    assert checkpoint.lines and all("its state was not saved" in line for line in checkpoint.lines)
+    assert content(tmp_path) == content(tmp_path / "whole")
+
+
+def test_a_file_with_other_dimensions_than_it_must_have_is_refused(tmp_path):
+    with (
+        pytest.raises(PsstError, match=r"was written with dimensions \{'run': 3\} in place of \{'run': 4\}"),
+        atomic_netcdf(tmp_path / "x.nc", {"run": 4}) as beside,
+    ):
+        measures().to_netcdf(beside)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_checksum_is_that_of_the_content(tmp_path):
+    def of(change=lambda data: None, **encoding):
+        data = measures()
+        change(data)
+        data.to_netcdf(tmp_path / "x.nc", encoding=encoding)
+        return checksum(tmp_path / "x.nc")
+
+    first = of()
+    assert of() == first and of(firing_rate={"zlib": True, "complevel": 9}) == first
+    for name in CIRCUMSTANCES - {"wall_time"}:
+        assert of(lambda data, name=name: data.attrs.update({name: "other"})) == first
+    assert of(lambda data: data.update({"wall_time": ("run", np.ones(3))})) == first
+    changes = [
+        lambda data: data["firing_rate"].values.__setitem__(2, 0.5),
+        lambda data: data["run_id"].values.__setitem__(0, "x"),
+        lambda data: data["firing_rate"].attrs.update(units="Hz"),
+        lambda data: data.attrs.update(title="x"),
+        lambda data: data.update({"more": ("run", np.ones(3))}),
+        lambda data: data.update({"firing_rate": data["firing_rate"].astype("f4")}),
+        lambda data: data.update({"more": ("point", np.ones(0))}),
+    ]
+    assert len({first, *map(of, changes)}) == len(changes) + 1
+
+
+def test_a_large_variable_has_the_same_checksum_in_blocks(tmp_path, monkeypatch):
+    write(measures(1000), tmp_path / "x.nc")
+    first = checksum(tmp_path / "x.nc")
+    monkeypatch.setattr("psst_core.dataset.BLOCK_BYTES", 100)
+    assert checksum(tmp_path / "x.nc") == first
+
+
+def test_the_pieces_in_which_a_chunk_is_written_do_not_count(tmp_path):
+    def written(name, cuts):
+        path = tmp_path / name
+        file = ChunkFile(path, 2, {"pn": 3}, np.arange(40.0), {"pn.v": [0, 2]}, [1], "float32", (2, 10), {})
+        means, traces = np.arange(80.0).reshape(1, 2, 40), np.arange(160.0).reshape(2, 2, 40)
+        for first in range(0, 40, 10):
+            part = slice(first, first + 10)
+            if first in cuts:
+                file.close()
+                file = ChunkFile.resume(path)
+            file.write_samples(0, first, means[..., part], {"pn.v": traces[..., part]})
+            file.write_spikes(np.arange(5.0) + first, np.arange(5) % 3, np.arange(5) % 2)
+        file.close()
+        return checksum(path)
+
+    assert written("a.nc", []) == written("b.nc", [10, 30])
+
+
+def test_what_killed_jobs_left_is_removed_and_nothing_else(tmp_path):
+    names = [".a.nc.0123abcd.nc", "a.nc", "b.nc", ".b.nc.0123abcd.nc", "a.0.summary.nc"]
+    for name in names:
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path / "a.nc")
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(names[1:])
+
+
+def test_states_that_no_unfinished_chunk_uses_are_cleaned(tmp_path):
+    plan = make_plan("locust_coupling", TINY + "network.size=8 network.coupling=0,1 solver=rk4,euler", "x", tmp_path)
+    claim(plan, tmp_path)
+    finished, unfinished, *_ = plan.manifests
+    write_text(tmp_path / CHUNKS / f"{finished}.nc", "")
+    for chunk in (finished, unfinished, 16 * "0"):
+        write_text(tmp_path / SAVED / f"{chunk}.zip", "")
+    assert unused(tmp_path) == sorted(tmp_path / SAVED / f"{chunk}.zip" for chunk in (finished, 16 * "0"))
