@@ -3,12 +3,10 @@
 import contextlib
 import json
 import os
-import platform
 import shutil
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from psst_core.identity import deciding_modules
 from psst_core.keys import put
 from psst_core.ledger import COMPILED
 from psst_core.logs import Report
+from psst_core.provenance import CONVENTIONS, job
 from psst_core.simulate import Integration, Program, Segment, padded, step_count
 
 REPORT_SECONDS = 10.0
@@ -74,8 +73,9 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report, began: 
         [i for i, run in enumerate(runs) if run["traced"]],
         config["recorder"]["precision"],
         (manifest["lanes"], program.samples_per_segment),
-        {"Conventions": "CF-1.11", "title": "PSST chunk", "chunk": manifest["chunk"]}
-        | {"manifest": json.dumps(manifest), "host": platform.node(), "versions": json.dumps(_versions())}
+        CONVENTIONS
+        | {"title": "PSST chunk", "chunk": manifest["chunk"], "manifest": json.dumps(manifest)}
+        | job(manifest.get("provenance", {}))
         | {"xla_flags": os.environ.get("XLA_FLAGS", "")},
         plain=any(population.system is not None for population in program.network.populations.values()),
     )
@@ -168,12 +168,6 @@ class _Progress:
         rate = (now - self.started) / max(self.done - self.compiled, 1e-9)
         left = f", {rate * (self.total - self.done):.0f} s left" if self.done > self.compiled else ""
         self.report(f"{self.title}: {100 * self.done / self.total:.0f} %{left}")
-
-
-def _versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in ("psst-core", "tensorflow", "numpy")} | {
-        "python": platform.python_version()
-    }
 
 
 def _check_unchanged(manifest: Mapping[str, Any]) -> None:

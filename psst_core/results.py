@@ -33,7 +33,7 @@ class RunData:
         populations: cells by population.
         spike_time, spike_cell: one entry a spike, ms and index through all populations.
         mean_potential: [population, time], mV.
-        traces: by `trace_population.variable`, [cell, time]; empty when none were kept.
+        traces: by `trace_population_variable`, [cell, time]; empty when none were kept.
         config: the resolved configuration.
     """
 

@@ -174,16 +174,16 @@ def test_traces_are_opened_but_not_read(tmp_path):
     results = made_up_sweep(tmp_path, [ACH, SOLVER, GABA], chunk_runs=5, traced=traced)
     (tmp_path / CHUNKS / f"{0:016x}.nc").write_bytes(b"nothing of this is asked for")
     traces = results.traces(gaba=0.2, solver="euler")
-    assert traces["trace_pn.v"].dims == ("run", "cell_of_pn", "time")
+    assert traces["trace_pn_v"].dims == ("run", "cell_of_pn", "time")
     assert dict(traces.sizes) == {"run": 2, "cell_of_pn": 2, "time": 40}
-    assert traces["trace_pn.v"].chunks is not None and traces["trace_pn.v"].attrs["units"] == "mV"
+    assert traces["trace_pn_v"].chunks is not None and traces["trace_pn_v"].attrs["units"] == "mV"
     assert traces["ach"].values.tolist() == [0.30000000000000004, 0.7] and traces["trial"].values.tolist() == [1, 1]
     assert traces["solver"].values.tolist() == ["euler"] * 2 and traces["ach"].attrs["key"] == "network.ach"
     for number in range(2):
         row = results.select(run_id=traces["run_id"].values[number]).iloc[0]
-        assert (traces["trace_pn.v"][number] == row["position"]).all()
-        alone = results.run(run_id=row["run_id"]).traces["trace_pn.v"]
-        np.testing.assert_array_equal(alone, traces["trace_pn.v"][number])
+        assert (traces["trace_pn_v"][number] == row["position"]).all()
+        alone = results.run(run_id=row["run_id"]).traces["trace_pn_v"]
+        np.testing.assert_array_equal(alone, traces["trace_pn_v"][number])
 
 
 def test_traces_of_none(tmp_path):
