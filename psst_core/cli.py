@@ -12,13 +12,16 @@ import pandas as pd
 
 from psst_core.clean import unused
 from psst_core.cost import CostModel, fit
+from psst_core.crate import export_crate
 from psst_core.dataset import read
 from psst_core.error_estimate import estimate
 from psst_core.errors import PsstError
 from psst_core.figures import available, draw_all
-from psst_core.gather import PARTIAL, gather
+from psst_core.gather import PARTIAL, gather, typed
 from psst_core.ledger import PLANNED, PLANS, lock
+from psst_core.nwb import export_nwb
 from psst_core.plan import Plan, axis_lines, check_name, make_plan
+from psst_core.results import Results, open_sweep
 
 RESULTS = Path("results")
 EXPERIMENT = "locust_coupling"
@@ -45,6 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "--partial", action="store_true", help="of what is finished so far, into results/NAME/partial/"
         )
         command.set_defaults(run=function)
+
+    command = commands.add_parser("export", help="a finished sweep as an RO-Crate, or one of its runs as NWB")
+    command.add_argument("name", metavar="NAME", help="a folder in results/")
+    command.add_argument("--crate", type=Path, metavar="TARGET", help="a new folder, or a file ending in .zip")
+    command.add_argument("--chunks", action="store_true", help="with the chunks in the crate: spikes and traces")
+    command.add_argument("--licence", metavar="SPDX", help="of the data in the crate, such as CC-BY-4.0")
+    command.add_argument(
+        "--nwb", nargs="+", metavar=("FILE.nwb", "KEY=VALUE"), help="and the run's point, such as coupling=0.5 trial=0"
+    )
+    command.set_defaults(run=export)
 
     command = commands.add_parser("clean", help="list what no sweep in results/ uses any more")
     command.add_argument("--remove", action="store_true", help="and remove it")
@@ -169,6 +182,32 @@ def draw_sweep(given: argparse.Namespace) -> None:
         gather_sweep(given)
     folder = RESULTS / check_name(given.name)
     draw_all(folder / PARTIAL if given.partial else folder, print)
+
+
+def export(given: argparse.Namespace) -> None:
+    """Write a gathered sweep as an RO-Crate, one of its runs as NWB, or both."""
+    if given.crate is None and given.nwb is None:
+        raise PsstError(f"export {given.name}: needs --crate TARGET or --nwb FILE.nwb KEY=VALUE …")
+    results = open_sweep(RESULTS / check_name(given.name))
+    if given.crate is not None:
+        export_crate(results, given.crate, given.chunks, given.licence)
+        print(given.crate)
+    if given.nwb is not None:
+        file, *words = given.nwb
+        export_nwb(results, Path(file), **_point(results, words))
+        print(file)
+
+
+def _point(results: Results, words: Sequence[str]) -> dict[str, Any]:
+    """`network.coupling=0.5` or `coupling=0.5` as `{"coupling": 0.5}`."""
+    names = {axis["key"]: axis["name"] for axis in results.record["axes"]}
+    point: dict[str, Any] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise PsstError(f"{word}: must be KEY=VALUE, such as coupling=0.5")
+        point[names.get(key, key)] = typed(pd.Series([value])).item()
+    return point
 
 
 def clean(given: argparse.Namespace) -> None:
