@@ -4,7 +4,7 @@ import json
 import secrets
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from psst_core.provenance import TOP
 from psst_core.results import Results
 
 VERSION, PROFILE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/ro/wfrun/process/0.5"
-DESCRIPTOR = "ro-crate-metadata.json"
+DESCRIPTOR, SOFTWARE = "ro-crate-metadata.json", "#psst"
 FORMATS = {
     ".nc": "application/netcdf",
     ".csv": "text/csv",
@@ -49,7 +49,9 @@ def export_crate(results: Results, target: Path, chunks: bool = False, licence: 
     if target.exists():
         raise PsstError(f"--crate {target}: is there already; remove it or name another")
     files = _files(results, chunks)
-    text = json.dumps({"@context": f"{VERSION}/context", "@graph": _graph(results, files, licence)}, indent=1, ensure_ascii=False)
+    text = json.dumps(
+        {"@context": f"{VERSION}/context", "@graph": _graph(results, files, licence)}, indent=1, ensure_ascii=False
+    )
     if target.suffix == ".zip":
         with atomic(target) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(DESCRIPTOR, text + "\n")
@@ -88,10 +90,11 @@ def _files(results: Results, chunks: bool) -> dict[str, tuple[Path, str]]:
 
 def _graph(results: Results, files: Mapping[str, tuple[Path, str]], licence: str | None) -> list[Entity]:
     attributes, rights = results.cube.attrs, _licence(licence)
-    ended = attributes["history"].splitlines()[-1].partition(" ")[0]
+    ended = attributes["history"].splitlines()[-1].partition(" ")[0].replace("Z", "+00:00")
     read = [name for name in files if name in ("config.yaml", "plan.csv", "twins.csv") or name.endswith(".json")]
     organisation = _organisation(attributes)
-    by = [{"@id": part["@id"]} for part in organisation]
+    software = _software(attributes)
+    by = _links(part["@id"] for part in organisation)
     root = {
         "@id": "./",
         "@type": "Dataset",
@@ -101,7 +104,7 @@ def _graph(results: Results, files: Mapping[str, tuple[Path, str]], licence: str
         **({"author": by} if by else {}),
         "license": {"@id": rights["@id"]},
         "conformsTo": {"@id": PROFILE},
-        "hasPart": [{"@id": name} for name in files],
+        "hasPart": _links(files),
         "mentions": {"@id": "#sweep"},
     }
     action = {
@@ -109,9 +112,9 @@ def _graph(results: Results, files: Mapping[str, tuple[Path, str]], licence: str
         "@type": "CreateAction",
         "name": f"the sweep {results.folder.name}",
         "description": f"experiment={attributes['experiment']} {attributes['overrides']}".strip(),
-        "instrument": {"@id": "#psst"},
-        "object": [{"@id": name} for name in read],
-        "result": [{"@id": name} for name in files if name not in read],
+        "instrument": {"@id": software[0]["@id"]},
+        "object": _links(read),
+        "result": _links(name for name in files if name not in read),
         "endTime": ended,
         **({"agent": by} if by else {}),
     }
@@ -123,7 +126,12 @@ def _graph(results: Results, files: Mapping[str, tuple[Path, str]], licence: str
     }
     profile = {"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
     entities = [_file(name, *file) for name, file in files.items()]
-    return [descriptor, root, profile, action, *_software(attributes), rights, *organisation, *entities]
+    return [descriptor, root, profile, action, *software, rights, *organisation, *entities]
+
+
+def _links(names: Iterable[str]) -> Any:
+    links = [{"@id": name} for name in names]
+    return links[0] if len(links) == 1 else links
 
 
 def _file(name: str, file: Path, what: str) -> Entity:
@@ -142,13 +150,13 @@ def _software(attributes: Mapping[str, Any]) -> list[Entity]:
         authors.append({"@id": author.get("orcid", f"#author{number}"), "@type": kind, "name": name})
     about = metadata.metadata("psst-core")
     software = {
-        "@id": "#psst",
+        "@id": citation.get("repository-code", SOFTWARE),
         "@type": "SoftwareApplication",
         "name": "PSST",
         "description": about["Summary"],
         "softwareVersion": attributes["source"].replace("PSST ", ""),
         "license": {"@id": f"https://spdx.org/licenses/{citation.get('license', 'MIT')}"},
-        "author": [{"@id": author["@id"]} for author in authors],
+        "author": _links(author["@id"] for author in authors),
     }
     return [software | ({"url": citation["repository-code"]} if "repository-code" in citation else {}), *authors]
 

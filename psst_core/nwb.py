@@ -31,6 +31,8 @@ def export_nwb(results: Results, target: Path, **point: Any) -> None:
         raise PsstError(
             f"--nwb needs pynwb ({error}): pip install pynwb, or PSST with its extra: pip install -e '.[nwb]'"
         ) from None
+    if target.suffix != ".nwb":
+        raise PsstError(f"--nwb {target}: must end in .nwb")
     row = _only(results, point)
     run = results.run(run_id=row["run_id"])
     with read(results.chunks / f"{row['chunk']}.nc") as chunk:
@@ -48,6 +50,7 @@ def export_nwb(results: Results, target: Path, **point: Any) -> None:
         keywords=["simulation", *run.populations],
         was_generated_by=[["PSST", made["source"].removeprefix("PSST ")]],
     )
+    file.units = pynwb.misc.Units(name="units", description="the cells", resolution=run.config["run"]["dt"] * MS)
     _add_spikes(file, run)
     module = file.create_processing_module("simulation", "what the simulation recorded")
     for name in run.populations:
