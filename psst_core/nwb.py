@@ -36,10 +36,11 @@ def export_nwb(results: Results, target: Path, **point: Any) -> None:
     row = _only(results, point)
     run = results.run(run_id=row["run_id"])
     with read(results.chunks / f"{row['chunk']}.nc") as chunk:
-        made = chunk.attrs
+        made, diverged = chunk.attrs, float(chunk["diverged_time"].values[int(row["position"])])
     where = ", ".join(f"{name} {value}" for name, value in run.point.items())
+    what = f"{results.cube.attrs['title']}: simulated run at {where}"
     file = pynwb.NWBFile(
-        session_description=f"{results.cube.attrs['title']}: simulated run at {where}",
+        session_description=what if np.isnan(diverged) else f"{what}; it diverged at {diverged:g} ms",
         identifier=str(row["run_id"]),
         session_start_time=datetime.fromisoformat(made["created"]),
         session_id=results.folder.name,
@@ -58,8 +59,8 @@ def export_nwb(results: Results, target: Path, **point: Any) -> None:
         module.add(_series(pynwb, f"mean_{name}", potential, f"{potential.attrs['long_name']} {name}"))
     for key, trace in run.traces.items():
         cells = trace.dims[0]
-        what = f"{trace.attrs['variable']} of the cells {trace[cells].values.tolist()}, a column each"
-        module.add(_series(pynwb, str(key), trace.transpose("time", cells), what))
+        columns = f"{trace.attrs['variable']} of the cells {trace[cells].values.tolist()}, a column each"
+        module.add(_series(pynwb, str(key), trace.transpose("time", cells), columns))
     with atomic(target) as beside, pynwb.NWBHDF5IO(beside, "w") as io:
         io.write(file)
 
@@ -77,22 +78,12 @@ def _add_spikes(file: Any, run: RunData) -> None:
     """A row of the units table for each cell; spike times in s."""
     file.add_unit_column("population", "the population of the cell")
     file.add_unit_column("cell", "its number in the population, from 0")
+    cells = [(population, cell) for population, size in run.populations.items() for cell in range(size)]
     order = np.lexsort((run.spike_time, run.spike_cell))
-    time, edges = (
-        run.spike_time[order] * MS,
-        np.searchsorted(run.spike_cell[order], np.arange(sum(run.populations.values()) + 1)),
-    )
-    number = 0
-    for population, size in run.populations.items():
-        for cell in range(size):
-            spikes = time[edges[number] : edges[number + 1]]
-            file.add_unit(
-                spike_times=spikes,
-                obs_intervals=[[0.0, run.config["run"]["duration"] * MS]],
-                population=population,
-                cell=cell,
-            )
-            number += 1
+    trains = np.split(run.spike_time[order] * MS, np.searchsorted(run.spike_cell[order], range(1, len(cells))))
+    interval = [[0.0, run.config["run"]["duration"] * MS]]
+    for (population, cell), times in zip(cells, trains, strict=True):
+        file.add_unit(spike_times=times, obs_intervals=interval, population=population, cell=cell)
 
 
 def _series(pynwb: Any, name: str, values: xr.DataArray, what: str) -> Any:

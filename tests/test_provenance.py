@@ -68,7 +68,7 @@ def test_units_in_files_are_those_that_udunits_and_pint_read(unit, text):
 
 
 def test_no_two_traces_have_one_name():
-    config = configuration("chain_of_three")
+    config = configuration("chain_of_three", network__size=6)
     populations = config["network"]["populations"]
     populations["hh_ach"] = populations["hh"]
     config["recorder"]["variables"] = {"hh": ["ach.open"], "hh_ach": ["open"]}
