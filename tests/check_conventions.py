@@ -29,7 +29,7 @@ def units(file):
 
     with xarray.open_dataset(file, decode_timedelta=False) as cube:
         quantified = cube.pint.quantify()
-        return {name: str(array.pint.units) for name, array in (quantified.data_vars | dict(quantified.coords)).items()}
+        return {name: str(quantified[name].pint.units) for name in quantified.variables}
 
 
 def crate(folder):
