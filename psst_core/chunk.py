@@ -64,6 +64,8 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report, began: 
     dt, duration = config["run"]["dt"], config["run"]["duration"]
     end, per_sample = step_count(duration, dt), program.steps_per_sample
     runs = [run for batch in batches for run in batch]
+    planned = dict(manifest)
+    origin = planned.pop("provenance", {})
     file = ChunkFile(
         path,
         len(runs),
@@ -74,8 +76,8 @@ def write_chunk(manifest: Mapping[str, Any], path: Path, report: Report, began: 
         config["recorder"]["precision"],
         (manifest["lanes"], program.samples_per_segment),
         CONVENTIONS
-        | {"title": "PSST chunk", "chunk": manifest["chunk"], "manifest": json.dumps(manifest)}
-        | job(manifest.get("provenance", {}))
+        | {"title": "PSST chunk", "chunk": manifest["chunk"], "manifest": json.dumps(planned)}
+        | job(origin)
         | {"xla_flags": os.environ.get("XLA_FLAGS", "")},
         plain=any(population.system is not None for population in program.network.populations.values()),
     )

@@ -43,6 +43,7 @@ def test_a_chunk_tells_who_made_it_where_from_what(tmp_path, monkeypatch):
     assert (made["git_commit"], made["git_dirty"], made["job_id"]) == ("c0ffee", 1, "17")
     assert made["command"].startswith("snakemake --config experiment=locust_coupling 'overrides=run.duration=20 ")
     assert made["command"].endswith(" name=mine") and made["command"] in made["history"]
+    assert "provenance" not in json.loads(made["manifest"])
     assert made["host"] and json.loads(made["versions"])["psst-core"] and made["created"] in made["history"]
     with read(results.chunks / summary_name(chunk, results.record["analysis_digest"])) as summary:
         assert summary.attrs["git_commit"] == "c0ffee" and summary.attrs["chunk"] == chunk
