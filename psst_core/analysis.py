@@ -9,6 +9,7 @@ import xarray as xr
 from scipy import signal
 
 from psst_core.dataset import REPLICATES, STATUS
+from psst_core.provenance import derived
 
 Array = npt.NDArray[Any]
 MEASURES = (
@@ -64,6 +65,7 @@ def summarise(chunk: xr.Dataset, window: tuple[float, float], analysis: Mapping[
         undefined |= np.where(ok[:, None] & np.isnan(values[name]), mask, 0).astype(np.int16)
     dims = ("run", "population")
     kept = chunk[[*PER_RUN, *REPLICATES]].drop_encoding().assign(undefined=(dims, undefined, UNDEFINED))
+    kept.attrs = derived(chunk.attrs, "Measures of the runs of a PSST chunk", "summarised")
     return kept.assign({name: (dims, values[name]) for name in MEASURES}).assign_coords(population=chunk["population"])
 
 

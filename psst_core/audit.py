@@ -151,7 +151,7 @@ def _file_fault(path: Path) -> str | None:
         with netCDF4.Dataset(path) as file:
             written = getattr(file, "checksum", None)
         if written is None:
-            return "foreign, it has no checksum of ours"
+            return "foreign or damaged, it has no checksum of ours"
         return None if checksum(path) == written else "changed since it was written, its checksum is another"
     except (OSError, RuntimeError) as error:
         return f"damaged, it cannot be read ({error})"

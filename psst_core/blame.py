@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from psst_core.axes import as_number
 from psst_core.chunk import simulate_chunk
 from psst_core.dataset import REPLICATES, STATUS, read
 from psst_core.errors import PsstError
@@ -40,14 +39,7 @@ def find(sweep: Results, words: Sequence[str]) -> dict[str, Any]:
     Args:
         words: `key=value`, by the axis's key or name, `network`, `trial`, `run` or `run_id`.
     """
-    names = {axis.key: name for name, axis in sweep.axes.items()}
-    point = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals:
-            raise PsstError(f"{word}: write key=value, such as network.coupling=0.5")
-        point[names.get(key, key)] = as_number(value)
-    rows = sweep.select(**point)
+    rows = sweep.select(**sweep.point(words))
     return {str(key): value for key, value in rows.iloc[0].items()} | {"runs_there": len(rows)}
 
 

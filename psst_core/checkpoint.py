@@ -8,7 +8,6 @@ import contextlib
 import json
 import math
 import os
-import platform
 import shutil
 import signal
 import threading
@@ -16,7 +15,6 @@ import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +27,7 @@ from psst_core.files import atomic
 from psst_core.hardware import compiled_for, processor
 from psst_core.keys import put
 from psst_core.logs import Report
+from psst_core.provenance import versions
 from psst_core.simulate import Array, Integration
 
 DATA, PLACE = "chunk.nc", "place.json"
@@ -164,10 +163,3 @@ class Checkpoint:
         with archive.open(f"{number}.npy") as part:
             array: Array = np.lib.format.read_array(part, allow_pickle=False)
             return array
-
-
-def versions() -> dict[str, str]:
-    """Of what decides numbers beside the configuration."""
-    return {name: metadata.version(name) for name in ("psst-core", "tensorflow", "numpy")} | {
-        "python": platform.python_version()
-    }

@@ -2,12 +2,14 @@
 
 import contextlib
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from psst_core import solvers, stimuli  # noqa: F401  (importing fills the registry)
 from psst_core.datafiles import digest_file
+from psst_core.dataset import trace_name
 from psst_core.distributions import is_distribution, of
 from psst_core.errors import PsstError
 from psst_core.keys import Config, flatten, get, start_values
@@ -218,6 +220,10 @@ def _check_multiple(value: float, key: str, unit: float, unit_key: str) -> None:
 
 def _check_recorder(recorder: Mapping[str, Any], network: Network) -> None:
     known = network.start_values()
+    keys = [f"{name}.{variable}" for name, variables in recorder["variables"].items() for variable in variables]
+    for one, other in itertools.combinations(keys, 2):
+        if trace_name(one) == trace_name(other):
+            raise PsstError(f"recorder.variables: {one} and {other} have one name in files, {trace_name(one)}")
     for name, variables in recorder["variables"].items():
         _check_choice(name, list(known), "recorder.variables")
         for variable in variables:

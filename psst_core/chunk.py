@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import platform
 import shutil
 import time
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ import numpy as np
 
 from psst_core import tf
 from psst_core.batch import Run
-from psst_core.checkpoint import Checkpoint, State, versions
+from psst_core.checkpoint import Checkpoint, State
 from psst_core.checks import data_files
 from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf, stored
 from psst_core.digest import code_digest
@@ -26,6 +25,7 @@ from psst_core.identity import deciding_modules
 from psst_core.keys import put
 from psst_core.ledger import COMPILED, SAVED
 from psst_core.logs import Report
+from psst_core.provenance import CONVENTIONS, job
 from psst_core.simulate import Integration, Program, Segment, padded, step_count
 
 REPORT_SECONDS = 10.0
@@ -84,9 +84,13 @@ def write_chunk(
     end, per_sample = step_count(duration, dt), program.steps_per_sample
     state = checkpoint.restore(path) if checkpoint else None
     file = ChunkFile.resume(path) if state else _new_file(path, manifest, program)
+    planned = dict(manifest)
+    origin = planned.pop("provenance", {})
     file.describe(
-        {"Conventions": "CF-1.11", "title": "PSST chunk", "chunk": manifest["chunk"], "manifest": json.dumps(manifest)}
-        | {"host": platform.node(), "versions": json.dumps(versions()), "xla_flags": os.environ.get("XLA_FLAGS", "")},
+        CONVENTIONS
+        | {"title": "PSST chunk", "chunk": manifest["chunk"], "manifest": json.dumps(planned)}
+        | job(origin)
+        | {"xla_flags": os.environ.get("XLA_FLAGS", "")}
     )
     begun, step = (state.batch, state.step) if state else (0, 0)
     first, compiling = sum(map(len, batches[:begun])), 0.0

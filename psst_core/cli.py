@@ -14,6 +14,7 @@ from psst_core.audit import audit
 from psst_core.blame import blame, find, reproduce
 from psst_core.clean import unused
 from psst_core.cost import CostModel, fit
+from psst_core.crate import export_crate
 from psst_core.dataset import read
 from psst_core.error_estimate import estimate
 from psst_core.errors import PsstError
@@ -22,6 +23,7 @@ from psst_core.files import to_yaml
 from psst_core.gather import PARTIAL, gather
 from psst_core.ledger import PLANNED, PLANS, lock
 from psst_core.machine import schedule
+from psst_core.nwb import export_nwb
 from psst_core.plan import Plan, axis_lines, check_name, make_plan
 from psst_core.results import open_sweep
 from psst_core.status import status
@@ -69,6 +71,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     command.add_argument("--reproduce", action="store_true", help="and make it again, and compare")
     command.set_defaults(run=show_blame)
+
+    command = commands.add_parser("export", help="a finished sweep as an RO-Crate, or one of its runs as NWB")
+    command.add_argument("name", metavar="NAME", help="a folder in results/")
+    command.add_argument("--crate", type=Path, metavar="TARGET", help="a new folder, or a file ending in .zip")
+    command.add_argument("--chunks", action="store_true", help="with the chunks in the crate: spikes and traces")
+    command.add_argument("--licence", metavar="SPDX", help="of the data in the crate, such as CC-BY-4.0")
+    command.add_argument(
+        "--nwb", nargs="+", metavar=("FILE.nwb", "KEY=VALUE"), help="and the run's point, such as coupling=0.5 trial=0"
+    )
+    command.set_defaults(run=export)
 
     command = commands.add_parser("clean", help="list what no sweep in results/ uses any more")
     command.add_argument("--remove", action="store_true", help="and remove it")
@@ -245,6 +257,20 @@ def _planned(name: str) -> Path:
         known = ", ".join(sorted(file.parent.name for file in RESULTS.glob(f"*/{PLANNED}")))
         raise PsstError(f"{name}: no sweep of this name in {RESULTS}/; there are: {known or 'none'}")
     return folder
+
+
+def export(given: argparse.Namespace) -> None:
+    """Write a gathered sweep as an RO-Crate, one of its runs as NWB, or both."""
+    if given.crate is None and given.nwb is None:
+        raise PsstError(f"export {given.name}: needs --crate TARGET or --nwb FILE.nwb KEY=VALUE …")
+    results = open_sweep(RESULTS / check_name(given.name))
+    if given.crate is not None:
+        export_crate(results, given.crate, given.chunks, given.licence)
+        print(given.crate)
+    if given.nwb is not None:
+        file, *words = given.nwb
+        export_nwb(results, Path(file), **results.point(words))
+        print(file)
 
 
 def clean(given: argparse.Namespace) -> None:

@@ -1,8 +1,15 @@
-"""Numbers in files: every variable with its dimensions, unit and long name; every file whole or not there."""
+"""Numbers in files: every variable with its dimensions, unit and long name; every file whole or not there.
+
+The files follow CF-1.11 but where it speaks of the earth. Words along a dimension, such as populations, have the
+dimension's name, by which xarray selects; to CF they are labels. Time has no standard name, which would need a date
+that it counts from. Spikes lie as in CF's indexed ragged arrays, but do not claim to be one: its feature types need
+longitudes.
+"""
 
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +28,8 @@ STATUS = {"ok": 0, "diverged": 1, "not_run": 2, "not_planned": 3, "failed": 4}
 COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
 # What a checksum leaves out: where, when and how fast a file was made.
 CIRCUMSTANCES = {"wall_time", "job_seconds", "start_seconds", "compile_seconds", "peak_memory", "processor", "host"}
-CIRCUMSTANCES |= {"versions", "xla_flags", "history", "checksum"}
+CIRCUMSTANCES |= {"versions", "xla_flags", "history", "checksum", "created", "job_id", "command", "source"}
+CIRCUMSTANCES |= {"git_commit", "git_dirty", "institution"}
 BLOCK_BYTES = 16_000_000
 
 ATTRIBUTES: dict[str, dict[str, Any]] = {
@@ -46,7 +54,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     },
     "band_power": {
         "long_name": "oscillation power",
-        "units": "mV2",
+        "units": "mV^2",
         "comment": "power of the population's mean potential inside analysis.band",
     },
     "band_ratio": {
@@ -73,12 +81,17 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "time": {"long_name": "time", "units": "ms"},
     "mean_potential": {"long_name": "mean membrane potential of the population", "units": "mV"},
     "potential_mean": {"long_name": "mean membrane potential of the cell in the window", "units": "mV"},
-    "potential_variance": {"long_name": "variance of the membrane potential of the cell in the window", "units": "mV2"},
+    "potential_variance": {
+        "long_name": "variance of the membrane potential of the cell in the window",
+        "units": "mV^2",
+    },
     "spike_time": {"long_name": "end of the step in which v crossed the threshold upward", "units": "ms"},
     "spike_cell": {"long_name": "cell that fired, counted through all populations", "units": "1"},
-    "spike_run": {"long_name": "run of the spike", "units": "1", "instance_dimension": "run"},
+    "spike_run": {"long_name": "run of the spike, counted from 0 along run", "units": "1"},
+    "traced_run": {"long_name": "run of which traces are kept, counted from 0 along run", "units": "1"},
 }
 
+LABELS = {"run": "run_id network trial", "cell": "cell_population", "spike": "spike_run spike_cell"}
 
 PLAIN = {
     "mean_potential": {"long_name": "mean of the first variable over the population", "units": "1"},
@@ -149,7 +162,8 @@ def write(dataset: xr.Dataset, target: Path) -> None:
     """Write a data set whole or not at all, with the attributes of its variables."""
     for name, variable in dataset.variables.items():
         variable.attrs = ATTRIBUTES.get(str(name), {}) | variable.attrs
-    encoding = {name: COMPRESSION for name, v in dataset.data_vars.items() if v.dtype.kind in "iuf" and v.ndim}
+    encoding: dict[Any, dict[str, Any]] = {name: {"_FillValue": None} for name in dataset.coords}
+    encoding |= {name: COMPRESSION for name, v in dataset.data_vars.items() if v.dtype.kind in "iuf" and v.ndim}
     with atomic_netcdf(target, dataset.sizes) as beside:
         dataset.to_netcdf(beside, engine="netcdf4", encoding=encoding)
 
@@ -174,6 +188,16 @@ def stored(values: Array, kind: Any = np.float32) -> Array:
     with np.errstate(over="ignore"):
         narrow = values.astype(kind)
     return np.where(np.isfinite(narrow), narrow, narrow.dtype.type(np.nan))
+
+
+def file_units(text: str) -> str:
+    """A unit as UDUNITS and Pint both read it: cm^2 for cm2, and mol/L for M, which UDUNITS lacks."""
+    return re.sub(r"([A-Za-z)])(\d)", r"\1^\2", re.sub(r"\b([a-z]?)M(?![A-Za-z])", r"(\1mol/L)", text))
+
+
+def trace_name(key: str) -> str:
+    """Of the traces of `population.variable` in a file."""
+    return f"trace_{key.replace('.', '_')}"
 
 
 class ChunkFile:
@@ -201,7 +225,7 @@ class ChunkFile:
         traced_runs: list[int],
         precision: str,
         shape: tuple[int, int],
-        attributes: Mapping[str, str],
+        attributes: Mapping[str, Any],
         plain: bool = False,
     ) -> None:
         self.path, self.file = path, netCDF4.Dataset(path, "w", format="NETCDF4")
@@ -213,7 +237,10 @@ class ChunkFile:
         self.file.createDimension("spike", None)
         self._create("population", str, ("population",))[:] = np.array(list(sizes), dtype=object)
         self._create("population_size", "i4", ("population",))[:] = list(sizes.values())
-        self._create("cell_population", "i2", ("cell",))[:] = np.repeat(np.arange(len(sizes)), list(sizes.values()))
+        populations = np.arange(len(sizes), dtype="i2")
+        variable = self._create("cell_population", "i2", ("cell",))
+        variable[:] = np.repeat(populations, list(sizes.values()))
+        variable.setncatts({"flag_values": populations, "flag_meanings": " ".join(sizes)})
         self._create("time", "f8", ("time",))[:] = times
         for name, kind in (("run_id", str), ("network", "i4"), ("trial", "i4"), ("seed", "i8"), ("status", "i1")):
             self._create(name, kind, ("run",))
@@ -235,12 +262,13 @@ class ChunkFile:
             dimension = f"cell_of_{population}"
             if dimension not in self.file.dimensions:
                 self.file.createDimension(dimension, len(of_cells))
-                self._create(dimension, "i4", (dimension,))[:] = of_cells
+                numbers = self._create(dimension, "i4", (dimension,))
+                numbers[:] = of_cells
+                numbers.setncatts({"long_name": f"cell of {population}, counted from 0", "units": "1"})
             dims, chunks = ("traced_run", dimension, "time"), (1, len(of_cells), shape[1])
-            variable = self._create(f"trace_{key}", sample, dims, chunks)
-            variable.setncatts(
-                {"long_name": f"{key} of chosen cells"} | ({"units": "mV"} if key.endswith(".v") else {})
-            )
+            variable = self._create(trace_name(key), sample, dims, chunks)
+            variable.setncatts({"long_name": f"{key} of chosen cells", "variable": key})
+            variable.setncatts({"units": "mV"} if key.endswith(".v") else {})
 
     @classmethod
     def resume(cls, path: Path) -> "ChunkFile":
@@ -273,7 +301,7 @@ class ChunkFile:
         inside = (self.traced_runs >= runs.start) & (self.traced_runs < runs.stop)
         for key, trace in traces.items():
             for row in np.flatnonzero(inside):
-                variable = self.file.variables[f"trace_{key}"]
+                variable = self.file.variables[trace_name(key)]
                 variable[row, :, times] = stored(trace[self.traced_runs[row] - first_run], variable.dtype)
 
     def write_spikes(self, time: Array, cell: Array, run: Array) -> None:
@@ -294,7 +322,10 @@ class ChunkFile:
         if chunks and kind is not str:
             lengths = [len(self.file.dimensions[dim]) or chunk for dim, chunk in zip(dims, chunks, strict=True)]
             compression["chunksizes"] = tuple(max(1, min(pair)) for pair in zip(chunks, lengths, strict=True))
-        fill = np.nan if isinstance(kind, str) and kind.startswith("f") else None
+        fill = np.nan if isinstance(kind, str) and kind.startswith("f") and (name,) != dims else None
         variable = self.file.createVariable(name, kind, dims, fill_value=fill, **compression)
         variable.setncatts(ATTRIBUTES.get(name, {}))
+        labels = " ".join(LABELS[dim] for dim in dims if dim in LABELS)
+        if labels and name not in labels.split():
+            variable.setncatts({"coordinates": labels})
         return variable

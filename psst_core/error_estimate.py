@@ -14,6 +14,7 @@ from psst_core.dataset import ATTRIBUTES, REPLICATES, Array, read, write
 from psst_core.files import from_yaml, write_text
 from psst_core.gather import axis_attributes, read_table, summary_name, typed
 from psst_core.ledger import CHUNKS, PLANS
+from psst_core.provenance import derived
 
 SHIFT = 1.0
 
@@ -91,7 +92,8 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.
         long_name, unit = ATTRIBUTES[name]["long_name"], ATTRIBUTES[name]["units"]
         result[f"delta_{name}"].attrs = {"long_name": f"{long_name} at dt/2 minus that at dt", "units": unit}
         result[f"spread_{name}"].attrs = {"long_name": f"{long_name}, s.d. between trials", "units": unit}
-    result.attrs = {"Conventions": "CF-1.11", "title": "Runs beside their twins at half the step", "duration": longest}
+    result.attrs = derived(cube.attrs, "Runs beside their twins at half the step", "compared with twins")
+    result.attrs["duration"] = longest
     return result
 
 

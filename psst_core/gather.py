@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,12 @@ import xarray as xr
 
 from psst_core.analysis import MEASURES, PER_RUN, UNDEFINED, summarise
 from psst_core.axes import RUN
-from psst_core.dataset import REPLICATES, STATUS, Array, read, write
+from psst_core.dataset import REPLICATES, STATUS, Array, file_units, read, write
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml, to_yaml, write_text
 from psst_core.ledger import CHUNKS, PLANS, state
+from psst_core.provenance import CONVENTIONS, now, source
 from psst_core.schema import units
 
 PARTIAL = "partial"
@@ -127,6 +127,7 @@ def cube(
     arrays = {name: _blank(name, shape) for name in PER_RUN}
     arrays |= {name: _blank(name, (*shape, len(populations))) for name in (*MEASURES, "undefined")}
     arrays["run_id"][places] = table["run_id"].to_numpy(str)
+    sources: set[str] = set()
     finished, rows = 0, table.groupby("chunk", sort=False).indices
     for chunk, mine in rows.items():
         at = tuple(place[mine] for place in places)
@@ -140,6 +141,7 @@ def cube(
         for name, array in arrays.items():
             array[at] = found[name].values[position]
         finished += len(mine)
+        sources.add(found.attrs.get("source", source({})))
     dims = tuple(dimensions)
     result = xr.Dataset(
         {name: (dims if name in PER_RUN else (*dims, "population"), array) for name, array in arrays.items()},
@@ -153,9 +155,11 @@ def cube(
     title = config["description"] or record["experiment"]
     part = {PARTIAL: f"{finished} of {len(table)} runs"} if finished < len(table) else {}
     result.attrs = {
-        "Conventions": "CF-1.11",
+        **CONVENTIONS,
         "title": f"{title} (partial: {part[PARTIAL]})" if part else title,
-        "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} gathered from {len(rows)} chunks",
+        **({"institution": config["institution"]} if config.get("institution") else {}),
+        "source": "; ".join(sorted(sources)) or source({}),
+        "history": f"{now()} gathered from {len(rows)} chunks",
         "experiment": record["experiment"],
         "overrides": " ".join(record["overrides"]),
         "configuration": to_yaml(config),
@@ -169,7 +173,7 @@ def axis_attributes(config: dict[str, Any], key: str) -> dict[str, str]:
     parts = [part for part in key.split(".") if part not in ("populations", "mechanisms", "synapses", "projections")]
     words = " ".join(parts[1:] if len(parts) > 2 else parts).replace("_", " ")
     unit = units(config, key)
-    return {"long_name": words, "key": key} | ({"units": unit} if unit else {})
+    return {"long_name": words, "key": key} | ({"units": file_units(unit)} if unit else {})
 
 
 def _summary(chunk: str, record: dict[str, Any], chunks: Path) -> xr.Dataset:
@@ -183,7 +187,7 @@ def _summary(chunk: str, record: dict[str, Any], chunks: Path) -> xr.Dataset:
 
 def _load_summary(path: Path) -> xr.Dataset:
     found = _load(path)
-    if missing := {*MEASURES, *PER_RUN, "undefined"} - set(map(str, found.data_vars)):
+    if missing := {*MEASURES, *PER_RUN, "undefined"} - set(map(str, found.variables)):
         raise PsstError(f"{path}: holds no {', '.join(sorted(missing))}; it is of another version, run snakemake again")
     return found
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from psst_core.keys import Config
 from psst_core.ledger import CHUNKS, FOLDERS, PLANNED, PLANS, Manifest, Place, snapshot
 from psst_core.machine import Machine
 from psst_core.packing import pack
+from psst_core.provenance import checkout
 from psst_core.sweep import Axis, Sweep, expand, split_overrides
 from psst_core.twins import sweep_of, twins
 
@@ -123,6 +125,9 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
     own |= dict(zip((twin.id for twin in others.values()), twin_places, strict=True))
     manifests |= more
     finished = frozenset(chunk for chunk in manifests if (results / CHUNKS / f"{chunk}.nc").exists())
+    institution = {"institution": sweep.config["institution"]} if sweep.config["institution"] else {}
+    origin = checkout() | institution | {"command": _command(str(experiment), texts, name)}
+    manifests |= {chunk: manifests[chunk] | {"provenance": origin} for chunk in manifests.keys() - finished}
     found = {run: (twin.id, own[twin.id]) for run, twin in again.items()}
     return Plan(name, sweep, machine, manifests, finished, places, found, ledger)
 
@@ -130,6 +135,11 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
 def records_digest(records: Mapping[str, str]) -> str:
     """The digest of a plan, by the texts that stay of it."""
     return digest(dict(records))
+
+
+def _command(experiment: str, overrides: Sequence[str], name: str) -> str:
+    words = [f"experiment={experiment}", *([f"overrides={' '.join(overrides)}"] if overrides else []), f"name={name}"]
+    return shlex.join(["snakemake", "--config", *words])
 
 
 def _entry(axis: Axis) -> dict[str, Any]:

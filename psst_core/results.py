@@ -1,6 +1,6 @@
 """A finished sweep, opened lazily: its cube, its plan, and the spikes and potentials of any run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from psst_core.axes import RUN
+from psst_core.axes import RUN, as_number
 from psst_core.dataset import REPLICATES, STATUS, Array, read
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
@@ -33,7 +33,7 @@ class RunData:
         populations: cells by population.
         spike_time, spike_cell: one entry a spike, ms and index through all populations.
         mean_potential: [population, time], mV.
-        traces: by `trace_population.variable`, [cell, time]; empty when none were kept.
+        traces: by `trace_population_variable`, [cell, time]; empty when none were kept.
         config: the resolved configuration.
     """
 
@@ -127,6 +127,17 @@ class Results:
                 raise PsstError(f"{name}={value}: not in the sweep{place}; there are: {_listed(column, value)}")
             rows, place = rows[match], f"{place or ' at'} {name}={value}"
         return rows
+
+    def point(self, words: Sequence[str]) -> dict[str, Any]:
+        """`network.coupling=0.5`, or `coupling=0.5`, as `{"coupling": 0.5}`."""
+        names = {axis.key: name for name, axis in self.axes.items()}
+        found = {}
+        for word in words:
+            key, equals, value = word.partition("=")
+            if not equals:
+                raise PsstError(f"{word}: write key=value, such as network.coupling=0.5")
+            found[names.get(key, key)] = as_number(value)
+        return found
 
     def run(self, **point: Any) -> RunData:
         """The first run at a point.

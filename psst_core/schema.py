@@ -175,6 +175,7 @@ class NumericsConfig:
 @dataclass
 class PsstConfig:
     description: str = ""
+    institution: str = ""
     run: RunConfig = field(default_factory=RunConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     stimulus: Any = None

@@ -74,7 +74,7 @@ def test_holes_of_a_constraint_are_not_planned(tmp_path):
     status = cube["status"].isel(network=0, trial=0)
     assert status.values.tolist() == [[3, 0, 0], [3, 0, 0], [0, 0, 0]]
     assert cube["status"].attrs["flag_meanings"] == "ok diverged not_run not_planned failed"
-    assert cube["status"].attrs["flag_values"].tolist() == [0, 1, 2, 3]
+    assert cube["status"].attrs["flag_values"].tolist() == [0, 1, 2, 3, 4]
     assert (cube["run_id"].values[cube["status"] == 3] == "").all()
     invariant(cube)
     with pytest.raises(PsstError, match=r"coupling=0: not in the sweep at ach=0\.1; there are: 0\.5, 1\.0"):
@@ -174,17 +174,17 @@ def test_traces_are_opened_but_not_read(tmp_path):
     results = made_up_sweep(tmp_path, [ACH, SOLVER, GABA], chunk_runs=5, traced=traced)
     (tmp_path / CHUNKS / f"{0:016x}.nc").write_bytes(b"nothing of this is asked for")
     traces = results.traces(gaba=0.2, solver="euler")
-    assert traces["trace_pn.v"].dims == ("run", "cell_of_pn", "time")
+    assert traces["trace_pn_v"].dims == ("run", "cell_of_pn", "time")
     assert dict(traces.sizes) == {"run": 2, "cell_of_pn": 2, "time": 40}
-    assert traces["trace_pn.v"].chunks is not None and traces["trace_pn.v"].attrs["units"] == "mV"
+    assert traces["trace_pn_v"].chunks is not None and traces["trace_pn_v"].attrs["units"] == "mV"
     assert traces["ach"].values.tolist() == [0.30000000000000004, 0.7] and traces["trial"].values.tolist() == [1, 1]
     assert list(traces.attrs) == ["title"] and traces["solver"].dtype.kind == "U"
     assert traces["solver"].values.tolist() == ["euler"] * 2 and traces["ach"].attrs["key"] == "network.ach"
     for number in range(2):
         row = results.select(run_id=traces["run_id"].values[number]).iloc[0]
-        assert (traces["trace_pn.v"][number] == row["position"]).all()
-        alone = results.run(run_id=row["run_id"]).traces["trace_pn.v"]
-        np.testing.assert_array_equal(alone, traces["trace_pn.v"][number])
+        assert (traces["trace_pn_v"][number] == row["position"]).all()
+        alone = results.run(run_id=row["run_id"]).traces["trace_pn_v"]
+        np.testing.assert_array_equal(alone, traces["trace_pn_v"][number])
 
 
 def test_traces_of_none(tmp_path):
@@ -229,5 +229,5 @@ def test_traces_come_in_the_order_of_the_plan_and_end_with_their_run(tmp_path):
     traces = results.traces()
     assert traces["run_id"].values.tolist() == results.plan["run_id"].tolist()
     assert traces.sizes["time"] == 60
-    ends = traces["trace_pn.v"].isel(cell_of_pn=0).notnull().sum("time")
+    ends = traces["trace_pn_v"].isel(cell_of_pn=0).notnull().sum("time")
     assert ends.values.tolist() == [60 if coupling == 0.5 else 40 for coupling in traces["coupling"].values]

@@ -65,6 +65,10 @@ def test_what_is_recorded_besides_needs_a_new_run(tmp_path):
     assert len(make_plan("locust_coupling", gaba(0.5, 1, coupling="1"), results=tmp_path).finished) == len(kept)
 
 
+def content(manifest):
+    return {key: value for key, value in manifest.items() if key != "provenance"}
+
+
 def test_a_deleted_chunk_is_claimed_again_and_none_of_its_neighbours(tmp_path):
     run_sweep(tmp_path, "locust_coupling", gaba(0.1, coupling="0,1"))
     run_sweep(tmp_path, "locust_coupling", gaba(0.1, 0.2, coupling="0,1"))
@@ -73,14 +77,15 @@ def test_a_deleted_chunk_is_claimed_again_and_none_of_its_neighbours(tmp_path):
     deleted.unlink()
     plan = make_plan("locust_coupling", gaba(0.1, 0.2, coupling="0,1"), results=tmp_path)
     assert plan.finished == {file.stem for file in others}
-    assert plan.manifests[deleted.stem] == before
+    assert content(plan.manifests[deleted.stem]) == content(before)
 
 
 def test_an_unfinished_claim_is_kept_where_all_of_it_is_wanted(tmp_path):
     plan = make_plan("locust_coupling", gaba(0.1, 0.5), "first", tmp_path)
     claim(plan, tmp_path)
     more = make_plan("locust_coupling", gaba(0.1, 0.5, 1), "more", tmp_path)
-    assert plan.manifests.items() <= more.manifests.items()
+    for chunk, manifest in plan.manifests.items():
+        assert content(more.manifests[chunk]) == content(manifest)
     less = make_plan("locust_coupling", gaba(0.5, 1), "less", tmp_path)
     assert not plan.manifests.keys() & less.manifests.keys()
     assert sum(len(batch) for m in less.manifests.values() for batch in m["batches"]) == 6

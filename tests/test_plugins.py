@@ -76,7 +76,7 @@ def test_the_worked_example_is_swept(project):
     rates = results.cube["firing_rate"].isel(network=0, trial=0, population=0)
     assert float(rates[0]) == pytest.approx(np.mean(FI_COUNTS) / 0.2)
     assert np.all(np.diff(rates) < 0)
-    assert results.cube["conductance"].attrs["units"] == "mS/cm2"
+    assert results.cube["conductance"].attrs["units"] == "mS/cm^2"
     assert results.run(conductance=0.1).connections() == {}
 
 

@@ -71,10 +71,10 @@ def test_selecting_what_is_not_there(tiny):
 def test_traces_of_chosen_runs(tmp_path):
     results = run_sweep(tmp_path, "chain_of_three", "run.duration=130 recorder.window=[0,130]")
     run = results.run()
-    assert run.traces["trace_hh.v"].shape == (3, 1300)
-    assert run.traces["trace_hh.v"].attrs["units"] == "mV"
-    np.testing.assert_allclose(run.traces["trace_hh.v"].mean("cell_of_hh"), run.mean_potential[0], atol=1e-4)
-    assert set(run.traces.data_vars) == {"trace_hh.v", "trace_hh.ach.open", "trace_hh.gaba.open"}
+    assert run.traces["trace_hh_v"].shape == (3, 1300)
+    assert run.traces["trace_hh_v"].attrs["units"] == "mV"
+    np.testing.assert_allclose(run.traces["trace_hh_v"].mean("cell_of_hh"), run.mean_potential[0], atol=1e-4)
+    assert set(run.traces.data_vars) == {"trace_hh_v", "trace_hh_ach_open", "trace_hh_gaba_open"}
 
 
 def test_a_diverged_run_is_a_status_and_not_a_lost_chunk(tmp_path):
@@ -88,7 +88,7 @@ def test_a_diverged_run_is_a_status_and_not_a_lost_chunk(tmp_path):
     assert (bad["diverged_time"] < 20).all() and cube["diverged_time"].sel(conductance=100.0).isnull().all()
     assert bad["firing_rate"].isnull().all()
     assert cube["firing_rate"].sel(conductance=100.0).notnull().all()
-    assert cube["conductance"].attrs["units"] == "mS/cm2"
+    assert cube["conductance"].attrs["units"] == "mS/cm^2"
 
 
 def test_another_run_than_planned_is_refused(tmp_path):

@@ -50,7 +50,7 @@ def draw(results: Results) -> Figure:
         for cell in range(x.shape[0]):
             panel.plot(x[cell], y[cell], color=f"C{cell}", lw=0.6, label=f"cell {cell}")
             panel.plot(x[cell, :1], y[cell, :1], "o", color=f"C{cell}")
-        panel.set_xlabel(names[0].rpartition(".")[2])
+        panel.set_xlabel(x.attrs["variable"].rpartition(".")[2])
         if panel in axes[:, 0]:
-            panel.set_ylabel(names[-1].rpartition(".")[2])
+            panel.set_ylabel(y.attrs["variable"].rpartition(".")[2])
     return figure

@@ -21,7 +21,7 @@ COLUMN, PAGE = 3.4, 7.0
 LINES, LABELS, ROWS, OWN_TICKS, DECADES = 7, 24, 14, 60, 20
 MANY = 2000
 GREY = "0.9"
-UNITS = {"mV2": "mV²", "uA/cm2": "µA/cm²", "uF/cm2": "µF/cm²", "mS/cm2": "mS/cm²", "1": ""}
+UNITS = {"mV^2": "mV²", "uA/cm^2": "µA/cm²", "uF/cm^2": "µF/cm²", "mS/cm^2": "mS/cm²", "(mmol/L)": "mM", "1": ""}
 NAMES = {"pn": "PN", "ln": "LN", "hh": "HH"}
 
 

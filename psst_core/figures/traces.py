@@ -37,7 +37,7 @@ def draw(results: Results) -> Figure:
         for number, cell in enumerate(trace[trace.dims[0]].values[:CELLS]):
             line = trace.isel({trace.dims[0]: number})
             panel.plot(trace["time"], line, color=f"C{number}", lw=0.9, label=f"cell {cell}")
-        population, _, variable = name.removeprefix("trace_").partition(".")
+        population, _, variable = trace.attrs["variable"].partition(".")
         plain = run.config["network"]["populations"][population]["equations"] is not None
         panel.set_ylabel(label("" if plain else population, variable, trace.attrs.get("units")))
     if len(axes[0, 0].lines) > 1:

@@ -1,0 +1,77 @@
+"""Every file tells where it comes from, and none of that enters what a run is."""
+
+import json
+import subprocess
+
+import pytest
+from conftest import TINY, configuration, run_sweep
+
+from psst_core import provenance
+from psst_core.checks import check
+from psst_core.dataset import file_units, read
+from psst_core.errors import PsstError
+from psst_core.gather import summary_name
+from psst_core.plan import make_plan
+
+ONE = TINY + "network.size=8 network.coupling=0 solver=rk4"
+
+
+def test_a_checkout_is_known_by_its_commit_and_whether_it_is_changed(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "TOP", tmp_path)
+    assert provenance.checkout() == {} and "git" not in provenance.source({})
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "begin"]):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], cwd=tmp_path, capture_output=True, text=True).stdout.strip()
+    (tmp_path / "notes.txt").write_text("not ours")
+    assert provenance.checkout() == {"git_commit": commit, "git_dirty": 0}
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "mine.yaml").write_text("ours")
+    assert provenance.checkout() == {"git_commit": commit, "git_dirty": 1}
+    assert provenance.source(provenance.checkout()).endswith(f", git commit {commit}, with changes")
+
+
+def test_a_chunk_tells_who_made_it_where_from_what(tmp_path, monkeypatch):
+    monkeypatch.setattr("psst_core.plan.checkout", lambda: {"git_commit": "c0ffee", "git_dirty": 1})
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    results = run_sweep(tmp_path, "locust_coupling", ONE, "mine")
+    chunk = results.plan["chunk"].iloc[0]
+    with read(results.chunks / f"{chunk}.nc") as file:
+        made = file.attrs
+        assert set(file["mean_potential"].coords) >= {"run_id", "network", "trial"}
+        assert file["cell_population"].attrs["flag_meanings"] == "pn ln"
+    assert (made["git_commit"], made["git_dirty"], made["job_id"]) == ("c0ffee", 1, "17")
+    assert made["command"].startswith("snakemake --config experiment=locust_coupling 'overrides=run.duration=20 ")
+    assert made["command"].endswith(" name=mine") and made["command"] in made["history"]
+    assert "provenance" not in json.loads(made["manifest"])
+    assert made["host"] and json.loads(made["versions"])["psst-core"] and made["created"] in made["history"]
+    with read(results.chunks / summary_name(chunk, results.record["analysis_digest"])) as summary:
+        assert summary.attrs["git_commit"] == "c0ffee" and summary.attrs["chunk"] == chunk
+        assert summary.attrs["history"].startswith(made["history"]) and "manifest" not in summary.attrs
+    assert results.cube.attrs["source"] == made["source"] == "PSST 0.1.0, git commit c0ffee, with changes"
+
+
+def test_where_a_plan_comes_from_names_no_chunk(tmp_path, monkeypatch):
+    plans = []
+    for commit in ("one", "other"):
+        monkeypatch.setattr("psst_core.plan.checkout", lambda commit=commit: {"git_commit": commit, "git_dirty": 0})
+        plans.append(make_plan("locust_coupling", ONE, commit, tmp_path))
+    assert plans[0].manifests.keys() == plans[1].manifests.keys() and plans[0].digest == plans[1].digest
+    assert [next(iter(plan.manifests.values()))["provenance"]["git_commit"] for plan in plans] == ["one", "other"]
+
+
+@pytest.mark.parametrize(
+    "unit,text",
+    [("mS/cm2", "mS/cm^2"), ("mM", "(mmol/L)"), ("1/(ms mM)", "1/(ms (mmol/L))"), ("uM4", "(umol/L)^4"), ("mV", "mV")],
+)
+def test_units_in_files_are_those_that_udunits_and_pint_read(unit, text):
+    assert file_units(unit) == text
+
+
+def test_no_two_traces_have_one_name():
+    config = configuration("chain_of_three", network__size=6)
+    populations = config["network"]["populations"]
+    populations["hh_ach"] = populations["hh"]
+    config["recorder"]["variables"] = {"hh": ["ach.open"], "hh_ach": ["open"]}
+    with pytest.raises(PsstError, match=r"hh\.ach\.open and hh_ach\.open have one name in files, trace_hh_ach_open"):
+        check(config)
