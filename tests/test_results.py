@@ -124,7 +124,7 @@ def test_a_broken_file_is_named(tmp_path, tiny):
     write(tiny.cube.load(), tmp_path / "copy.nc")
     with netCDF4.Dataset(tmp_path / "copy.nc") as copy:
         assert copy["firing_rate"].units == "Hz"
-        assert copy["status"].flag_meanings == "ok diverged not_run not_planned"
+        assert copy["status"].flag_meanings == "ok diverged not_run not_planned failed"
 
 
 def test_every_measure_has_attributes():
