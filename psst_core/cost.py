@@ -21,7 +21,7 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 
 from psst_core.hardware import processor
-from psst_core.ledger import CHUNKS
+from psst_core.ledger import CHUNKS, HEX
 from psst_core.machine import BYTES_PER_CELL, FIXED_MICROSECONDS, MACHINE, START_SECONDS, Machine
 from psst_core.network import share_out
 from psst_core.registry import build, lookup
@@ -197,7 +197,7 @@ def fit(results: Path, like: Sequence[Manifest]) -> CostModel:
     Of many files about a hundred are read, half of them the newest. Jobs on another kind of processor count only where
     there are none on this kind.
     """
-    files = [file for file in (results / CHUNKS).glob("[0-9a-f]" * 16 + ".nc") if file.is_file()]
+    files = [file for file in (results / CHUNKS).glob(f"{HEX}.nc") if file.is_file()]
     files.sort(key=lambda file: -file.stat().st_mtime)
     newest, older = files[: READ // 2], files[READ // 2 :]
     read = [Job.read(file) for file in newest + older[:: len(older) // (READ // 2) + 1]]

@@ -17,6 +17,7 @@ from typing import IO, Any
 from psst_core.checks import data_files
 from psst_core.digest import digest
 from psst_core.errors import PsstError
+from psst_core.files import unwritable
 
 CHUNKS, PLANS, LOGS, COMPILED, SAVED = "chunks", "plans", "logs", "compiled", "saved"
 FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, SAVED, "benchmark", "references")
@@ -24,6 +25,7 @@ PLANNED, LOCK = "planned", ".lock"
 STATES = ("finished", "running", "failed", "interrupted", "waiting")
 SILENT = 60.0  # seconds after which a job that says nothing is taken for dead
 
+HEX = "[0-9a-f]" * 16
 CONTENT = ("varying", "lanes", "recorder", "batches")
 
 Manifest = dict[str, Any]
@@ -61,7 +63,7 @@ def reuse(
     places: dict[Key, Place] = {}
     manifests: dict[str, Manifest] = {}
     unfinished = []
-    for file in sorted((results / CHUNKS).glob("*.json")):
+    for file in sorted((results / CHUNKS).glob(f"{HEX}.json")):
         manifest = read_manifest(file)
         keys = _keys(manifest)
         if file.with_suffix(".nc").exists():
@@ -85,7 +87,9 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        if not {*CONTENT, "chunk", "config", "code", "files"} <= manifest.keys():
+            raise ValueError("it is no manifest of a chunk")
+    except (OSError, AttributeError, ValueError) as error:
         raise PsstError(f"{path}: cannot be read: {error}; delete it and the chunk's other files") from error
     return manifest
 
@@ -115,10 +119,13 @@ def lock(results: Path) -> IO[str]:
     """Keep others from claiming and cleaning in this folder, until the file is closed or the process ends.
 
     Raises:
-        PsstError: when another process has it.
+        PsstError: when another process has it, or it cannot be written.
     """
-    results.mkdir(parents=True, exist_ok=True)
-    file = open(results / LOCK, "a+", encoding="utf-8")  # noqa: SIM115  (held open by the caller)
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        file = open(results / LOCK, "a+", encoding="utf-8")  # noqa: SIM115  (held open by the caller)
+    except OSError as error:
+        raise unwritable(results / LOCK, error) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

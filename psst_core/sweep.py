@@ -118,52 +118,76 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     known = groups()
     choices, fixed, given = _sorted(experiment, overrides, known)
     first = _composed(choices, fixed)
-    axes = {key: grammar.axis_values(key, text, known.get(key, ())) for key, text in first.sweep.axes.items()} | given
-    for key in list(fixed):
-        if key in axes:
-            axes[key] = [fixed.pop(key)]
-    for group in set(choices) & set(axes) - set(given):
+    axes = _requested(first, choices, fixed, given, known)
+    points = visit(axes, first.sweep, lambda key: isinstance(OmegaConf.select(first, key), int))
+    _check_keys(points, axes, choices, fixed, first.sweep.table)
+    variants = _variants(points, choices, fixed, [key for key in points.columns if key in known])
+    typical = variants[0]
+    replicates = [range(typical.config["sweep"][name]) for name in ("networks", "trials")]
+    if (count := len(points) * len(replicates[0]) * len(replicates[1])) > MOST:
+        raise PsstError(f"the sweep has {count:,} runs; at most {MOST:,} are planned at once")
+    found = tuple(
+        Axis(key, points.names[key], tuple(typical.typed.get(key, values)), points.dimensions[key])
+        for key, values in points.columns.items()
+    )
+    for axis in found:
+        _check_axis(axis)
+        units(typical.config, axis.key)
+    runs = tuple(_runs(points, variants, list(product(*replicates))))
+    for variant in dict.fromkeys(variants):
+        variant.check_parts()
+    if len({run.id for run in runs}) < len(runs):
+        raise PsstError("the sweep holds the same run more than once; two points of it mean the same")
+    return Sweep(experiment, tuple(overrides), found, runs[0].config, runs)
+
+
+def _requested(
+    first: DictConfig,
+    choices: dict[str, str],
+    fixed: dict[str, Any],
+    given: Mapping[str, Any],
+    known: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """The axes of the file and of the overrides, by key; what is fixed of them leaves `choices` and `fixed`."""
+    axes = {key: grammar.axis_values(key, text, known.get(key, ())) for key, text in first.sweep.axes.items()}
+    axes |= given
+    for key in axes.keys() & fixed.keys():
+        axes[key] = [fixed.pop(key)]
+    for group in axes.keys() & choices.keys() - given.keys():
         axes[group] = [choices.pop(group)]
     if not any(isinstance(values, grammar.Interval) for values in axes.values()):
         for key in (key for key in fixed if key.startswith("sweep.sample.")):
             raise PsstError(f"{key}: no axis is an interval; write one such as network.gaba=interval(0,1)")
     check_ranges(SampleConfig, first.sweep.sample, "sweep.sample")
-    points = visit(axes, first.sweep, lambda key: isinstance(OmegaConf.select(first, key), int))
+    return axes
+
+
+def _check_keys(
+    points: Points, axes: Mapping[str, Any], choices: Mapping[str, str], fixed: Mapping[str, Any], table: str | None
+) -> None:
     for key in points.columns:
         if key in fixed or (key in choices and key not in axes):
-            raise PsstError(f"{key}: is a column of sweep.table={first.sweep.table} too; give it in one place")
+            raise PsstError(f"{key}: is a column of sweep.table={table} too; give it in one place")
         if key.split(".")[0] not in SWEEPABLE:
             raise PsstError(f"axis {key}: decides no number of a run, so it cannot be an axis")
-    group_keys = [key for key in points.columns if key in known]
+
+
+def _variants(
+    points: Points, choices: Mapping[str, str], fixed: Mapping[str, Any], group_keys: Sequence[str]
+) -> list["_Variant"]:
+    """The variant of each point; one for each combination of choices of the swept groups."""
     combinations = list(zip(*(_at(points, key) for key in group_keys), strict=True)) or [()] * len(points)
-    variants = {
-        chosen: _Variant(_composed(choices | dict(zip(group_keys, chosen, strict=True)), fixed), points, group_keys)
-        for chosen in dict.fromkeys(tuple(map(str, combination)) for combination in combinations)
-    }
-    populations = {tuple(variant.config["network"]["populations"]) for variant in variants.values()}
+    made: dict[tuple[Any, ...], _Variant] = {}
+    for chosen in dict.fromkeys(combinations):
+        own = dict(zip(group_keys, map(str, chosen), strict=True))
+        made[chosen] = _Variant(_composed({**choices, **own}, fixed), points, group_keys)
+    populations = {tuple(variant.config["network"]["populations"]) for variant in made.values()}
     if len(populations) > 1:
         raise PsstError(
             f"network: the sweep mixes networks of different populations, {' and '.join(map(str, populations))}; "
             "run one sweep for each"
         )
-    typical = next(iter(variants.values()))
-    replicates = [range(typical.config["sweep"][name]) for name in ("networks", "trials")]
-    if (count := len(points) * len(replicates[0]) * len(replicates[1])) > MOST:
-        raise PsstError(f"the sweep has {count:,} runs; at most {MOST:,} are planned at once")
-    found = tuple(
-        Axis(key, points.names[key], tuple(values), points.dimensions[key])
-        for key, values in ((key, typical.typed.get(key, points.columns[key])) for key in points.columns)
-    )
-    for axis in found:
-        _check_axis(axis)
-        units(typical.config, axis.key)
-    of_points = [variants[tuple(map(str, combination))] for combination in combinations]
-    runs = tuple(_runs(points, of_points, list(product(*replicates))))
-    for variant in variants.values():
-        variant.check_parts()
-    if len({run.id for run in runs}) < len(runs):
-        raise PsstError("the sweep holds the same run more than once; two points of it mean the same")
-    return Sweep(experiment, tuple(overrides), found, runs[0].config, runs)
+    return [made[chosen] for chosen in combinations]
 
 
 def _sorted(

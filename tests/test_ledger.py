@@ -118,8 +118,10 @@ def test_a_claim_made_in_between_is_seen(tmp_path):
         claim(late, tmp_path)
 
 
-def test_a_damaged_manifest_is_named(tmp_path):
-    write_text(tmp_path / "chunks" / "0123456789abcdef.json", '{"chunk": ')
+@pytest.mark.parametrize("text", ['{"chunk": ', "{}", "[1]", "1", "\0"])
+def test_a_damaged_manifest_is_named(tmp_path, text):
+    write_text(tmp_path / "chunks" / "notes.json", text)
+    write_text(tmp_path / "chunks" / "0123456789abcdef.json", text)
     with pytest.raises(PsstError, match=r"0123456789abcdef\.json: cannot be read.*delete it"):
         make_plan("locust_coupling", gaba(0.5), results=tmp_path)
 
@@ -173,3 +175,9 @@ def test_manifests_are_plain_json(tmp_path):
     claim(plan, tmp_path)
     for chunk, manifest in plan.manifests.items():
         assert json.loads((tmp_path / "chunks" / f"{chunk}.json").read_text()) == manifest
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "results").write_text("a file")
+    with pytest.raises(PsstError, match=r"results.*cannot be written"):
+        lock(tmp_path / "results")
