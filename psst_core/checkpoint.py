@@ -81,7 +81,7 @@ class Checkpoint:
         self.interval = 60.0 * hardware["save_minutes"] or math.inf
         self.last = time.perf_counter()
         gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
-        numbers = put(dict(manifest), {"config.hardware": hardware["device"]})
+        numbers = put(dict(manifest), {"config.hardware": hardware["device"], "provenance": None})
         self.identity = digest([numbers, compiled_for(), processor(), gpus, versions()])
 
     @contextlib.contextmanager

@@ -170,10 +170,10 @@ def test_a_state_that_was_saved_by_something_else_is_not_taken(tmp_path, monkeyp
     assert len(checkpoint.lines) == 1 and "begins anew" in checkpoint.lines[0]
 
 
-def test_a_job_with_other_memory_or_time_goes_on(tmp_path):
+def test_a_job_with_other_memory_time_or_commit_goes_on(tmp_path):
     manifest = manifest_of("noise")
     made(tmp_path, manifest, segments=3)
-    again = put(manifest, {"config.hardware.mem_mb": 9000, "config.hardware.runtime": 600})
+    again = put(manifest, {"config.hardware.mem_mb": 9000, "config.hardware.runtime": 600, "provenance": {"a": "b"}})
     assert made(tmp_path, again).done == 2 * len(manifest["batches"]) - 3
 
 
