@@ -7,6 +7,7 @@ it is the product of axes that are zipped, of a sample of those that are interva
 import csv
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,7 @@ def visit(axes: Mapping[str, list[Any] | Interval], settings: SweepConfig, whole
     tables = [_zipped(keys, lists) for keys in _zips(settings.zip, axes, names)]
     tables += [_sampled(intervals, settings.sample, whole)] if intervals else []
     together = _product([*tables, file] if file else tables)
+    _check_rows(together)
     columns = together | {key: values for key, values in lists.items() if key not in together}
     dimensions = {key: RUN if key in together else names[key] for key in columns}
     lengths = {dimension: len(columns[key]) for key, dimension in dimensions.items()}
@@ -130,6 +132,17 @@ def _product(tables: Sequence[Columns]) -> Columns:
     _check_count(lengths)
     rows = list(itertools.product(*map(range, lengths)))
     return {key: [values[row[i]] for row in rows] for i, table in enumerate(tables) for key, values in table.items()}
+
+
+def _check_rows(table: Columns) -> None:
+    rows = list(zip(*table.values(), strict=True))
+    if len(set(rows)) < len(rows):
+        twice = next(row for row, count in Counter(rows).items() if count > 1)
+        point = ", ".join(f"{key}={value}" for key, value in zip(table, twice, strict=True))
+        raise PsstError(
+            f"sweep: holds the point {point} more than once; take it out of the table or of the zipped axes, or take "
+            "fewer points of a sample of whole numbers"
+        )
 
 
 def _zips(zips: Sequence[Any], axes: Mapping[str, list[Any] | Interval], names: Mapping[str, str]) -> list[list[str]]:
@@ -220,6 +233,8 @@ def _constrain(
     names: Mapping[str, str],
 ) -> dict[str, Array]:
     """The places of the points where every constraint holds."""
+    if not places:
+        raise PsstError(f"sweep.where={constraints[0]}: the sweep has no axis to compare")
     arrays: dict[str, Array] = {}
     for key, dimension in dimensions.items():
         values = np.array(columns[key])

@@ -24,7 +24,7 @@ from psst_core.gather import PARTIAL, gather
 from psst_core.ledger import PLANNED, PLANS, lock
 from psst_core.machine import schedule
 from psst_core.nwb import export_nwb
-from psst_core.plan import Plan, axis_lines, check_name, make_plan
+from psst_core.plan import Plan, axis_lines, check_name, counted, make_plan
 from psst_core.results import open_sweep
 from psst_core.status import status
 
@@ -172,7 +172,11 @@ def as_text(made: Plan, found: dict[str, Any]) -> str:
         na_rep="-",
     )
     cost = found["expected"]
-    lines = [f"{made.name}: {found['runs']:,} runs, of which {found['finished']:,} are there", *axis_lines(made), text]
+    lines = [
+        f"{made.name}: {counted(found['runs'], 'run')}, of which {found['finished']:,} are there",
+        *axis_lines(made),
+        text,
+    ]
     if found["runs"] > found["finished"] or cost["core_hours"]:
         errors = cost["relative_errors"]
         lines += [
@@ -234,8 +238,7 @@ def show_audit(given: argparse.Namespace) -> None:
     for finding in found.findings:
         print(f"  {finding}")
     if found.findings:
-        count = len(found.findings)
-        raise PsstError(f"{given.name}: {count} finding{'s' if count > 1 else ''}, named above")
+        raise PsstError(f"{given.name}: {counted(len(found.findings), 'finding')}, named above")
     print("  every file is as it was written, every number that is missing says why")
 
 
@@ -281,14 +284,14 @@ def clean(given: argparse.Namespace) -> None:
             size = sum(file.stat().st_size for file in files)
             for file in files:
                 file.unlink()
-        print(f"removed {len(files)} files, {size / 1e6:.1f} MB")
+        print(f"removed {counted(len(files), 'file')}, {size / 1e6:.1f} MB")
         return
     files = unused(RESULTS)
     for file in files:
         print(file)
     size = sum(file.stat().st_size for file in files)
     remedy = "; psst clean --remove removes them" if files else ""
-    print(f"{len(files)} files, {size / 1e6:.1f} MB, belong to no sweep in {RESULTS}/{remedy}")
+    print(f"{counted(len(files), 'file')}, {size / 1e6:.1f} MB, of no sweep in {RESULTS}/{remedy}")
 
 
 def _duration(hours: float) -> str:

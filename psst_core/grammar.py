@@ -51,7 +51,7 @@ def parse(text: str) -> Override:
         override: Override = OverridesParser(_functions()).parse_override(text)
     except HydraException as error:
         message, _, of_function = str(error).splitlines()[0].partition(" while evaluating ")
-        remedy = f"use {FORMS}" if of_function else "write it as key=value"
+        remedy = f"use {FORMS}" if of_function else "write it as key=value, without spaces"
         raise PsstError(f"override {text!r}: {of_function.partition(': ')[2] or message}; {remedy}") from error
     if override.is_delete() or override.is_add() or override.is_force_add() or override.package:
         raise PsstError(f"override {text!r}: only key=value is supported; write the rest in a file in conf/experiment/")

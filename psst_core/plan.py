@@ -114,8 +114,10 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
     """
     texts = split_overrides(overrides)
     default = f"{experiment}-{digest(sorted(texts))[:8]}" if texts else str(experiment)
-    name = check_name(str(name) if name is not None else default)
+    if name is not None:
+        check_name(str(name))
     sweep, ledger = expand(str(experiment), texts), snapshot(results)
+    name = check_name(str(name) if name is not None else default)
     machine = Machine.here(results)
     manifests, places = pack(sweep, machine, results)
     own = dict(zip((run.id for run in sweep.runs), places, strict=True))
@@ -193,7 +195,7 @@ def work(manifest: Mapping[str, Any]) -> int:
 def describe(plan: Plan) -> str:
     """The sweep in a few lines, for people."""
     there = sum(place.chunk in plan.finished for place in plan.places)
-    count = f"{_count(len(plan.sweep.runs), 'run')} in {_count(len(plan.manifests), 'chunk')}"
+    count = f"{counted(len(plan.sweep.runs), 'run')} in {counted(len(plan.manifests), 'chunk')}"
     return "\n".join([f"{plan.name}: {count}{f', {there} of them there already' if there else ''}", *axis_lines(plan)])
 
 
@@ -203,11 +205,11 @@ def axis_lines(plan: Plan) -> list[str]:
     together = [axis for axis in plan.axes if axis.dimension == RUN]
     lines = [f"  {axis.key}: {_listed(axis.values)}" for axis in plan.axes if axis not in together]
     if together:
-        lines.append(f"  {_count(len(together[0].values), 'point')} along {RUN}, of")
+        lines.append(f"  {counted(len(together[0].values), 'point')} along {RUN}, of")
         lines += [f"    {axis.key}: {_spanned(axis)}" for axis in together]
     lines += [f"  where {text}" for text in sweep["where"]]
-    lines.append(f"  {_count(sweep['networks'], 'network')} x {_count(sweep['trials'], 'trial')}")
-    return lines + ([f"  {_count(len(plan.twins), 'run')} once more at half the step"] if plan.twins else [])
+    lines.append(f"  {counted(sweep['networks'], 'network')} x {counted(sweep['trials'], 'trial')}")
+    return lines + ([f"  {counted(len(plan.twins), 'run')} once more at half the step"] if plan.twins else [])
 
 
 def _spanned(axis: Axis) -> str:
@@ -223,5 +225,5 @@ def _listed(values: Sequence[Any]) -> str:
     return f"{', '.join(map(str, values[:3]))}, …, {values[-1]} ({len(values)} values)"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
