@@ -148,10 +148,10 @@ def _check_rows(table: Columns) -> None:
 def _zips(zips: Sequence[Any], axes: Mapping[str, list[Any] | Interval], names: Mapping[str, str]) -> list[list[str]]:
     """Lists of keys; one list alone may stand for itself."""
     given = [list(zips)] if all(isinstance(keys, str) for keys in zips) and zips else zips
-    keys_of = {name: key for key, name in names.items()} | {key: key for key in axes}
+    keys_of = {names[key]: key for key in axes} | {key: key for key in axes}
     found: list[list[str]] = []
     for keys in given:
-        if isinstance(keys, str) or len(keys) < 2:
+        if isinstance(keys, str | int | float | None) or len(keys) < 2 or not all(isinstance(key, str) for key in keys):
             raise PsstError(f"sweep.zip={keys}: needs two axes or more, such as [[network.ach,network.gaba]]")
         for key in keys:
             if key not in keys_of:
@@ -187,8 +187,10 @@ def _sampled(intervals: Mapping[str, Interval], sample: SampleConfig, whole: Cal
         low, high, count = interval.low, interval.high, whole(key)
         if count:
             low, high = math.ceil(low), math.floor(high) + 1
+            if low >= high:
+                raise PsstError(f"axis {key}: no whole number lies between {interval.low:g} and {interval.high:g}")
         found = low * (high / low) ** u if interval.logarithmic else low + u * (high - low)
-        columns[key] = [int(number) if count else float(f"{number:.12g}") for number in found]
+        columns[key] = [math.floor(number) if count else float(f"{number:.12g}") for number in found]
     return columns
 
 
@@ -201,7 +203,7 @@ def _read_table(path: str) -> Columns:
             lines = [line for line in csv.reader(file, skipinitialspace=True, strict=True) if line]
     except (UnicodeDecodeError, csv.Error) as error:
         raise PsstError(f"sweep.table={path}: is no CSV file: {error}") from error
-    header, *rows = lines or [[]]
+    header, *rows = [[value.strip() for value in line] for line in lines] or [[]]
     if not rows or not all(header):
         raise PsstError(f"sweep.table={path}: needs a first line of keys and a line for each point")
     for key in header:
@@ -217,7 +219,7 @@ def _read_table(path: str) -> Columns:
 
 def as_number(text: str) -> int | float | str:
     """A text as the number that it is, or as it stands."""
-    for kind in (int, float):
+    for kind in (int, float) if text.isascii() and "_" not in text else ():
         try:
             return kind(text)
         except ValueError:

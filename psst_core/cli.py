@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -89,7 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         given.run(given)
-    except PsstError as error:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (PsstError, OSError) as error:
         print(f"psst: {error}", file=sys.stderr)
         return 1
     return 0
@@ -204,7 +208,9 @@ def draw_sweep(given: argparse.Namespace) -> None:
     """Draw a gathered sweep, or gather what is finished and draw that."""
     if given.partial:
         gather_sweep(given)
-    folder = RESULTS / check_name(given.name)
+    folder = _planned(given.name)
+    if not given.partial and not (folder / "sweep.nc").exists():
+        raise PsstError(f"{given.name}: has no cube yet; psst draw {given.name} --partial draws what is finished")
     draw_all(folder / PARTIAL if given.partial else folder, print)
 
 

@@ -57,7 +57,7 @@ def _read_sweep(path: str) -> Any:
         return OmegaConf.merge(OmegaConf.structured(SweepConfig), OmegaConf.load(path))
     except RecursionError as error:
         raise PsstError(f"sweep={path}: holds itself") from error
-    except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
+    except (OmegaConfBaseException, yaml.YAMLError, OSError, TypeError, ValueError) as error:
         raise PsstError(f"sweep={path}: {_first_lines(error)}") from error
 
 
@@ -127,6 +127,8 @@ def update(config: DictConfig, key: str, value: Any) -> None:
         raise PsstError(f"{key}={value}: is a group of keys ({', '.join(map(str, node[last]))}); name one of them")
     if isinstance(node[last], float) and isinstance(value, int | str) and not isinstance(value, bool):
         value = _number(value, key)
+    if isinstance(node[last], int) and isinstance(value, float) and value.is_integer():
+        value = int(value)
     with _messages(f"{key}={value}"):
         node[last] = value
 

@@ -51,7 +51,7 @@ def holds(text: str, columns: Mapping[str, Array]) -> Array:
         found = _Reader(text, columns).read(ast.parse(text.strip(), mode="eval").body)
     except PsstError:
         raise
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         raise PsstError(f"sweep.where={text}: cannot be read; write comparisons such as network.gaba<0.5") from error
     if np.asarray(found).dtype != bool:
         raise PsstError(f"sweep.where={text}: is no comparison; write one such as network.gaba<0.5")

@@ -179,6 +179,8 @@ def read(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
     """
     try:
         return xr.open_dataset(path, engine="netcdf4", decode_timedelta=False, chunks=chunks)
+    except FileNotFoundError as error:
+        raise PsstError(f"{path}: is missing; start the sweep again") from error
     except (OSError, ValueError) as error:
         raise PsstError(f"{path}: cannot be read: {error}; delete it and run again") from error
 

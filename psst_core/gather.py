@@ -1,7 +1,8 @@
 """From summaries to the cube: one labelled data set for a sweep, with a dimension for each axis of its grid."""
 
 import io
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +54,23 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
         except PsstError:
             return None
 
+    rows = read_table(io.StringIO(table))
+    if not partial:
+        _check_finished(folder, chunks, rows["chunk"].drop_duplicates(), record["analysis_digest"])
+
     def required(chunk: str) -> xr.Dataset | None:
         return _load_summary(chunks / summary_name(chunk, record["analysis_digest"]))
 
     def failed(chunk: str) -> bool:
         return state(folder.parent, chunk)[0] == "failed"
 
-    result = cube(record, read_table(io.StringIO(table)), finished if partial else required, failed)
+    result = cube(record, rows, finished if partial else required, failed)
     target = folder / PARTIAL if partial else folder
     write(result, target / "sweep.nc")
     write_text(target / "plan.csv", table)
     write_text(target / "config.yaml", config)
+    if not partial:
+        shutil.rmtree(folder / PARTIAL, ignore_errors=True)
     return target
 
 
@@ -168,6 +175,15 @@ def cube(
     return result
 
 
+def _check_finished(folder: Path, chunks: Path, names: Iterable[str], analysis: str) -> None:
+    found = {name: (chunks / summary_name(name, analysis)).exists() for name in names}
+    if missing := [name for name, there in found.items() if not there]:
+        raise PsstError(
+            f"{folder}: {len(missing)} of {len(found)} chunks are not finished, {missing[0]} among them; start the "
+            f"sweep again, or gather what there is: psst gather {folder.name} --partial"
+        )
+
+
 def axis_attributes(config: dict[str, Any], key: str) -> dict[str, str]:
     """Of a coordinate: `network size` from network.size, the key itself, and its unit where it has one."""
     parts = [part for part in key.split(".") if part not in ("populations", "mechanisms", "synapses", "projections")]
@@ -179,6 +195,8 @@ def axis_attributes(config: dict[str, Any], key: str) -> dict[str, str]:
 def _summary(chunk: str, record: dict[str, Any], chunks: Path) -> xr.Dataset:
     """Of a finished chunk, made here where its job has not made it yet."""
     window, analysis = record["config"]["recorder"]["window"], record["config"]["analysis"]
+    if not (chunks / f"{chunk}.nc").exists():
+        raise PsstError(f"{chunks / chunk}.nc: is missing; start the sweep again")
     try:
         return _load_summary(chunks / summary_name(chunk, record["analysis_digest"]))
     except PsstError:

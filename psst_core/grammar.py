@@ -70,6 +70,8 @@ def values(override: Override, choices: Sequence[str] = ()) -> list[Any] | Inter
         if not (names := sweep.filter(list(choices))):
             raise PsstError(f"axis {text!r}: fits none of {', '.join(choices) or 'its values, as it is no group'}")
         return names
+    if getattr(sweep, "shuffle", False):
+        raise PsstError(f"axis {text!r}: shuffle would give another order each time; leave it out")
     if isinstance(sweep, IntervalSweep):
         return _interval(sweep, text)
     if isinstance(sweep, RangeSweep):
@@ -78,7 +80,9 @@ def values(override: Override, choices: Sequence[str] = ()) -> list[Any] | Inter
         found: list[Any] = list(override.sweep_iterator(transformer=Transformer.identity))
     except (HydraException, TypeError, ValueError, AssertionError) as error:
         raise PsstError(f"axis {text!r}: not supported as an axis ({error}); use {FORMS}") from error
-    return [float(f"{value:.12g}") if isinstance(value, float) else _text(value) for value in found]
+    if isinstance(sweep, RangeSweep):
+        found = [float(f"{value:.12g}") if isinstance(value, float) else value for value in found]
+    return [_text(value) for value in found]
 
 
 def axis_values(key: str, text: Any, choices: Sequence[str] = ()) -> list[Any] | Interval:

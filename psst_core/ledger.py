@@ -20,7 +20,7 @@ from psst_core.errors import PsstError
 from psst_core.files import unwritable
 
 CHUNKS, PLANS, LOGS, COMPILED, SAVED = "chunks", "plans", "logs", "compiled", "saved"
-FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, SAVED, "benchmark", "references")
+FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, SAVED, "benchmark", "references", "machine.json")
 PLANNED, LOCK = "planned", ".lock"
 STATES = ("finished", "running", "failed", "interrupted", "waiting")
 SILENT = 60.0  # seconds after which a job that says nothing is taken for dead
@@ -65,7 +65,10 @@ def reuse(
     unfinished = []
     for file in sorted((results / CHUNKS).glob(f"{HEX}.json")):
         manifest = read_manifest(file)
-        keys = _keys(manifest)
+        try:
+            keys = _keys(manifest)
+        except (LookupError, TypeError) as error:
+            raise PsstError(f"{file}: is no manifest of a chunk; move it away, or delete it") from error
         if file.with_suffix(".nc").exists():
             new = {key: Place(file.stem, i) for i, key in enumerate(keys) if key in wanted and key not in places}
             places |= new
@@ -87,9 +90,7 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
-        if not {*CONTENT, "chunk", "config", "code", "files"} <= manifest.keys():
-            raise ValueError("it is no manifest of a chunk")
-    except (OSError, AttributeError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise PsstError(f"{path}: cannot be read: {error}; delete it and the chunk's other files") from error
     return manifest
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from psst_core.batch import Run
 from psst_core.config import compose, resolve, update
+from psst_core.errors import PsstError
 from psst_core.files import write_text
 from psst_core.hardware import prepare
 from psst_core.keys import Config
@@ -52,8 +53,11 @@ class Machine:
     def here(cls, results: Path) -> "Machine":
         """The machine that this runs on, with its costs where they were measured."""
         file = results / MACHINE
-        costs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else REFERENCE
-        typed = {p: {int(lanes): us for lanes, us in table.items()} for p, table in costs.items()}
+        try:
+            costs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else REFERENCE
+            typed = {p: {int(lanes): float(us) for lanes, us in costs[p].items()} for p in REFERENCE}
+        except (OSError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise PsstError(f"{file}: cannot be read ({error!r}); delete it, or make measure again") from error
         return cls(len(os.sched_getaffinity(0)), typed)
 
     def widths(self, config: Config) -> list[int]:

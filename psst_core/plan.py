@@ -113,11 +113,10 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
         results: where finished and claimed chunks are looked for.
     """
     texts = split_overrides(overrides)
-    default = f"{experiment}-{digest(sorted(texts))[:8]}" if texts else str(experiment)
     if name is not None:
-        check_name(str(name))
+        check_name(name)
     sweep, ledger = expand(str(experiment), texts), snapshot(results)
-    name = check_name(str(name) if name is not None else default)
+    name = check_name(_default_name(str(experiment), texts) if name is None else name)
     machine = Machine.here(results)
     manifests, places = pack(sweep, machine, results)
     own = dict(zip((run.id for run in sweep.runs), places, strict=True))
@@ -157,13 +156,34 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-def check_name(name: str) -> str:
+def _default_name(experiment: str, texts: Sequence[str]) -> str:
+    """The experiment's, with a digest of the overrides and of the files that they name."""
+    paths = (Path(text.partition("=")[2]) for text in texts if text.startswith(("sweep=", "sweep.table=")))
+    contents = [path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file()]
+    return f"{experiment}-{digest([sorted(texts), contents])[:8]}" if texts else experiment
+
+
+def check_name(name: Any) -> str:
+    """The name, if a sweep may have it.
+
+    Raises:
+        PsstError: also for what Snakemake takes for a number, and would write in another way.
+    """
+    if _is_number(name):
+        raise PsstError(f"name={name}: is a number, which Snakemake would write in another way; begin it with a letter")
     if not NAME.fullmatch(name) or name in FOLDERS:
         raise PsstError(
             f"name={name}: must be letters, digits, dots, dashes and underscores, beginning with a letter or digit, "
             f"and none of {', '.join(FOLDERS)}; it names a folder in results/"
         )
-    return name
+    return str(name)
+
+
+def _is_number(name: Any) -> bool:
+    try:
+        return float(name) is not None
+    except (TypeError, ValueError):
+        return False
 
 
 def claim(plan: Plan, results: Path) -> None:
@@ -176,7 +196,8 @@ def claim(plan: Plan, results: Path) -> None:
         raise PsstError(f"{results / CHUNKS}: changed while the sweep was planned; start again")
     for chunk, manifest in plan.manifests.items():
         target, text = results / CHUNKS / f"{chunk}.json", json.dumps(manifest, indent=1)
-        if chunk not in plan.finished and not (target.exists() and target.read_text(encoding="utf-8") == text):
+        there = target.exists() and (chunk in plan.finished or target.read_text(encoding="utf-8") == text)
+        if not there:
             write_text(target, text)
     for ending, text in plan.records().items():
         record = results / PLANS / f"{plan.digest}.{ending}"

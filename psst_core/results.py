@@ -195,6 +195,8 @@ class Results:
             labels = {name: (RUN, np.array(rows[name].tolist())) for name in ("run_id", *self.axes, *REPLICATES)}
             parts.append(part.rename(traced_run=RUN).assign_coords(labels))
             order.extend(rows.index)
+        if not parts and not self.select(**point)["run_id"].isin(self.finished["run_id"]).any():
+            raise PsstError(f"{self.folder}: no run {f'at {point} ' if point else ''}is finished yet")
         if not parts:
             raise PsstError(
                 f"{self.folder}: no traces were kept {f'at {point}' if point else 'of any run'}; name variables in "

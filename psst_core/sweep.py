@@ -5,7 +5,6 @@ An axis is a dotted key (`network.coupling`) or a whole group (`solver`) with it
 
 import copy
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -106,7 +105,7 @@ def split_overrides(text: Any) -> list[str]:
             f"overrides={text!r}: the characters {bad!r} would not survive the command line; "
             "write it in a file in conf/experiment/ and name that as the experiment"
         )
-    return shlex.split(text)
+    return text.split()
 
 
 def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
@@ -153,7 +152,7 @@ def _requested(
     axes |= given
     for key in axes.keys() & fixed.keys():
         axes[key] = [fixed.pop(key)]
-    for group in axes.keys() & choices.keys() - given.keys():
+    for group in axes.keys() & (choices.keys() - given.keys()):
         axes[group] = [choices.pop(group)]
     if not any(isinstance(values, grammar.Interval) for values in axes.values()):
         for key in (key for key in fixed if key.startswith("sweep.sample.")):
@@ -221,7 +220,7 @@ def _sorted(
 def _composed(choices: Mapping[str, str], fixed: Mapping[str, Any]) -> DictConfig:
     config = compose(choices)
     for key, value in fixed.items():
-        update(config, key, value)
+        update(config, key, [*config.sweep.where, *value] if key == WHERE else value)
     return config
 
 

@@ -137,6 +137,21 @@ def test_a_sweep_file_by_its_path(tmp_path, monkeypatch):
     assert 0 < len(plan.sweep.runs) < 2 * 4 * 3 * 2 and len(plan.sweep.runs) % 6 == 0
 
 
+def test_constraints_of_a_file_and_of_the_command_line_hold_together(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("axes: {network.ach: '0,1,2', network.gaba: '0,1,2'}\nwhere: [ach > gaba]\n")
+    found = expand("locust_coupling", ["sweep=mine.yaml", "network.size=8", "sweep.where=gaba>0"])
+    assert points(found, "ach", "gaba") == [(2.0, 1.0)]
+
+
+def test_values_are_what_was_written():
+    assert points(sweep("network.gaba=0.1234567890123451,0.30000000000000004"), "gaba") == [
+        (0.1234567890123451,),
+        (0.30000000000000004,),
+    ]
+    assert points(sweep("network.size=8.0,12.0"), "size") == [(8,), (12,)]
+
+
 def test_constraints_leave_holes_and_drop_what_nothing_has():
     found = sweep("network.ach=0,1,2", "network.gaba=0,1,2", "sweep.where=ach>gaba", "sweep.where=gaba<=1")
     assert points(found, "ach", "gaba") == [(1.0, 0.0), (2.0, 0.0), (2.0, 1.0)]
@@ -204,6 +219,8 @@ FILES = {
     "twice.csv": "network.gaba,network.gaba\n1,2\n",
     "same.csv": "network.gaba,network.ach\n0.5,1\n0.25,1\n5e-1,1.0\n",
     "bom.csv": "\ufeffnetwork.gaba\r\n-1\r\n",
+    "spread.csv": "stimulus.spread \n0.1\n",
+    "five.yaml": "5\n",
     "text.csv": "network.gaba\nstrong\n",
     "unknown.csv": "network.gabba\n1\n",
     "coupling.csv": "network.coupling\n1\n",
@@ -229,6 +246,11 @@ BROKEN = [
     ("sweep=single sweep.table=same.csv", "holds the point network.gaba=0.5, network.ach=1 more than once"),
     ("sweep=single sweep.where=gaba>1", "has no axis to compare"),
     ("sweep=single network.gaba=0,1 sweep.where=gaba>0 and gaba<2", "without spaces"),
+    ("network.gaba=shuffle(1,2)", "leave it out"),
+    ("sweep=single run.seed=interval(1.2,1.8)", "no whole number lies between 1.2 and 1.8"),
+    ("sweep.table=spread.csv sweep.zip=[coupling,spread]", "spread is no axis"),
+    ("network.ach=1,2 sweep.zip=[1,2]", "needs two axes or more"),
+    ("sweep=five.yaml", "sweep=five.yaml"),
     ("network.gaba=0.1,0.2 sweep.where=gaba>1", "holds at none of the 108 points"),
     ("network.gaba=0.1,0.2 network.gaba=0.3", "network.gaba is given twice"),
     ("network.gaba=linspace(0,1,5000) network.ach=linspace(0,1,5000)", "at most 1,000,000"),

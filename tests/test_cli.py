@@ -56,7 +56,7 @@ def test_what_is_finished_is_gathered_and_drawn_while_a_sweep_runs(here, capsys)
     more = " ".join([*WORDS[:-2], "network.coupling=0,0.5,1", WORDS[-1], "figures=[rate_map]"])
     claim(make_plan("locust_coupling", more, "mine"), here / "results")
     assert main(["gather", "mine"]) == 1
-    assert "summary.nc: cannot be read" in capsys.readouterr().err
+    assert "chunks are not finished" in capsys.readouterr().err
     before = sorted((here / "results" / "chunks").iterdir())
     assert main(["draw", "mine", "--partial"]) == 0
     assert "partial/sweep.nc: 8 of 12 runs" in capsys.readouterr().out
@@ -98,7 +98,7 @@ def test_cleaning_lists_first_and_removes_on_request(here, capsys):
         (["plan", "network.size=-4"], "network.size=-4"),
         (["plan", "name=../x"], "name=../x"),
         (["gather", "nothing"], "nothing: no sweep of this name in results/; there are: none"),
-        (["draw", "nothing"], "holds no plan.csv"),
+        (["draw", "nothing"], "nothing: no sweep of this name in results/; there are: none"),
         (["draw", "../results"], "name=../results: must be letters"),
         (["gather", "chunks", "--partial"], "name=chunks"),
     ],

@@ -80,6 +80,16 @@ def test_a_deleted_chunk_is_claimed_again_and_none_of_its_neighbours(tmp_path):
     assert content(plan.manifests[deleted.stem]) == content(before)
 
 
+def test_a_lost_manifest_is_written_again(tmp_path):
+    run_sweep(tmp_path, "locust_coupling", gaba(0.1, coupling="0,1"))
+    (file,) = made(tmp_path)
+    before = file.with_suffix(".json").read_text()
+    file.with_suffix(".json").unlink()
+    results = run_sweep(tmp_path, "locust_coupling", gaba(0.1, coupling="0,1"))
+    assert json.loads(file.with_suffix(".json").read_text())["batches"] == json.loads(before)["batches"]
+    assert results.run(coupling=1).spike_time.size
+
+
 def test_an_unfinished_claim_is_kept_where_all_of_it_is_wanted(tmp_path):
     plan = make_plan("locust_coupling", gaba(0.1, 0.5), "first", tmp_path)
     claim(plan, tmp_path)
@@ -122,7 +132,7 @@ def test_a_claim_made_in_between_is_seen(tmp_path):
 def test_a_damaged_manifest_is_named(tmp_path, text):
     write_text(tmp_path / "chunks" / "notes.json", text)
     write_text(tmp_path / "chunks" / "0123456789abcdef.json", text)
-    with pytest.raises(PsstError, match=r"0123456789abcdef\.json: cannot be read.*delete it"):
+    with pytest.raises(PsstError, match=r"0123456789abcdef\.json: (cannot be read|is no manifest).*delete it"):
         make_plan("locust_coupling", gaba(0.5), results=tmp_path)
 
 

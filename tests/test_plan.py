@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psst_core.config import CONF
+from psst_core.errors import PsstError
 from psst_core.identity import Identity
 from psst_core.keys import get, put
 from psst_core.ledger import read_manifest
@@ -158,7 +159,17 @@ def test_overrides_without_a_name_go_to_a_name_of_their_own():
     assert one.startswith("locust_coupling-")
     assert one == make_plan("locust_coupling", "solver=rk4 network.size=8").name
     assert one != make_plan("locust_coupling", "solver=rk4 network.size=12").name
-    assert make_plan("locust_coupling", "network.size=8", 2026).name == "2026"
+    for name in (2026, "2026_11", "1e5", "007"):
+        with pytest.raises(PsstError, match="begin it with a letter"):
+            make_plan("locust_coupling", "network.size=8", name)
+
+
+def test_a_default_name_is_that_of_the_files_content_too(own_conf, tmp_path):
+    def name(text):
+        (tmp_path / "mine.yaml").write_text(f"axes: {{network.gaba: '{text}'}}")
+        return make_plan("locust_coupling", "sweep=mine.yaml network.size=8").name
+
+    assert name("1,2") != name("1,3") and name("1,2") == name("1,2")
 
 
 def test_claims_are_written_once_and_read_back(tmp_path):

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import xarray as xr
 import yaml
 from conftest import TINY
 
+from psst_core.errors import PsstError
 from psst_core.ledger import lock
 
 RAMP = """from dataclasses import dataclass
@@ -138,6 +140,20 @@ def test_a_second_workflow_in_the_folder_is_refused(folder):
     assert done.returncode != 0 and "is in use by process" in done.stderr and "rule simulate" not in done.stderr
     assert cleaned.returncode == 1 and "is in use by process" in cleaned.stderr
     assert not (folder / "results" / "third").exists()
+
+
+def test_a_folder_is_locked_as_long_as_a_workflow_runs(folder):
+    command = [Path(sys.executable).with_name("snakemake"), "--snakefile", TOP / "workflow" / "Snakefile"]
+    command += ["--directory", folder, "--config", "experiment=locust_coupling", "name=fourth"]
+    logs = folder / "results" / "logs" / "simulate"
+    before = set(logs.glob("*.log"))
+    with subprocess.Popen([*command, f"overrides={SWEEP} run.seed=4"], stderr=subprocess.DEVNULL) as running:
+        while set(logs.glob("*.log")) <= before and running.poll() is None:
+            time.sleep(0.05)
+        with pytest.raises(PsstError, match="is in use by process"):
+            lock(folder / "results")
+        assert running.wait() == 0
+    lock(folder / "results").close()
 
 
 def test_a_sample_from_a_file_and_the_same_from_the_command_line(folder):

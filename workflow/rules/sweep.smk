@@ -22,9 +22,12 @@ TARGETS = [
 ]
 
 
+HELD = []  # the lock of the folder, until this process ends
+
+
 onstart:
     try:
-        held = lock(RESULTS)  # until this process ends
+        HELD.append(lock(RESULTS))
         claim(plan(), RESULTS)
     except PsstError as error:
         raise WorkflowError(str(error)) from None
