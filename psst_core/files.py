@@ -26,7 +26,8 @@ def atomic(target: Path) -> Iterator[Path]:
         yield beside
         _sync(beside)
         beside.replace(target)
-        _sync(target.parent)
+        with contextlib.suppress(OSError):  # some network disks know no such thing
+            _sync(target.parent)
     except OSError as error:
         raise unwritable(target, error) from error
     finally:

@@ -25,7 +25,7 @@ from psst_core.plan import claim, make_plan
 KILLS = int(os.environ.get("KILLS", "30"))
 TOP = Path(__file__).parent.parent
 SWEEP = TINY.replace("run.duration=20 ", "") + "network.size=8 network.coupling=0,0.5 solver=rk4 "
-SWEEP += "figures=[rate_map] hardware.lanes=2 hardware.jobs=1 hardware.job_minutes=1000 hardware.save_minutes=0.001"
+SWEEP += "figures=[rate_map] hardware.lanes=2 hardware.jobs=1 hardware.job_minutes=1000 hardware.save_minutes=0.003"
 JOB = """
 import json, sys
 from pathlib import Path
@@ -49,7 +49,7 @@ else:
 class Jobs:
     """The stages of a claimed sweep of one chunk as commands, in the order of their files."""
 
-    def __init__(self, folder, duration=5000):
+    def __init__(self, folder, duration=10000):
         self.folder = folder
         self.plan = make_plan("locust_coupling", f"{SWEEP} run.duration={duration}", "sweep", folder)
         claim(self.plan, folder)
@@ -169,7 +169,7 @@ def test_jobs_killed_at_random_moments(tmp_path):
     jobs.check()
     resumed = log.read_text().count("goes on at batch")
     print(f"\n{KILLS} kills: ends {ends}, {resumed} starts from a saved state, undisturbed {seconds}")
-    assert resumed >= KILLS // 10
+    assert resumed >= KILLS // 20
     assert "damaged" not in log.read_text() and "anew" not in log.read_text()
 
 
