@@ -109,6 +109,21 @@ def test_a_stopped_job_goes_on_to_the_same_bits(tmp_path, name, precision):
     assert [file.name for file in pieces.rglob("*") if file.is_file()] == ["chunk.nc"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["graded synapses, delayed", "spikes, delayed", "noise"])
+def test_a_second_in_two_pieces_is_a_second_to_the_bit(tmp_path, name, precision):
+    manifest = put(
+        manifest_of(name, precision), {"config.run.duration": 1000.0, "config.recorder.window": [0.0, 1000.0]}
+    )
+    whole = made(tmp_path / "whole", manifest).done
+    pieces = tmp_path / "pieces"
+    assert made(pieces, manifest, segments=whole // 2).done == whole // 2
+    assert not (pieces / CHUNKS / "chunk.nc").exists()
+    assert made(pieces, manifest).done == whole - whole // 2
+    assert content(pieces) == content(tmp_path / "whole")
+
+
 def test_a_state_is_saved_at_intervals_and_each_one_leads_to_the_same_end(tmp_path, monkeypatch):
     manifest = manifest_of("noise", save_minutes=1e-9)
     saved, save = [], Checkpoint.save
