@@ -58,7 +58,7 @@ class ProjectionConfig:
 class NetworkConfig:
     """`coupling` scales every synapse, `ach` and `gaba` those of that transmitter."""
 
-    size: int = setting(1, minimum=1)
+    size: int = setting(1, minimum=1, maximum=10_000_000)
     coupling: float = setting(1.0, minimum=0)
     ach: float = setting(1.0, minimum=0)
     gaba: float = setting(1.0, minimum=0)
