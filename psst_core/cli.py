@@ -81,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument(
         "--nwb", nargs="+", metavar=("FILE.nwb", "KEY=VALUE"), help="and the run's point, such as coupling=0.5 trial=0"
     )
+    command.add_argument("--species", metavar="BINOMIAL", help="that is modelled, for --nwb: archives ask for it")
     command.set_defaults(run=export)
 
     command = commands.add_parser("clean", help="list what no sweep in results/ uses any more")
@@ -278,7 +279,7 @@ def export(given: argparse.Namespace) -> None:
         print(given.crate)
     if given.nwb is not None:
         file, *words = given.nwb
-        export_nwb(results, Path(file), **results.point(words))
+        export_nwb(results, Path(file), given.species, **results.point(words))
         print(file)
 
 

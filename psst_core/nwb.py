@@ -16,10 +16,11 @@ from psst_core.results import Results, RunData
 MS, MV = 1e-3, 1e-3
 
 
-def export_nwb(results: Results, target: Path, **point: Any) -> None:
+def export_nwb(results: Results, target: Path, species: str | None = None, **point: Any) -> None:
     """Write the run at a point of the sweep: spikes, mean potentials, traces, and its configuration.
 
     Args:
+        species: that is modelled, as a Latin binomial; archives ask for it. Age and sex are then said to be unknown.
         point: a value on each axis of several; without replicate numbers the first network and trial.
 
     Raises:
@@ -51,6 +52,10 @@ def export_nwb(results: Results, target: Path, **point: Any) -> None:
         keywords=["simulation", *run.populations],
         was_generated_by=[["PSST", made["source"].removeprefix("PSST ")]],
     )
+    if species is not None:
+        file.subject = pynwb.file.Subject(
+            subject_id=results.folder.name, description="a simulation", species=species, sex="U", age="P0D/"
+        )
     file.units = pynwb.misc.Units(name="units", description="the cells", resolution=run.config["run"]["dt"] * MS)
     _add_spikes(file, run)
     module = file.create_processing_module("simulation", "what the simulation recorded")

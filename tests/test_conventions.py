@@ -108,6 +108,9 @@ def test_a_run_is_an_nwb_file_of_no_animal(found, python, sweeps):
     export(python, top, "chain", "--nwb", "run.nwb")
     issues = [issue for issue in found("nwb", top / "run.nwb") if not issue.startswith("BEST_PRACTICE_SUGGESTION")]
     assert issues == [NO_ANIMAL]
+    export(python, top, "chain", "--species", "Schistocerca americana", "--nwb", "locust.nwb")
+    issues = [issue for issue in found("nwb", top / "locust.nwb") if not issue.startswith("BEST_PRACTICE_SUGGESTION")]
+    assert issues == []
     run, content = results["chain"].run(), found("content", top / "run.nwb")
     assert content["identifier"] == results["chain"].plan["run_id"].iloc[0]
     assert content["population"] == ["hh"] * 3 and content["cell"] == [0, 1, 2]
