@@ -22,7 +22,7 @@ from psst_core.files import from_yaml
 from psst_core.gather import cube, read_table, summary_name
 from psst_core.identity import Identity, deciding_modules
 from psst_core.keys import put
-from psst_core.ledger import CHUNKS, PLANNED, PLANS, Manifest, chunk_digest, read_manifest
+from psst_core.ledger import CHUNKS, PLANS, Manifest, chunk_digest, planned, read_manifest
 from psst_core.plan import records_digest
 
 OPTIONAL = ("twins.csv",)
@@ -51,8 +51,7 @@ def audit(results: Path, name: str) -> Audit:
     from each run's configuration and the code that is here; the cube is gathered again and compared.
     """
     findings: list[str] = []
-    planned = (results / name / PLANNED).read_text(encoding="utf-8").strip()
-    table, record = _records(results, name, planned, findings)
+    table, record = _records(results, name, planned(results, name), findings)
     chunks = results / CHUNKS
     findings += _strangers(chunks)
     sound: dict[str, xr.Dataset] = {}
@@ -72,15 +71,15 @@ def audit(results: Path, name: str) -> Audit:
     return Audit(counts, undefined, findings)
 
 
-def _records(results: Path, name: str, planned: str, findings: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _records(results: Path, name: str, plan: str, findings: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The plan's table and configuration; what of them was edited, or is not that of the cube."""
-    files = {ending: results / PLANS / f"{planned}.{ending}" for ending in ("csv", "yaml", *OPTIONAL)}
+    files = {ending: results / PLANS / f"{plan}.{ending}" for ending in ("csv", "yaml", *OPTIONAL)}
     texts = {ending: file.read_text(encoding="utf-8") for ending, file in files.items() if file.exists()}
     for ending in ("csv", "yaml"):
         if ending not in texts:
             raise PsstError(f"{files[ending]}: is missing; plan the sweep again: snakemake with the same words")
-    if records_digest(texts) != planned:
-        findings.append(f"{results / PLANS / planned}.*: edited, their digest is not their name")
+    if records_digest(texts) != plan:
+        findings.append(f"{results / PLANS / plan}.*: edited, their digest is not their name")
     for ending, copy in (("csv", "plan.csv"), ("yaml", "config.yaml")):
         file = results / name / copy
         if not file.exists():

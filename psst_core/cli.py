@@ -22,7 +22,7 @@ from psst_core.errors import PsstError
 from psst_core.figures import available, draw_all
 from psst_core.files import to_yaml
 from psst_core.gather import PARTIAL, gather
-from psst_core.ledger import PLANNED, PLANS, lock
+from psst_core.ledger import PLANS, lock, planned
 from psst_core.machine import schedule
 from psst_core.nwb import export_nwb
 from psst_core.plan import Plan, axis_lines, check_name, counted, make_plan
@@ -170,12 +170,8 @@ def expected(made: Plan, costs: CostModel) -> dict[str, Any]:
 def as_text(made: Plan, found: dict[str, Any]) -> str:
     """The same for people."""
     table = pd.DataFrame(found["chunks"])
-    numbers = {"minutes": "{:.1f}".format, "memory_mb": "{:.0f}".format}
-    text = table.rename(columns={"memory_mb": "MB a job"}).to_string(
-        index=False,
-        formatters={name.replace("memory_mb", "MB a job"): form for name, form in numbers.items()},
-        na_rep="-",
-    )
+    numbers = {"minutes": "{:.1f}".format, "MB a job": "{:.0f}".format}
+    text = table.rename(columns={"memory_mb": "MB a job"}).to_string(index=False, formatters=numbers, na_rep="-")
     cost = found["expected"]
     lines = [
         f"{made.name}: {counted(found['runs'], 'run')}, of which {found['finished']:,} are there",
@@ -196,11 +192,10 @@ def as_text(made: Plan, found: dict[str, Any]) -> str:
 
 def gather_sweep(given: argparse.Namespace) -> None:
     """Make the cube of a planned sweep, or of what is finished of it."""
-    folder = _planned(given.name)
-    planned = (folder / PLANNED).read_text(encoding="utf-8").strip()
-    written = gather(folder, planned, given.partial)
-    if not given.partial and (RESULTS / PLANS / f"{planned}.twins.csv").exists():
-        estimate(folder, planned)
+    folder, plan = RESULTS / given.name, planned(RESULTS, check_name(given.name))
+    written = gather(folder, plan, given.partial)
+    if not given.partial and (RESULTS / PLANS / f"{plan}.twins.csv").exists():
+        estimate(folder, plan)
     with read(written / "sweep.nc") as cube:
         print(f"{written / 'sweep.nc'}: {cube.attrs.get(PARTIAL, 'all runs')}")
 
@@ -209,7 +204,8 @@ def draw_sweep(given: argparse.Namespace) -> None:
     """Draw a gathered sweep, or gather what is finished and draw that."""
     if given.partial:
         gather_sweep(given)
-    folder = _planned(given.name)
+    planned(RESULTS, check_name(given.name))
+    folder = RESULTS / given.name
     if not given.partial and not (folder / "sweep.nc").exists():
         raise PsstError(f"{given.name}: has no cube yet; psst draw {given.name} --partial draws what is finished")
     draw_all(folder / PARTIAL if given.partial else folder, print)
@@ -217,7 +213,7 @@ def draw_sweep(given: argparse.Namespace) -> None:
 
 def show_status(given: argparse.Namespace) -> None:
     """Print how far a planned sweep is; again and again on request."""
-    _planned(given.name)
+    check_name(given.name)
     while True:
         now = status(RESULTS, given.name)
         counts = ", ".join(f"{count:,} {state}" for state, count in now.runs.items() if count)
@@ -236,8 +232,7 @@ def show_audit(given: argparse.Namespace) -> None:
     Raises:
         PsstError: when it finds anything.
     """
-    _planned(given.name)
-    found = audit(RESULTS, given.name)
+    found = audit(RESULTS, check_name(given.name))
     print(f"{given.name}: {', '.join(f'{count:,} {status}' for status, count in found.counts.items())}")
     for measure, count in found.undefined.items():
         if count:
@@ -258,15 +253,6 @@ def show_blame(given: argparse.Namespace) -> None:
     print(to_yaml(blame(sweep, row)), end="")
     if given.reproduce:
         print(f"# {reproduce(sweep, row, lambda line: print(line, file=sys.stderr, flush=True))}")
-
-
-def _planned(name: str) -> Path:
-    """The folder of a sweep that was planned."""
-    folder = RESULTS / check_name(name)
-    if not (folder / PLANNED).is_file():
-        known = ", ".join(sorted(file.parent.name for file in RESULTS.glob(f"*/{PLANNED}")))
-        raise PsstError(f"{name}: no sweep of this name in {RESULTS}/; there are: {known or 'none'}")
-    return folder
 
 
 def export(given: argparse.Namespace) -> None:

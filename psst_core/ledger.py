@@ -110,6 +110,19 @@ def state(results: Path, chunk: str) -> tuple[str, str]:
     return "running" if time.time() - written < SILENT else "interrupted", last
 
 
+def planned(results: Path, name: str) -> str:
+    """The digest of the plan that a sweep was last claimed by.
+
+    Raises:
+        PsstError: when no sweep of that name was.
+    """
+    file = results / name / PLANNED
+    if not file.is_file():
+        known = ", ".join(sorted(other.parent.name for other in results.glob(f"*/{PLANNED}")))
+        raise PsstError(f"{name}: no sweep of this name in {results}/; there are: {known or 'none'}")
+    return file.read_text(encoding="utf-8").strip()
+
+
 def snapshot(results: Path) -> frozenset[str]:
     """The files of claims and of finished chunks."""
     names = (file.name for file in (results / CHUNKS).glob("*.*"))

@@ -11,7 +11,7 @@ import numpy as np
 from psst_core.cost import fit
 from psst_core.dataset import STATUS
 from psst_core.gather import read_table
-from psst_core.ledger import CHUNKS, PLANNED, PLANS, STATES, Manifest, read_manifest, state
+from psst_core.ledger import CHUNKS, PLANS, STATES, Manifest, planned, read_manifest, state
 from psst_core.machine import Machine, schedule
 
 
@@ -36,8 +36,8 @@ class Status:
 
 def status(results: Path, name: str) -> Status:
     """What is finished, running, failed, interrupted or waiting, by runs."""
-    planned = (results / name / PLANNED).read_text(encoding="utf-8").strip()
-    tables = [results / PLANS / f"{planned}.csv", results / PLANS / f"{planned}.twins.csv"]
+    plan = planned(results, name)
+    tables = [results / PLANS / f"{plan}.csv", results / PLANS / f"{plan}.twins.csv"]
     chunks: dict[str, int] = {}
     for table in (table for table in tables if table.exists()):
         for chunk, count in read_table(table)["chunk"].value_counts().items():
