@@ -130,5 +130,5 @@ def check_range(number: float, metadata: Mapping[str, Any], key: str) -> None:
     elif math.isinf(low):
         wanted = f"at most {high:g}{unit}"
     else:
-        wanted = f"between {low:g} and {high:g}{unit}"
+        wanted = f"between {low:,} and {high:,}{unit}"
     raise PsstError(f"{key}={number:g}{unit}: must be {wanted}")

@@ -187,7 +187,7 @@ def test_a_sample_from_a_file_and_the_same_from_the_command_line(folder):
 WRONG = {
     "an unknown experiment": (["--config", "experiment=nope"], "experiment=nope: no such experiment"),
     "an unknown option": (["--config", "experimnt=chain_of_three"], "experimnt"),
-    "a wrong value": (["--config", "overrides=network.size=-4"], "network.size=-4: must be at least 1"),
+    "a wrong value": (["--config", "overrides=network.size=-4"], "network.size=-4: must be between 1 and 10,000,000"),
     "a name outside": (["--config", "name=../../evil"], "name=../../evil"),
     "a sweep that is none": (["--config", "overrides=network.gaba=1,2 sweep.where=gaba>2"], "holds at none of the 108"),
     "a dict": (["--config", "overrides={network.size: 8}"], "conf/experiment"),
