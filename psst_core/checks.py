@@ -21,7 +21,7 @@ from psst_core.solvers import Solver
 
 PRECISIONS = ("float64", "float32")
 SCALINGS = ("in_degree", "none")
-DEVICES = ("cpu", "gpu")
+DEVICES = ("cpu", "gpu", "auto")
 CHECKS = ("none", "halve_dt")
 
 

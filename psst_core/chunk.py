@@ -84,11 +84,12 @@ def write_chunk(
     end, per_sample = step_count(duration, dt), program.steps_per_sample
     state = checkpoint.restore(path) if checkpoint else None
     file = ChunkFile.resume(path) if state else _new_file(path, manifest, program)
-    planned = dict(manifest)
-    origin = planned.pop("provenance", {})
+    planned = dict(manifest, config=dict(config))
+    origin, hardware = planned.pop("provenance", {}), planned["config"].pop("hardware")
     file.describe(
         CONVENTIONS
-        | {"title": "PSST chunk", "chunk": manifest["chunk"], "manifest": json.dumps(planned)}
+        | {"title": "PSST chunk", "chunk": manifest["chunk"]}
+        | {"manifest": json.dumps(planned), "hardware": json.dumps(hardware)}
         | job(origin)
         | {"xla_flags": os.environ.get("XLA_FLAGS", "")}
     )

@@ -112,7 +112,8 @@ def plan(given: argparse.Namespace) -> None:
             overrides.append(value if key == "overrides" else word)
     made = make_plan(asked.get("experiment", EXPERIMENT), " ".join(overrides), asked.get("name"), RESULTS)
     available(made.figures, made.axes, made.config)
-    found = expected(made, fit(RESULTS, list(made.manifests.values())))
+    manifests = list(made.manifests.values())
+    found = expected(made, fit(RESULTS, manifests).judged(manifests))
     print(json.dumps(found, indent=1) if given.json else as_text(made, found))
 
 

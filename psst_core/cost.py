@@ -10,6 +10,7 @@ same solver: what few jobs cannot tell is taken from many, and in the end from t
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -50,6 +51,10 @@ SHIPPED: dict[str, dict[str, float]] = {
 }
 # How much a finished job differs from its like, over how far the shipped costs may be off.
 PULL = {"start": 0.3, "integration": 0.3, "memory": 0.1, "disk": 0.02}
+# Of what is expected, how much more a job asks a cluster for, where its hardware does not say; MB and minutes are for
+# the two processes of Snakemake around it.
+MEMORY_MARGIN, WORKFLOW_MB = 1.3, 500
+TIME_MARGIN, WORKFLOW_MINUTES = 3.0, 5
 LEAST = 0.01  # of a shipped cost, where a level finds none
 PREDICTED = {"seconds": ("start", "integration"), "memory": ("memory",), "disk": ("disk",)}
 # A step of a lane of the 120-cell antennal lobe with RK4, of which machine.py has the costs.
@@ -106,12 +111,13 @@ def levels(manifest: Manifest) -> Levels:
     """What decides a job's costs, the coarsest first: device, mechanisms, precision, solver."""
     config = manifest["config"]
     network, solver = config["network"], config["solver"]
+    device = "cpu" if config["hardware"]["device"] == "cpu" else "gpu"
     cells = [
         [part["equations"] and part["equations"]["type"], sorted(m["type"] for m in part["mechanisms"].values())]
         for part in network["populations"].values()
     ]
     synapses = sorted(network["synapses"][part["synapse"]]["type"] for part in network["projections"].values())
-    return config["hardware"]["device"], json.dumps([cells, synapses]), solver["precision"], solver["name"]
+    return device, json.dumps([cells, synapses]), solver["precision"], solver["name"]
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,7 @@ class Job:
         try:
             with netCDF4.Dataset(path) as file:
                 manifest = json.loads(file.manifest)
+                manifest["config"]["hardware"] = json.loads(file.hardware)
                 start = float(file.start_seconds + file.compile_seconds)
                 took = {"start": start, "integration": file.job_seconds - start, "memory": file.peak_memory}
                 kind = str(file.processor)
@@ -168,6 +175,17 @@ class CostModel:
     def disk(self, manifest: Manifest) -> float:
         """Of the chunk's file, bytes; with as many spikes in each cell and ms as the jobs fitted have."""
         return self._predicted("disk", levels(manifest), features(manifest))
+
+    def request(self, manifest: Manifest) -> dict[str, int]:
+        """What the job asks a cluster for: `mem_mb`, MB, `runtime`, minutes, and the number of GPUs, `gpu`."""
+        hardware = manifest["config"]["hardware"]
+        mem_mb = 100 * math.ceil((MEMORY_MARGIN * self.memory(manifest) + WORKFLOW_MB) / 100)
+        runtime = math.ceil(TIME_MARGIN * self.seconds(manifest) / 60) + WORKFLOW_MINUTES
+        return {
+            "mem_mb": hardware["mem_mb"] or mem_mb,
+            "runtime": hardware["runtime"] or runtime,
+            "gpu": int(hardware["device"] != "cpu"),
+        }
 
     def judged(self, like: Sequence[Manifest]) -> "CostModel":
         """With the errors on those of its jobs that are most like the wanted ones."""
@@ -213,7 +231,7 @@ def fit(results: Path, like: Sequence[Manifest]) -> CostModel:
         source = f"no finished jobs yet: steps as measured in {results / MACHINE}, all else from another machine"
     else:
         source = "no finished jobs yet: figures of another machine"
-    return CostModel(jobs, _shipped(results), source).judged(like)
+    return CostModel(jobs, _shipped(results), source)
 
 
 def costs(jobs: Sequence[Job], at: Levels, quantity: str, shipped: Mapping[str, float]) -> Array:

@@ -50,16 +50,15 @@ def prepare(hardware: Mapping[str, Any], compiled: Path | None = None) -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     if hardware["device"] == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    with _messages_kept_for_errors() if hardware["device"] == "cpu" else contextlib.nullcontext():
+    with contextlib.nullcontext() if hardware["device"] == "gpu" else _messages_kept_for_errors():
+        gpus = tf.config.list_physical_devices("GPU")
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.config.list_logical_devices("CPU")
-    if hardware["device"] == "gpu":
-        gpus = tf.config.list_physical_devices("GPU")
-        if not gpus:
-            raise PsstError("hardware.device=gpu: TensorFlow sees no GPU here; take hardware=cpu or ask for a GPU node")
-        for gpu in gpus:
-            tf.config.experimental.set_memory_growth(gpu, True)
+    if hardware["device"] == "gpu" and not gpus:
+        raise PsstError("hardware.device=gpu: TensorFlow sees no GPU here; take hardware=cpu or ask for a GPU node")
 
 
 @contextlib.contextmanager

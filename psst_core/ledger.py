@@ -164,4 +164,6 @@ def _stands(manifest: Manifest, hardware: Mapping[str, Any]) -> bool:
         files = data_files(manifest["config"])
     except PsstError:
         return False
-    return bool(manifest["config"]["hardware"] == hardware and files == manifest["files"])
+    claimed = manifest["config"]["hardware"]
+    wanted = dict(hardware) | ({"device": claimed["device"]} if hardware["device"] == "auto" else {})
+    return bool(claimed == wanted and files == manifest["files"])

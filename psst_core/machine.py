@@ -26,6 +26,7 @@ from psst_core.solvers.base import Solver
 
 MACHINE = "machine.json"
 START_SECONDS = 6.0
+MEMORY_MB = 1500  # for which batches are made where hardware.mem_mb does not say
 BYTES_PER_CELL = 2_000  # and lane, of states, stages and records
 FIXED_MICROSECONDS = 2.0  # of a step, whatever the number of cells
 MEASURED_LANES = (1, 16, 32, 64, 128)
@@ -65,9 +66,10 @@ class Machine:
 
         A GPU takes the widest.
         """
-        hardware = config["hardware"]
-        most = min(hardware["lanes"], int(hardware["mem_mb"] * 1e6 / 4 / (BYTES_PER_CELL * config["network"]["size"])))
-        measured = self.costs[config["solver"]["precision"]] if hardware["device"] == "cpu" else ()
+        hardware, on_cpu = config["hardware"], config["hardware"]["device"] == "cpu"
+        fitting = (hardware["mem_mb"] or MEMORY_MB) * 1e6 / 4 / (BYTES_PER_CELL * config["network"]["size"])
+        most = min(hardware["lanes" if on_cpu else "gpu_lanes"], int(fitting))
+        measured = self.costs[config["solver"]["precision"]] if on_cpu else ()
         return sorted({lanes for lanes in measured if lanes <= most} | {max(1, most)})
 
     def seconds(self, config: Config, batches: list[int]) -> float:

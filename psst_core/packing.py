@@ -5,7 +5,7 @@ each brings along. A chunk holds batches that share the compiled program; it is 
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,10 @@ def pack(sweep: Sweep, machine: Machine, results: Path) -> tuple[dict[str, Manif
     differing = {name: _differing([sweep.runs[number] for number in numbers]) for name, numbers in programs.items()}
     new = {name: [number for number in numbers if keys[number] not in places] for name, numbers in programs.items()}
     new = {name: numbers for name, numbers in new.items() if numbers}
-    config = {name: sweep.runs[numbers[0]].config for name, numbers in new.items()}
+    config = {name: _placed(sweep.runs[numbers[0]].config, len(numbers)) for name, numbers in new.items()}
     seconds = {name: machine.seconds(config[name], machine.batches(config[name], len(n))) for name, n in new.items()}
     for name, numbers in new.items():
-        networks = _by_network(numbers, sweep, machine)
+        networks = _by_network(numbers, config[name], sweep, machine)
         ordered = [(number, group) for group, members in enumerate(networks) for number in members]
         jobs = machine.jobs(config[name], len(numbers), seconds[name] / sum(seconds.values()))
         for job in _split(ordered, portions(len(ordered), jobs)):
@@ -55,7 +55,10 @@ def pack(sweep: Sweep, machine: Machine, results: Path) -> tuple[dict[str, Manif
                 together = [number for number, _ in members]
                 batches += _split(together, machine.batches(config[name], len(together)))
             manifest = _manifest(
-                [[sweep.runs[number] for number in batch] for batch in batches], differing[name], sweep
+                [[sweep.runs[number] for number in batch] for batch in batches],
+                differing[name],
+                config[name]["hardware"],
+                sweep,
             )
             manifests[manifest["chunk"]] = manifest
             for position, number in enumerate(number for batch in batches for number in batch):
@@ -75,9 +78,15 @@ def _keys(sweep: Sweep) -> list[Key]:
     return keys
 
 
-def _by_network(numbers: Sequence[int], sweep: Sweep, machine: Machine) -> list[list[int]]:
+def _placed(config: Config, runs: int) -> Config:
+    """A program's configuration on the device that suits so many runs; `auto` stays where that is a GPU."""
+    hardware = config["hardware"]
+    large = config["network"]["size"] * min(runs, hardware["gpu_lanes"]) >= hardware["gpu_from"]
+    return config if large or hardware["device"] != "auto" else put(config, {"hardware.device": "cpu"})
+
+
+def _by_network(numbers: Sequence[int], config: Config, sweep: Sweep, machine: Machine) -> list[list[int]]:
     """Runs that may share a batch: all, while a matrix for each is small, else those of one network."""
-    config = sweep.runs[numbers[0]].config
     sizes = share_out(config["network"])
     pairs = sum(sizes[part["pre"]] * sizes[part["post"]] for part in config["network"]["projections"].values())
     if pairs * max(machine.widths(config)) <= OWN_MATRIX_BYTES:
@@ -99,13 +108,15 @@ def _split(items: Sequence[Any], sizes: Sequence[int]) -> list[list[Any]]:
     return [list(items[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
 
 
-def _manifest(batches: Sequence[Sequence[SweepRun]], differing: Sequence[str], sweep: Sweep) -> Manifest:
+def _manifest(
+    batches: Sequence[Sequence[SweepRun]], differing: Sequence[str], hardware: Mapping[str, Any], sweep: Sweep
+) -> Manifest:
     """What a chunk's job reads; `differing` are the keys in which the runs of its program differ."""
     first = batches[0][0]
     parameters = set(parameter_keys(first.config))
     config = {
         key: value for key, value in first.config.items() if key not in ("sweep", "figures", "analysis", "numerics")
-    }
+    } | {"hardware": dict(hardware)}
     content = {
         "varying": [key for key in differing if key in parameters],
         "lanes": max(len(batch) for batch in batches),

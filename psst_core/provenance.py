@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 TOP = Path(__file__).parents[1]
-CODE = ("psst_core", "conf", "workflow")
+CODE = ("psst_core", "conf", "workflow", ":(exclude)workflow/profiles")
+# By attribute, the variables in which Slurm says what it granted.
+GRANTED = {"job_id": "SLURM_JOB_ID", "partition": "SLURM_JOB_PARTITION", "gpus": "CUDA_VISIBLE_DEVICES"}
 CONVENTIONS = {"Conventions": "CF-1.11", "references": "https://doi.org/10.51628/001c.37893"}
 LINEAGE = ("chunk", "institution", "source", "git_commit", "git_dirty")
 
@@ -39,14 +41,14 @@ def job(planned: Mapping[str, Any]) -> dict[str, Any]:
         planned: what the plan knew: `command`, the `institution` and the checkout, where there are any.
     """
     created = now()
-    number = os.environ.get("SLURM_JOB_ID")
+    granted = {name: os.environ[variable] for name, variable in GRANTED.items() if os.environ.get(variable)}
     return {
         **planned,
         "source": source(planned),
         "created": created,
         "history": f"{created} simulated: {planned.get('command', 'without a plan')}",
         "host": platform.node(),
-        **({"job_id": number} if number else {}),
+        **granted,
         "versions": json.dumps(versions()),
     }
 

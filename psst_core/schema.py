@@ -104,23 +104,28 @@ class HardwareConfig:
     """Where and how batches run; none of it changes what is asked for, and all but flags that do so, its numbers.
 
     Attributes:
-        lanes: the largest number of runs in a batch.
+        device: cpu, gpu, or auto: a GPU for each program of which a batch holds `gpu_from` cells or more, counted over
+            its runs.
+        lanes, gpu_lanes: the largest number of runs in a batch, on a processor and on a GPU.
         jobs: how many jobs run at once; a sweep is divided into that many or more. 0: this machine's cores.
         job_minutes: how long a job may be expected to take.
         save_minutes: how often a job saves its state, to go on from there when it is started again; 0: never.
         vector_width: bits of the processor's vectors that XLA may use; 0 takes the widest it has.
         xla_flags: more flags for XLA.
+        mem_mb, runtime: that a job asks a cluster for; none: what the plan expects it to need, and a margin.
     """
 
     device: str = "cpu"
     lanes: int = setting(64, minimum=1, maximum=65536)
+    gpu_lanes: int = setting(1024, minimum=1, maximum=65536)
+    gpu_from: int = setting(50_000, minimum=1, maximum=10_000_000_000)
     jobs: int = setting(0, minimum=0, maximum=100000)
     job_minutes: float = setting(10.0, "min", minimum=0.1)
     save_minutes: float = setting(10.0, "min", minimum=0)
     vector_width: int = setting(0, "bit", minimum=0, maximum=1024)
     xla_flags: str = ""
-    mem_mb: int = setting(1500, "MB", minimum=100)
-    runtime: int = setting(60, "min", minimum=1)
+    mem_mb: int | None = setting(None, "MB", minimum=100)
+    runtime: int | None = setting(None, "min", minimum=1)
 
 
 @dataclass

@@ -64,7 +64,7 @@ def _expected(
     """Seconds until all chunks that are left are made, and the median relative error of one."""
     if not left:
         return None, None
-    costs = fit(results, list(left.values()))
+    costs = fit(results, list(left.values())).judged(list(left.values()))
     seconds = []
     for chunk, manifest in left.items():
         said = re.search(r"(\d+) s left", states[chunk][1])

@@ -64,6 +64,7 @@ def file(folder, name, like, true=TRUE, kind=None):
         data.setncatts(
             {
                 "manifest": json.dumps(like),
+                "hardware": json.dumps(like["config"]["hardware"]),
                 "start_seconds": took["start"] - 1.0,
                 "compile_seconds": 1.0,
                 "job_seconds": took["start"] + took["integration"],
@@ -135,7 +136,7 @@ def test_damaged_and_foreign_files_are_skipped(tmp_path):
             data.manifest, data.job_seconds = text, "a while"
     with netCDF4.Dataset(chunks / f"{30:016x}.nc", "w") as data:
         data.title = "of an earlier PSST"
-    made = fit(tmp_path, [LOCUST])
+    made = fit(tmp_path, [LOCUST]).judged([LOCUST])
     assert len(made.jobs) == 4
     assert made.source == "fitted on 4 finished jobs on this kind of processor"
     assert made.errors["seconds"] is not None
@@ -226,7 +227,7 @@ def test_real_chunks_say_what_they_took_and_are_fitted(tmp_path):
     wanted = list(
         make_plan("locust_coupling", TINY + "network.size=16 network.coupling=0,0.5 solver=rk4").manifests.values()
     )
-    made = fit(tmp_path, wanted)
+    made = fit(tmp_path, wanted).judged(wanted)
     assert len(made.jobs) == len(files)
     assert all(error is not None for error in made.errors.values())
     assert made.memory(wanted[0]) == pytest.approx(peak_memory(), rel=0.5)
@@ -271,7 +272,7 @@ def test_the_large_jobs_of_the_default_experiment_are_foreseen_from_the_small_on
         if path.with_suffix(".json") not in large:
             shutil.copy(path, kept / "chunks")
     wanted = [read_manifest(path) for path in large]
-    made = fit(kept, wanted)
+    made = fit(kept, wanted).judged(wanted)
     errors = {"seconds": [], "memory": [], "disk": []}
     for path, like in zip(large, wanted, strict=True):
         took = Job.read(path.with_suffix(".nc")).took

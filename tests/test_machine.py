@@ -42,7 +42,7 @@ def test_memory_and_the_configuration_limit_the_width():
     assert max(MACHINE.widths(config)) < 64
     assert max(MACHINE.widths(put(configuration(), {"hardware.lanes": 5}))) == 5
     assert MACHINE.widths(configuration(network__size=400_000_000)) == [1]
-    assert MACHINE.widths(put(configuration(), {"hardware.device": "gpu", "hardware.lanes": 1024})) == [1024]
+    assert MACHINE.widths(put(configuration(), {"hardware.device": "gpu", "hardware.gpu_lanes": 1024})) == [1024]
 
 
 def test_jobs_keep_all_cores_busy_and_none_is_long_or_idle():

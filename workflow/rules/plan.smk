@@ -7,6 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from psst_core import PsstError, make_plan
+from psst_core.cost import fit
 from psst_core.figures import available, with_table
 from psst_core.gather import gather_digest, summary_name
 from psst_core.ledger import CHUNKS, lock, read_manifest
@@ -47,6 +48,31 @@ def manifest(chunk):
     if workflow.is_main_process:
         return plan().manifests[chunk]
     return read_manifest(RESULTS / CHUNKS / f"{chunk}.json")
+
+
+@functools.cache
+def costs():
+    """What the chunks that are not made yet will take."""
+    return fit(
+        RESULTS,
+        [
+            manifest
+            for chunk, manifest in plan().manifests.items()
+            if chunk not in plan().finished
+        ],
+    )
+
+
+def requested(resource):
+    """What a chunk's job asks a cluster for, more with each attempt; nothing in the job itself, which has it."""
+
+    def of_job(wildcards, attempt):
+        if not workflow.is_main_process:
+            return 0
+        asked = costs().request(manifest(wildcards.chunk))[resource]
+        return asked if resource == "gpu" else asked * attempt
+
+    return of_job
 
 
 def chunk_files(wildcards=None):

@@ -10,14 +10,9 @@ rule simulate:
     priority: lambda wildcards: work(manifest(wildcards.chunk))
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: manifest(wildcards.chunk)["config"][
-            "hardware"
-        ]["mem_mb"]
-        * attempt,
-        runtime=lambda wildcards, attempt: manifest(wildcards.chunk)["config"][
-            "hardware"
-        ]["runtime"]
-        * attempt,
+        mem_mb=requested("mem_mb"),
+        runtime=requested("runtime"),
+        gpu=requested("gpu"),
     params:
         manifest=lambda wildcards: str(RESULTS / CHUNKS / f"{wildcards.chunk}.json"),
     script:
