@@ -26,7 +26,7 @@ from psst_core.errors import PsstError
 from psst_core.files import atomic
 from psst_core.hardware import compiled_for, processor
 from psst_core.keys import put
-from psst_core.logs import Report
+from psst_core.logs import STOPPED, Report
 from psst_core.provenance import versions
 from psst_core.simulate import Array, Integration
 
@@ -133,7 +133,7 @@ class Checkpoint:
             self.report(outcome)
         self.last = time.perf_counter()
         if self.signal:
-            self.report(f"stopped by {signal.Signals(self.signal).name}: {outcome}")
+            self.report(f"{STOPPED} {signal.Signals(self.signal).name}: {outcome}")
             raise SystemExit(128 + self.signal)
 
     def restore(self, data: Path) -> State | None:

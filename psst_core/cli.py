@@ -222,6 +222,9 @@ def show_status(given: argparse.Namespace) -> None:
         print(f"{given.name}: {counts}{f' ({now.diverged:,} diverged)' if now.diverged else ''}{left}", flush=True)
         for chunk, said in now.jobs.items():
             print(f"  {chunk}: {said}", flush=True)
+        for chunk, endings in now.endings.items():
+            for ending in endings:
+                print(f"  {chunk}: {ending}", flush=True)
         if not given.watch or now.seconds_left is None:
             return
         time.sleep(WATCH_SECONDS)

@@ -18,6 +18,7 @@ from psst_core.checks import data_files
 from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.files import unwritable
+from psst_core.logs import STOPPED
 
 CHUNKS, PLANS, LOGS, COMPILED, SAVED = "chunks", "plans", "logs", "compiled", "saved"
 FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, SAVED, "benchmark", "references", "machine.json")
@@ -107,7 +108,8 @@ def state(results: Path, chunk: str) -> tuple[str, str]:
     last = lines[-1] if lines else ""
     if any(line.startswith("Traceback") for line in lines):
         return "failed", last
-    return "running" if time.time() - written < SILENT else "interrupted", last
+    stopped = STOPPED in last or time.time() - written >= SILENT
+    return "interrupted" if stopped else "running", last
 
 
 def planned(results: Path, name: str) -> str:

@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+STOPPED = "stopped by"  # what a job says last that was asked to end
+
 Report = Callable[[str], None]
 
 

@@ -13,6 +13,7 @@ from psst_core.dataset import STATUS
 from psst_core.gather import read_table
 from psst_core.ledger import CHUNKS, PLANS, STATES, Manifest, planned, read_manifest, state
 from psst_core.machine import Machine, schedule
+from psst_core.slurm import endings
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Status:
         runs: by state of their chunk.
         diverged: how many of the finished runs have.
         jobs: of each chunk that is running, failed or interrupted, what it said last.
+        endings: of each chunk of which Slurm jobs did not end well, how they did.
         seconds_left: expected until the end with so many jobs at once; None when all is there.
         error: of that, the median relative error of a job; None when it is not known.
     """
@@ -30,6 +32,7 @@ class Status:
     runs: dict[str, int]
     diverged: int
     jobs: dict[str, str]
+    endings: dict[str, list[str]]
     seconds_left: float | None
     error: float | None
 
@@ -55,7 +58,9 @@ def status(results: Path, name: str) -> Status:
     diverged = sum(
         _diverged(results / CHUNKS / f"{chunk}.nc") for chunk, (its, _) in states.items() if its == "finished"
     )
-    return Status(runs, diverged, {chunk: said for chunk, (_, said) in states.items() if said}, seconds, error)
+    said = {chunk: line for chunk, (_, line) in states.items() if line}
+    ended = {chunk: found for chunk in chunks if (found := endings(results, chunk))}
+    return Status(runs, diverged, said, ended, seconds, error)
 
 
 def _expected(

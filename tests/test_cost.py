@@ -120,6 +120,18 @@ def test_without_jobs_the_figures_of_machine_hold(tmp_path):
     assert "machine.json" in measured.source
 
 
+def test_a_job_asks_for_more_than_is_expected_or_what_its_hardware_says():
+    made = model([job(like) for like in SEVERAL])
+    asked = made.request(LOCUST)
+    assert 1.3 * made.memory(LOCUST) + 500 <= asked["mem_mb"] < 1.3 * made.memory(LOCUST) + 600
+    assert 3 * made.seconds(LOCUST) / 60 + 5 <= asked["runtime"] < 3 * made.seconds(LOCUST) / 60 + 6
+    assert asked["gpu"] == 0
+    set_by_hand = put(LOCUST, {f"config.hardware.{key}": value for key, value in (("mem_mb", 700), ("runtime", 9))})
+    assert made.request(set_by_hand) == {"mem_mb": 700, "runtime": 9, "gpu": 0}
+    for device in ("gpu", "auto"):
+        assert made.request(put(LOCUST, {"config.hardware.device": device}))["gpu"] == 1
+
+
 def test_damaged_and_foreign_files_are_skipped(tmp_path):
     for i, like in enumerate(SEVERAL[:4]):
         file(tmp_path, i, like)

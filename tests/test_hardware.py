@@ -41,6 +41,12 @@ def test_a_gpu_that_is_not_there_is_a_clear_error():
     assert "hardware.device=gpu: TensorFlow sees no GPU here" in done.stderr
 
 
+def test_auto_takes_the_processor_where_no_gpu_is():
+    done = prepared({"device": "auto", "vector_width": 0, "xla_flags": ""}, CUDA_VISIBLE_DEVICES="0")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "1"
+
+
 def test_too_late_is_an_error():
     with pytest.raises(RuntimeError, match="imported already"):
         prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})

@@ -100,6 +100,7 @@ SWEEPS = {
     "networks that differ in numbers alone": "network=locust_al,stronger network.size=8 solver=rk4",
     "seeds, starts and connectivity": "run.seed=1,2 network.populations.pn.start.v=-70,-60 solver=rk4 network.size=8 "
     "network.coupling=0.1 network.projections.ln_ln.connectivity.probability=0.1,0.5",
+    "two devices": "hardware=auto hardware.gpu_from=90 network.size=8,60",
     "lanes": "hardware.lanes=7 hardware.jobs=3 network.synapses.gaba.beta=0.1,0.2 network.size=8",
 }
 
@@ -132,6 +133,23 @@ def test_an_unmade_chunk_takes_new_hardware_and_a_made_one_keeps_its_record(tmp_
     file.with_suffix(".nc").touch()
     assert claimed(1000) == file
     assert read_manifest(file)["config"]["hardware"]["mem_mb"] == 8000
+
+
+def test_large_batches_are_sent_to_gpus_and_keep_their_runs(tmp_path):
+    overrides = (
+        "network.size=60,120 solver=rk4 network.coupling=0.1 sweep.networks=1 sweep.trials=200 hardware.gpu_lanes=128 "
+    )
+    on_cpus = make_plan("locust_coupling", overrides, results=tmp_path)
+    plan = make_plan("locust_coupling", overrides + "hardware=auto hardware.gpu_from=10000", results=tmp_path)
+    assert [run.id for run in plan.sweep.runs] == [run.id for run in on_cpus.sweep.runs]
+    for manifest in plan.manifests.values():
+        network, hardware = manifest["config"]["network"], manifest["config"]["hardware"]
+        assert hardware["device"] == {60: "cpu", 120: "auto"}[network["size"]]
+        assert manifest["lanes"] <= {60: 64, 120: 128}[network["size"]]
+    claim(plan, tmp_path)
+    again = make_plan("locust_coupling", overrides + "hardware=auto hardware.gpu_from=10000", results=tmp_path)
+    assert again.manifests == plan.manifests
+    assert make_plan("locust_coupling", overrides, results=tmp_path).manifests != plan.manifests
 
 
 def test_parameters_and_connectivity_do_not_split_a_chunk():

@@ -12,6 +12,7 @@ from psst_core.figures import available, with_table
 from psst_core.gather import gather_digest, summary_name
 from psst_core.ledger import CHUNKS, lock, read_manifest
 from psst_core.plan import NAME, claim, describe, work
+from psst_core.slurm import refuse_while_at_work
 
 RESULTS = Path("results")
 

@@ -28,6 +28,7 @@ HELD = []  # the lock of the folder, until this process ends
 onstart:
     try:
         HELD.append(lock(RESULTS))
+        refuse_while_at_work(RESULTS, plan().manifests)
         claim(plan(), RESULTS)
     except PsstError as error:
         raise WorkflowError(str(error)) from None

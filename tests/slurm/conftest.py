@@ -1,0 +1,141 @@
+"""A cluster for the tests of a session, folders like a clone's, and the data of undisturbed local runs."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cluster import Cluster, missing, running
+
+from psst_core.dataset import checksum
+from psst_core.ledger import HEX
+
+TOP = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+PARTITIONS = "partitions:\n  cpu: {max_runtime: 60}\n  gpu: {max_runtime: 60, max_gpu: 2}\n"
+QUICK = "--slurm-init-seconds-before-status-checks 2 --latency-wait 10 --slurm-partition-config partitions.yaml"
+QUICK += " --slurm-keep-successful-logs"
+
+
+class Clone:
+    """A folder in which a person may type, as in a clone, and the workflow that was last started there."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder, self.environment = folder, environment
+        for name in ("workflow", "slurm"):
+            (folder / name).symlink_to(TOP / name)
+        (folder / "partitions.yaml").write_text(PARTITIONS)
+        self.workflow: subprocess.Popen[str] | None = None
+
+    def start(self, *arguments: str) -> None:
+        with (self.folder / "stderr").open("w") as output:
+            self.workflow = subprocess.Popen(
+                [BIN / "snakemake", *arguments],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+                text=True,
+                start_new_session=True,
+            )
+
+    def on_cluster(self, words: list[str], *arguments: str) -> None:
+        self.start("--profile", "slurm", *QUICK.split(), *arguments, "--config", *words)
+
+    def stop(self) -> None:
+        if self.workflow and self.workflow.poll() is None:
+            self.workflow.kill()
+            self.workflow.wait()
+
+    def said(self) -> str:
+        """What the last workflow wrote."""
+        return (self.folder / "stderr").read_text()
+
+    def done(self, seconds: float = 400) -> None:
+        """Wait for the workflow, which must end well."""
+        assert self.workflow.wait(seconds) == 0, self.said()
+
+    def eventually(self, happened: Callable[[], object], what: str) -> None:
+        """Wait until something has happened while the workflow runs."""
+
+        def happened_in_time() -> object:
+            assert self.workflow.poll() is None, f"{what}: the workflow ended before\n{self.said()}"
+            return happened()
+
+        self.until(happened_in_time, what)
+
+    def until(self, happened: Callable[[], object], what: str, seconds: float = 120) -> None:
+        """Wait until something has happened."""
+        end = time.monotonic() + seconds
+        while not happened():
+            assert time.monotonic() < end, f"{what}: not within {seconds:g} s\n{self.said()}"
+            time.sleep(0.2)
+
+    def kept(self) -> str:
+        """What all of Slurm's logs say; those of jobs that ended well are kept too."""
+        return "".join(log.read_text() for log in self.folder.glob("results/logs/slurm/**/*.log"))
+
+    def psst(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [BIN / "psst", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def data(self) -> dict[str, str]:
+        """By file, the checksums of chunks and cubes."""
+        results = self.folder / "results"
+        files = [*results.glob(f"chunks/{HEX}.nc"), *results.glob("*/sweep.nc")]
+        return {str(file.relative_to(results)): checksum(file) for file in sorted(files)}
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    yield from _cluster(accounting=False)
+
+
+@pytest.fixture(scope="session")
+def accounting() -> Iterator[Cluster]:
+    """A cluster with a database of jobs."""
+    yield from _cluster(accounting=True)
+
+
+def _cluster(accounting: bool) -> Iterator[Cluster]:
+    if absent := missing(accounting):
+        if os.environ.get("CI"):
+            pytest.fail(f"not installed: {', '.join(absent)}; .ci/run installs them")
+        pytest.skip(f"needs a Slurm to start: {', '.join(absent)} missing")
+    with running(accounting) as started:
+        yield started
+
+
+@pytest.fixture
+def clone(tmp_path: Path, cluster: Cluster) -> Iterator[Clone]:
+    made = Clone(tmp_path, cluster.environment)
+    yield made
+    made.stop()
+    cluster.run("scancel", "--full", "-u", "root")
+
+
+@pytest.fixture(scope="session")
+def locally(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], dict[str, str]]:
+    """The data of an undisturbed run on this machine, made once for each sweep."""
+    made: dict[tuple[str, ...], dict[str, str]] = {}
+
+    def run(words: list[str]) -> dict[str, str]:
+        if tuple(words) not in made:
+            clone = Clone(tmp_path_factory.mktemp("local"), dict(os.environ))
+            clone.start("--config", *words)
+            clone.done()
+            made[tuple(words)] = clone.data()
+        return made[tuple(words)]
+
+    return run
