@@ -4,6 +4,7 @@ A claim is a chunk's manifest (`results/chunks/<chunk>.json`), all that its job 
 chunk is made. A run is found in a finished chunk first, else in a claim that is wanted as a whole.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -25,6 +26,8 @@ FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, SAVED, "benchmark", "references", "mac
 PLANNED, LOCK = "planned", ".lock"
 STATES = ("finished", "running", "failed", "interrupted", "waiting")
 SILENT = 60.0  # seconds after which a job that says nothing is taken for dead
+
+UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network disks have no locks; Snakemake's own remains
 
 HEX = "[0-9a-f]" * 16
 CONTENT = ("varying", "lanes", "recorder", "batches")
@@ -134,6 +137,8 @@ def snapshot(results: Path) -> frozenset[str]:
 def lock(results: Path) -> IO[str]:
     """Keep others from claiming and cleaning in this folder, until the file is closed or the process ends.
 
+    On a disk that has no locks nobody is kept out.
+
     Raises:
         PsstError: when another process has it, or it cannot be written.
     """
@@ -149,6 +154,10 @@ def lock(results: Path) -> IO[str]:
             file.seek(0)
             owner = file.read().strip() or "another process"
         raise PsstError(f"{results}: is in use by {owner}; wait until that has ended") from None
+    except OSError as error:
+        if error.errno not in UNKNOWN:
+            file.close()
+            raise unwritable(results / LOCK, error) from error
     file.truncate(0)
     file.write(f"process {os.getpid()} on {platform.node()}")
     file.flush()

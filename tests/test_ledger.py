@@ -1,5 +1,8 @@
 """No run is computed twice: extended and overlapping sweeps, deleted chunks, changed and reverted physics."""
 
+import contextlib
+import errno
+import fcntl
 import json
 import subprocess
 import sys
@@ -142,6 +145,16 @@ def test_a_folder_is_planned_in_by_one_process_at_a_time(tmp_path):
         other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
         assert other.returncode != 0 and "is in use by process" in other.stderr
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("number", "goes_on"), [(errno.ENOLCK, True), (errno.EOPNOTSUPP, True), (errno.EIO, False)])
+def test_a_disk_without_locks_is_planned_in_all_the_same(tmp_path, monkeypatch, number, goes_on):
+    def refuse(file, operation):
+        raise OSError(number, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with contextlib.nullcontext() if goes_on else pytest.raises(PsstError, match="cannot be written"):
+        lock(tmp_path).close()
 
 
 def test_clean_finds_what_no_sweep_uses_and_nothing_else(tmp_path):
