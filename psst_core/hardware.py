@@ -49,7 +49,7 @@ def prepare(hardware: Mapping[str, Any], compiled: Path | None = None) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     if hardware["device"] == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     with contextlib.nullcontext() if hardware["device"] == "gpu" else _messages_kept_for_errors():
         gpus = tf.config.list_physical_devices("GPU")
         for gpu in gpus:

@@ -192,6 +192,16 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
+        self._end_stragglers()
+
+    def _end_stragglers(self) -> None:
+        """Kill what is left of jobs: without control groups Slurm loses sight of processes whose parent has died."""
+        ours = f"SLURM_CONF={self.folder / 'slurm.conf'}".encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                environment = (process / "environ").read_bytes().split(b"\0")
+                if ours in environment and any(entry.startswith(b"SLURM_JOB_ID=") for entry in environment):
+                    os.kill(int(process.name), signal.SIGKILL)
 
     def _start_accounting(self, port: int, database: int) -> None:
         folder = self.folder

@@ -60,7 +60,7 @@ def test_a_job_without_the_memory_it_needs_gets_more(clone, cluster, locally):
     ended = endings(clone)
     assert ended
     assert all("exceeded memory limit" in ending for ending in ended.values())
-    assert granted(cluster, ended) == [("400M", "00:06:00"), ("800M", "00:12:00")][: len(ended)]
+    assert [memory for memory, _ in granted(cluster, ended)] == ["400M", "800M"][: len(ended)]
 
 
 def test_a_job_without_the_time_it_needs_goes_on_with_more(clone, cluster, locally):
