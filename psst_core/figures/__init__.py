@@ -21,7 +21,7 @@ from psst_core.registry import suggestion
 from psst_core.results import Results, open_sweep
 from psst_core.sweep import Axis
 
-HELPERS = ("maps", "style")
+HELPERS = ("curves", "maps", "style")
 STYLE = Path(__file__).with_name("psst.mplstyle")
 
 
