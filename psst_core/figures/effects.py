@@ -53,7 +53,8 @@ def draw(results: Results) -> Figure:
         row[0].set_yticks(range(len(causes)), names)
         row[0].set_ylabel(population_name(population))
     axes[0, 0].invert_yaxis()
-    figure.supxlabel("rank correlation with the axis on the left, over all points of the sweep", size=8)
+    for panel in axes[-1]:
+        panel.set_xlabel("rank correlation")
     if len(methods) > 1:
         handles, names = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=len(methods))
@@ -110,7 +111,7 @@ def _effect(values: xr.DataArray, name: str) -> tuple[int, float, float, float]:
     found = np.array([rank_correlation(a.ravel(), b.ravel()) for a, b in pairs])
     found = found[np.isfinite(found)]
     along = values.mean([dim for dim in values.dims if dim != name])
-    best = float(along[name][int(along.argmax())]) if along.notnull().any() else float("nan")
+    best = float(along.idxmax(name))
     if not len(found):
         return 0, float("nan"), float("nan"), best
     width = float("nan")

@@ -25,11 +25,21 @@ LINES, LABELS, ROWS, OWN_TICKS, DECADES = 7, 24, 14, 60, 20
 MANY = 2000
 GREY = "0.9"
 UNITS = {"mV^2": "mV²", "uA/cm^2": "µA/cm²", "uF/cm^2": "µF/cm²", "mS/cm^2": "mS/cm²", "(mmol/L)": "mM", "1": ""}
+AXES = {
+    "network.size": "network size (cells)",
+    "network.coupling": "synaptic strength (factor)",
+    "network.ach": "ACh strength (factor)",
+    "network.gaba": "GABA strength (factor)",
+    "run.dt": "step dt (ms)",
+    "run.duration": "model time (ms)",
+}
 NAMES = {"pn": "PN", "ln": "LN", "hh": "HH"}
 
 
 def label(variable: xr.DataArray) -> str:
     """Its long name, with its unit in brackets."""
+    if variable.attrs.get("key") in AXES:
+        return AXES[variable.attrs["key"]]
     unit = variable.attrs.get("units", "1")
     unit = UNITS.get(unit, unit)
     name = str(variable.attrs.get("long_name", variable.name))

@@ -1,6 +1,23 @@
-# Figures and their tables, made again when their code or the cube changes.
+# Figures and their tables, made again when their code, their caption or the cube changes, and the page that says where
+# a sweep comes from. What stands before this in a branch of the workflow says of which configuration a sweep is.
 
-from psst_core.figures import figure_digest, remove_stale
+from psst_core.figures import drawn_of, figure_digest, formats, remove_stale, with_table
+
+CAPTIONS = Path(workflow.basedir, "report")
+
+
+def code(wildcards):
+    return figure_digest(wildcards.figure, configuration(wildcards)["style"])
+
+
+def caption(wildcards):
+    return (CAPTIONS / f"{wildcards.figure}.rst").read_text(encoding="utf-8")
+
+
+def seen(wildcards):
+    """What someone saw in the pictures of this experiment, where it was written down."""
+    file = CAPTIONS / "experiments" / f"{experiment(wildcards)}.rst"
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 rule draw:
@@ -8,12 +25,34 @@ rule draw:
         RESULTS / "{name}" / "sweep.nc",
         estimate_files,
     output:
-        png=RESULTS / "{name}" / "figures" / "{figure}.png",
+        png=report(
+            RESULTS / "{name}" / "figures" / "{figure}.png",
+            caption="../report/caption.rst",
+            category="{name}",
+            labels={"result": "{figure}", "kind": "figure"},
+        ),
         svg=RESULTS / "{name}" / "figures" / "{figure}.svg",
     log:
         RESULTS / "logs" / "draw" / "{name}.{figure}.log",
     params:
-        code=lambda wildcards: figure_digest(wildcards.figure),
+        code=code,
+        caption=caption,
+    script:
+        "../scripts/draw.py"
+
+
+rule draw_more:
+    input:
+        RESULTS / "{name}" / "sweep.nc",
+        estimate_files,
+    output:
+        RESULTS / "{name}" / "figures" / "{figure}.{ending}",
+    log:
+        RESULTS / "logs" / "draw" / "{name}.{figure}.{ending}.log",
+    wildcard_constraints:
+        ending="pdf|eps",
+    params:
+        code=code,
     script:
         "../scripts/draw.py"
 
@@ -23,10 +62,35 @@ rule tabulate:
         RESULTS / "{name}" / "sweep.nc",
         estimate_files,
     output:
-        RESULTS / "{name}" / "tables" / "{figure}.csv",
+        report(
+            RESULTS / "{name}" / "tables" / "{figure}.csv",
+            caption="../report/caption.rst",
+            category="{name}",
+            labels={"result": "{figure}", "kind": "table"},
+        ),
     log:
         RESULTS / "logs" / "tabulate" / "{name}.{figure}.log",
     params:
-        code=lambda wildcards: figure_digest(wildcards.figure),
+        code=code,
+        caption=caption,
     script:
         "../scripts/tabulate.py"
+
+
+rule describe:
+    input:
+        RESULTS / "{name}" / "sweep.nc",
+    output:
+        report(
+            RESULTS / "{name}" / "about.html",
+            caption="../report/caption.rst",
+            category="{name}",
+            labels={"result": "configuration and provenance", "kind": "page"},
+        ),
+    log:
+        RESULTS / "logs" / "describe" / "{name}.log",
+    params:
+        code=about_digest(),
+        caption=seen,
+    script:
+        "../scripts/describe.py"
