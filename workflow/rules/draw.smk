@@ -10,14 +10,19 @@ def code(wildcards):
     return figure_digest(wildcards.figure, configuration(wildcards)["style"])
 
 
+def text(file):
+    """Paragraphs in lines of their own; none where there is no such file."""
+    content = file.read_text(encoding="utf-8") if file.is_file() else ""
+    return "\n\n".join(" ".join(part.split()) for part in content.split("\n\n"))
+
+
 def caption(wildcards):
-    return (CAPTIONS / f"{wildcards.figure}.rst").read_text(encoding="utf-8")
+    return text(CAPTIONS / f"{wildcards.figure}.rst")
 
 
 def seen(wildcards):
     """What someone saw in the pictures of this experiment, where it was written down."""
-    file = CAPTIONS / "experiments" / f"{experiment(wildcards)}.rst"
-    return file.read_text(encoding="utf-8") if file.is_file() else ""
+    return text(CAPTIONS / "experiments" / f"{experiment(wildcards)}.rst")
 
 
 rule draw:
