@@ -142,7 +142,7 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
 
 
 def _scaled(experiment: str, overrides: Sequence[str]) -> list[str]:
-    """The overrides and, where they ask for the size of a publication, those of the experiment that they do not name."""
+    """The overrides and, where they ask for the size of a publication, the experiment's own for that."""
     if PAPER not in overrides:
         return list(overrides)
     named = {text.partition("=")[0] for text in overrides}

@@ -57,7 +57,7 @@ def currents(run: RunData, population: Population) -> dict[str, Array]:
 
 
 def _trace(run: RunData, population: Population, variable: str) -> Array:
-    return run.traces[trace_name(f"{population.name}.{variable}")].values[0].astype(float)
+    return np.asarray(run.traces[trace_name(f"{population.name}.{variable}")].values[0], dtype=float)
 
 
 def _population(config: Config) -> Population | None:

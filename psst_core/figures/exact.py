@@ -40,7 +40,8 @@ def draw(results: Results) -> Figure:
         if not number:
             fine = np.linspace(time[0], time[-1], 400)
             left.plot(fine, exact_solution(run, fine), color="0.6", lw=2.5, label="exact")
-        style = {"marker": marker, "fillstyle": "none", "lw": 0.8, "color": f"C{number}", "markevery": max(1, len(time) // 20)}
+        style = {"marker": marker, "fillstyle": "none", "lw": 0.8, "color": f"C{number}"}
+        style["markevery"] = max(1, len(time) // 20)
         left.plot(time, found, **style)
         label = f"{run.config['solver']['name']}, dt {run.config['run']['dt']:g} ms".replace("_", " ")
         error = np.abs(found - exact) / np.abs(exact).max()

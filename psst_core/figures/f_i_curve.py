@@ -28,14 +28,14 @@ def draw(results: Results) -> Figure:
     for number, (point, line) in enumerate(values.groupby("point", sort=False)):
         axes.plot(line["current (µA/cm²)"], line["rate (Hz)"], "o-", color=f"C{number}", label=point)
     axes.set(xlabel="current (µA/cm²)", ylabel="firing rate (Hz)")
-    if values["point"].nunique() > 1:
+    if len(axes.lines) > 1:
         axes.legend()
     return figure
 
 
 def table(results: Results) -> pd.DataFrame:
     """A row for each cell: its current, its spikes in the window, its rate."""
-    first = results.finished.drop_duplicates([name for name in results.axes] or "network")
+    first = results.finished.drop_duplicates(list(results.axes) or "network")
     parts = [pd.DataFrame(columns=["point", "cell", "current (µA/cm²)", "spikes", "rate (Hz)"])]
     for run_id in first["run_id"].iloc[:LINES]:
         run = results.run(run_id=run_id)

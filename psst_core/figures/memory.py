@@ -42,15 +42,16 @@ def table(results: Results) -> pd.DataFrame:
     """A row for each length of run: the most memory that one of its jobs held, and what the formula says."""
     columns = ["model time (ms)", "variables", "runs in the job", "measured (MB)", *map(_column, PIECES)]
     rows = []
-    for (duration, _), mine in results.finished.groupby(["duration", "chunk"]):
+    for _, mine in results.finished.groupby(["duration", "chunk"]):
         with read(results.chunks / f"{mine['chunk'].iloc[0]}.nc") as chunk:
             if "peak_memory" not in chunk.attrs:
                 continue
             measured, runs = float(chunk.attrs["peak_memory"]), chunk.sizes["run"]
         run = results.run(run_id=mine["run_id"].iloc[0])
-        count, steps = variables(run), round(duration / run.config["run"]["dt"])
+        duration, dt = (run.config["run"][key] for key in ("duration", "dt"))
+        count, steps = variables(run), round(duration / dt)
         kept = [bytes_kept(steps, count, pieces) / 1e6 for pieces in PIECES]
-        rows.append((float(duration), count, runs, measured, *kept))
+        rows.append((duration, count, runs, measured, *kept))
     found = pd.DataFrame(rows, columns=columns)
     return found.sort_values("measured (MB)").drop_duplicates("model time (ms)", keep="last").sort_values(columns[0])
 

@@ -7,7 +7,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 
 from psst_core.dataset import REPLICATES
 from psst_core.figures.curves import SHOWN
@@ -48,7 +50,7 @@ def draw(results: Results) -> Figure:
             image = _panel(panel, values, x, y)
             bar = figure.colorbar(image, ax=panel, location="top", aspect=12, pad=0.02)
             bar.ax.tick_params(labelsize=6)
-            bar.ax.xaxis.get_major_locator().set_params(nbins=4)
+            bar.ax.xaxis.set_major_locator(MaxNLocator(4))
             if panel in axes[0]:
                 bar.set_label(label(cube[measure]).replace(" (", "\n("))
         row[0].set_ylabel(f"{population_name(population)}\n{label(cube[y])}")
@@ -57,7 +59,7 @@ def draw(results: Results) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, values: xr.DataArray, x: str, y: str) -> object:
+def _panel(axes: Axes, values: xr.DataArray, x: str, y: str) -> AxesImage:
     """Cells of equal size, one for each pair of values; contours are linear between their centres."""
     grid = values.transpose(y, x).values
     axes.set_facecolor(GREY)

@@ -68,7 +68,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def densities(results: Results) -> tuple[Array, dict[str, Array], list[str]] | None:
-    """Frequencies [Hz], by population the densities [run, frequency], and where this is; None without a finished run."""
+    """Frequencies [Hz], by population the densities [run, frequency], and where; None without a finished run."""
     best = strongest(results)
     if best is None:
         return None

@@ -11,7 +11,9 @@ from psst_core.plan import NAME
 
 RESULTS = Path("results")
 for key in config.keys() - {"experiment"}:
-    raise WorkflowError(f"--config {key}: experiment=report takes every sweep in {RESULTS}/")
+    raise WorkflowError(
+        f"--config {key}: experiment=report takes every sweep in {RESULTS}/"
+    )
 try:
     SWEEPS = {
         cube.parent.name: open_sweep(cube.parent)
@@ -38,7 +40,9 @@ def experiment(wildcards):
 
 
 def estimate_files(wildcards):
-    files = (RESULTS / wildcards.name / name for name in ("error_estimate.nc", "twins.csv"))
+    files = (
+        RESULTS / wildcards.name / name for name in ("error_estimate.nc", "twins.csv")
+    )
     return [file for file in files if file.is_file()]
 
 

@@ -26,7 +26,6 @@ TARGETS = [
 SHORT = 40  # rows of a table that is shown at the end
 
 
-
 HELD = []  # the lock of the folder, until this process ends
 
 
