@@ -29,7 +29,7 @@ from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
-LEVELS = 5
+LEVELS, ROUNDING = 5, 1e-6
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
@@ -66,7 +66,7 @@ def _panel(axes: Axes, values: xr.DataArray, x: str, y: str) -> AxesImage:
     image = axes.imshow(grid, origin="lower", aspect="auto", interpolation="nearest")
     if not np.isfinite(grid).any():
         undefined(axes)
-    elif min(grid.shape) > 1 and np.nanmin(grid) < np.nanmax(grid):
+    elif min(grid.shape) > 1 and np.nanmax(grid) - np.nanmin(grid) > ROUNDING * np.nanmax(np.abs(grid)):
         lines = axes.contour(grid, levels=LEVELS, colors="white", linewidths=0.7)
         lines.set_path_effects([withStroke(linewidth=1.4, foreground="0.2")])
     axes.set_xticks(*ticks_of(values[x].values, 8), rotation=60)
