@@ -1,28 +1,8 @@
 # Figures and their tables, made again when their code, their caption or the cube changes, and the page that says where
-# a sweep comes from. What stands before this in a branch of the workflow says of which configuration a sweep is.
-
-from psst_core.figures import drawn_of, figure_digest, formats, remove_stale, with_table
-
-CAPTIONS = Path(workflow.basedir, "report")
+# a sweep comes from.
 
 
-def code(wildcards):
-    return figure_digest(wildcards.figure, configuration(wildcards)["style"])
-
-
-def text(file):
-    """Paragraphs in lines of their own; none where there is no such file."""
-    content = file.read_text(encoding="utf-8") if file.is_file() else ""
-    return "\n\n".join(" ".join(part.split()) for part in content.split("\n\n"))
-
-
-def caption(wildcards):
-    return text(CAPTIONS / f"{wildcards.figure}.rst")
-
-
-def seen(wildcards):
-    """What someone saw in the pictures of this experiment, where it was written down."""
-    return text(CAPTIONS / "experiments" / f"{experiment(wildcards)}.rst")
+include: "captions.smk"
 
 
 rule draw:
