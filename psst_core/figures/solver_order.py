@@ -58,6 +58,8 @@ def draw(results: Results) -> Figure:
 def table(results: Results) -> pd.DataFrame:
     """A row for each network and solver: the order it should have, the fitted one, the error at each dt."""
     rows = []
+    if results.finished.empty:
+        return pd.DataFrame(columns=["network", "solver", "order", "fitted"])
     for (network, solver), line in errors(results).groupby(["network", "solver"], sort=False):
         order = lookup("solver", solver, "solver").order  # type: ignore[attr-defined]
         found = {f"error at {dt:g} ms": error for dt, error in zip(line["dt"], line["error"], strict=True)}

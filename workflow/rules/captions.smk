@@ -1,7 +1,7 @@
 # What decides a figure beside the cube: its code, and its caption in the report. What stands before this in a branch of
 # the workflow says of which experiment and configuration a sweep is.
 
-from psst_core.figures import drawn_of, figure_digest, formats, remove_stale, with_table
+from psst_core.figures import figure_digest
 
 CAPTIONS = Path(workflow.basedir, "report")
 

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from psst_core import PsstError, make_plan
 from psst_core.about import about_digest
-from psst_core.figures import available, formats, with_table
+from psst_core.figures import available, formats, remove_stale, with_table
 from psst_core.gather import gather_digest, summary_name
 from psst_core.ledger import CHUNKS, lock, read_manifest
 from psst_core.plan import NAME, claim, describe, work

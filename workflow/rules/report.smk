@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 from psst_core import PsstError, open_sweep
 from psst_core.about import about_digest
+from psst_core.figures import drawn_of, formats, with_table
 from psst_core.plan import NAME
 
 RESULTS = Path("results")
