@@ -501,7 +501,7 @@ def test_a_sweep_at_the_size_of_a_publication():
 OF_TWO_CHUNKS = {
     "exact": ("euler_exact", "run.dt=0.1,0.05"),
     "f_i_curve": ("f_i_curve", "run.duration=20 recorder.window=[0,20] solver=rk4,euler"),
-    "rate_functions": ("rate_functions", "network.populations.clamp.start.v=linspace(-60,-20,20)"),
+    "rate_functions": ("rate_functions", "network.populations.clamp.start.v=linspace(-60,-20,20) hardware.lanes=8"),
     "action_potential": ("action_potential", "run.duration=2 recorder.window=[0,2] solver=rk4,euler"),
     "memory": ("long_run", TINY.replace("run.duration=20", "run.duration=10,20") + "network.size=8"),
     "separation": ("lorenz", "run.duration=5 recorder.window=[0,5] solver=rk4,euler"),
