@@ -38,7 +38,7 @@ sweep: $(INSTALLED)
 
 figures: $(INSTALLED)
 	set -e; for experiment in $(EXPERIMENTS); do \
-	    $(BIN)/snakemake --config experiment=$$experiment $(if $(SCALE),overrides=scale=$(SCALE)); done
+	    $(BIN)/snakemake --config experiment=$$experiment $(if $(filter paper,$(SCALE)),overrides=scale=paper); done
 	$(BIN)/snakemake --config experiment=report
 	$(BIN)/snakemake --config experiment=report --report results/report.html
 
