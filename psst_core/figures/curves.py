@@ -62,5 +62,5 @@ def draw_curves(results: Results, bands: Bands, what: str) -> Figure:
     figure.suptitle(caption(results, [name for name in (x, lines) if name], what) + smooth, size=8)
     if lines is not None:
         handles, names = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, names, title=label(cube[lines]), loc="outside right upper")
+        figure.legend(handles, names, title=label(cube[lines]), loc="outside right center")
     return figure

@@ -69,7 +69,7 @@ def _panel(axes: Axes, values: xr.DataArray, x: str, y: str) -> AxesImage:
     elif min(grid.shape) > 1 and np.nanmax(grid) - np.nanmin(grid) > ROUNDING * np.nanmax(np.abs(grid)):
         lines = axes.contour(grid, levels=LEVELS, colors="white", linewidths=0.7)
         lines.set_path_effects([withStroke(linewidth=1.4, foreground="0.2")])
-    axes.set_xticks(*ticks_of(values[x].values, 8), rotation=60)
-    axes.set_yticks(*ticks_of(values[y].values, 8))
+    axes.set_xticks(*ticks_of(values[x].values, 12), rotation=60)
+    axes.set_yticks(*ticks_of(values[y].values, 12))
     axes.tick_params(length=2)
     return image
