@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from psst_core.dataset import read
 from psst_core.figures.style import COLUMN, nothing
@@ -34,6 +35,8 @@ def draw(results: Results) -> Figure:
         axes.plot(seconds, values[_column(pieces)] / 1e3, "-:"[number], color="0.5", label=name)
     axes.plot(seconds, values["measured (MB)"] / 1e3, "o-", label="measured, a PSST job")
     axes.set(xscale="log", yscale="log", xlabel="model time (s)", ylabel="memory (GB)")
+    axes.set_xticks(seconds, [f"{second:g}" for second in seconds])
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.legend()
     return figure
 

@@ -6,7 +6,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from psst_core.figures.style import COLUMN, PAGE, axis_names, first_traced, undefined
+from psst_core.figures.style import COLUMN, PAGE, VARIABLES, axis_names, first_traced, undefined
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -43,7 +43,8 @@ def draw(results: Results) -> Figure:
         for cell in range(x.shape[0]):
             panel.plot(x[cell], y[cell], color=f"C{cell}", lw=0.6, label=f"cell {cell}")
             panel.plot(x[cell, :1], y[cell, :1], "o", color=f"C{cell}")
-        panel.set_xlabel(x.attrs["variable"].rpartition(".")[2])
+        across, up = (line.attrs["variable"].rpartition(".")[2] for line in (x, y))
+        panel.set_xlabel(VARIABLES.get(across, across))
         if panel in axes[:, 0]:
-            panel.set_ylabel(y.attrs["variable"].rpartition(".")[2])
+            panel.set_ylabel(VARIABLES.get(up, up))
     return figure

@@ -33,6 +33,7 @@ AXES = {
     "run.dt": "step dt (ms)",
     "run.duration": "model time (ms)",
 }
+VARIABLES = {"theta": "θ (rad)", "omega": "ω (rad/ms)"}
 NAMES = {"pn": "PN", "ln": "LN", "hh": "HH"}
 
 

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from psst_core.dataset import REPLICATES
-from psst_core.figures.style import PAGE, first_traced, nothing, population_name, short
+from psst_core.figures.style import PAGE, VARIABLES, first_traced, nothing, population_name, short
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -47,5 +47,5 @@ def draw(results: Results) -> Figure:
 
 def label(population: str, variable: str, unit: str | None) -> str:
     """`HH v (mV)`, `HH sodium m`; without a population the variable alone."""
-    name = variable.replace(".", "\n").replace("_", " ")
+    name = VARIABLES.get(variable, variable.replace(".", "\n").replace("_", " "))
     return f"{population_name(population)} {name}".strip() + (f" ({unit})" if unit else "")
