@@ -1,4 +1,5 @@
 # make sweep   the main job: the locust antennal lobe over size, coupling and solver, to figures
+# make figures every experiment in conf/experiment/, to results/report.html; SCALE=paper at the size of a publication
 # make test    the fast tests
 # Each makes the virtual environment .venv when it is missing; PYTHON=python3.13 chooses another Python for it.
 
@@ -9,7 +10,9 @@ INSTALLED := .venv/installed-$(VERSION)
 REST := slow or slurm or chaos or peers or browser
 KILLS ?= 30
 
-.PHONY: help sweep test test-all chaos check benchmark measure lock clean
+EXPERIMENTS ?= $(basename $(notdir $(wildcard conf/experiment/*.yaml)))
+
+.PHONY: help sweep figures test test-all chaos check benchmark measure lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -32,6 +35,12 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 sweep: $(INSTALLED)
 	$(BIN)/snakemake
+
+figures: $(INSTALLED)
+	set -e; for experiment in $(EXPERIMENTS); do \
+	    $(BIN)/snakemake --config experiment=$$experiment $(if $(filter paper,$(SCALE)),overrides=scale=paper); done
+	$(BIN)/snakemake --config experiment=report
+	$(BIN)/snakemake --config experiment=report --report results/report.html
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ($(REST))'

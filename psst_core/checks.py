@@ -23,6 +23,8 @@ PRECISIONS = ("float64", "float32")
 SCALINGS = ("in_degree", "none")
 DEVICES = ("cpu", "gpu", "auto")
 CHECKS = ("none", "halve_dt")
+SCALES = ("small", "paper")
+FORMATS = ("png", "svg", "pdf", "eps")
 
 
 def check(config: Config) -> None:
@@ -53,6 +55,9 @@ def check(config: Config) -> None:
     _check_choice(config["numerics"]["check"], CHECKS, "numerics.check")
     _check_choice(network["scaling"], SCALINGS, "network.scaling")
     _check_choice(config["hardware"]["device"], DEVICES, "hardware.device")
+    _check_choice(config["scale"], SCALES, "scale")
+    for ending in config["formats"]:
+        _check_choice(ending, FORMATS, "formats")
     _check_times(config)
     _check_choice(config["recorder"]["precision"], PRECISIONS, "recorder.precision")
     built = Network.from_config(draw_parameters(config, 0)["network"])

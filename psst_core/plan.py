@@ -20,7 +20,7 @@ from psst_core.ledger import CHUNKS, FOLDERS, PLANNED, PLANS, Manifest, Place, s
 from psst_core.machine import Machine
 from psst_core.packing import pack
 from psst_core.provenance import checkout
-from psst_core.sweep import Axis, Sweep, expand, split_overrides
+from psst_core.sweep import PAPER, Axis, Sweep, expand, split_overrides
 from psst_core.twins import sweep_of, twins
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -158,6 +158,8 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _default_name(experiment: str, texts: Sequence[str]) -> str:
     """The experiment's, with a digest of the overrides and of the files that they name."""
+    if texts == [PAPER]:
+        return f"{experiment}-paper"
     paths = (Path(text.partition("=")[2]) for text in texts if text.startswith(("sweep=", "sweep.table=")))
     contents = [path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file()]
     return f"{experiment}-{digest([sorted(texts), contents])[:8]}" if texts else experiment

@@ -179,6 +179,16 @@ class NumericsConfig:
 
 @dataclass
 class PsstConfig:
+    """All of it.
+
+    Attributes:
+        figures: what is drawn, as far as the sweep fills it.
+        formats: of figures, beside PNG and SVG, such as pdf.
+        style: over that of PSST, one of matplotlib's or the path of a file.
+        scale: small, or paper: with the overrides in `paper`, those of the command line before them.
+        paper: by key, what differs at the size of a publication.
+    """
+
     description: str = ""
     institution: str = ""
     run: RunConfig = field(default_factory=RunConfig)
@@ -191,6 +201,10 @@ class PsstConfig:
     sweep: SweepConfig = field(default_factory=SweepConfig)
     numerics: NumericsConfig = field(default_factory=NumericsConfig)
     figures: list[str] = field(default_factory=list)
+    formats: list[str] = field(default_factory=list)
+    style: str = ""
+    scale: str = "small"
+    paper: dict[str, Any] = field(default_factory=dict)
 
 
 SCHEMAS: dict[str, type] = {

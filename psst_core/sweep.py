@@ -26,6 +26,7 @@ from psst_core.schema import MOST, SampleConfig, units
 SWEEPABLE = ("network", "stimulus", "solver", "run")
 SAFE = re.compile(r"[A-Za-z0-9_.,=+\-()\[\]:/*<>!% ]*")
 WHERE = "sweep.where"
+PAPER = "scale=paper"
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
         PsstError: naming the key and the value of the first thing that is wrong.
     """
     known = groups()
-    choices, fixed, given = _sorted(experiment, overrides, known)
+    choices, fixed, given = _sorted(experiment, _scaled(experiment, overrides), known)
     first = _composed(choices, fixed)
     axes = _requested(first, choices, fixed, given, known)
     points = visit(axes, first.sweep, lambda key: isinstance(OmegaConf.select(first, key), int))
@@ -138,6 +139,15 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     if len({run.id for run in runs}) < len(runs):
         raise PsstError("the sweep holds the same run more than once; two points of it mean the same")
     return Sweep(experiment, tuple(overrides), found, runs[0].config, runs)
+
+
+def _scaled(experiment: str, overrides: Sequence[str]) -> list[str]:
+    """The overrides and, where they ask for the size of a publication, the experiment's own for that."""
+    if PAPER not in overrides:
+        return list(overrides)
+    named = {text.partition("=")[0] for text in overrides}
+    paper = compose({"experiment": experiment}).paper
+    return [*overrides, *(f"{key}={value}" for key, value in paper.items() if key not in named)]
 
 
 def _requested(

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -77,6 +78,7 @@ def test_the_cube_and_the_figures_are_there(folder):
         assert (cube["status"] == 0).all()
     drawn = {file.name for file in (folder / "results" / "tiny" / "figures").iterdir()}
     names = ("rate_map", "power_map", "coupling_curves", "raster", "connectivity", "solver_difference")
+    names += ("phase_diagram", "spectra")
     assert drawn == {f"{name}.{ending}" for name in names for ending in ("png", "svg")}
     assert len(list((folder / "results" / "chunks").glob("*.json"))) == 4
     assert not list((folder / "results").rglob(".*.nc"))
@@ -131,6 +133,37 @@ def test_a_script_that_is_touched_makes_nothing_anew(folder):
     for script in (TOP / "workflow" / "scripts").glob("*.py"):
         os.utime(script)
     assert "Nothing to be done" in tiny(folder).stderr
+
+
+def test_changed_code_of_a_figure_draws_that_figure_again(folder, tmp_path):
+    """In a copy of PSST: one job draws, and no other is there but that of the target."""
+    for part in ("psst_core", "workflow", "conf"):
+        shutil.copytree(TOP / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "psst_core" / "figures" / "rate_map.py").open("a") as code:
+        code.write("\n\nCHANGED = True\n")
+    command = [Path(sys.executable).with_name("snakemake"), "-s", tmp_path / "workflow" / "Snakefile", "-n"]
+    command += ["--directory", folder, "--config", f"overrides={SWEEP}", "name=tiny"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, env=environment)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout + done.stderr
+    assert re.search(r"^draw +1$", text, re.MULTILINE) and re.search(r"^total +2$", text, re.MULTILINE), text
+
+
+def test_a_report_of_what_is_there(folder):
+    """Every figure and table once, with its caption; nothing is planned, drawn or simulated again."""
+    before = times(folder)
+    done = snakemake(folder, "--config", "experiment=report")
+    assert done.returncode == 0 and "Nothing to be done" in done.stderr, done.stderr
+    done = snakemake(folder, "--config", "experiment=report", "--report", "results/report.html")
+    assert done.returncode == 0, done.stderr
+    text = (folder / "results" / "report.html").read_text()
+    categories = json.loads(re.search(r"var categories = (.*?);\n", text)[1])
+    drawn = {str(file.relative_to(folder)) for file in (folder / "results" / "tiny" / "figures").glob("*.png")}
+    tables = {str(file.relative_to(folder)) for file in (folder / "results" / "tiny" / "tables").glob("*.csv")}
+    assert set(categories["tiny"]["Other"]) == drawn | tables | {"results/tiny/about.html"}
+    caption = (TOP / "workflow" / "report" / "spectra.rst").read_text().split("(")[0].strip()
+    assert caption in text and times(folder) == before
 
 
 def test_a_second_workflow_in_the_folder_is_refused(folder):

@@ -21,7 +21,8 @@ from psst_core.registry import suggestion
 from psst_core.results import Results, open_sweep
 from psst_core.sweep import Axis
 
-HELPERS = ("maps", "style")
+FORMATS = ("png", "svg")
+HELPERS = ("curves", "maps", "style")
 STYLE = Path(__file__).with_name("psst.mplstyle")
 
 
@@ -33,8 +34,9 @@ def available(figures: Sequence[str], axes: Sequence[Axis], config: Config) -> l
     """Those of the figures that a sweep with these axes, and this configuration of its first run, can fill.
 
     Raises:
-        PsstError: for a figure that does not exist.
+        PsstError: for a figure, or a style, that does not exist.
     """
+    _check_style(config["style"])
     for name in figures:
         if name not in names():
             raise PsstError(
@@ -48,10 +50,16 @@ def with_table(figures: Sequence[str]) -> list[str]:
     return [name for name in figures if hasattr(_module(name), "table")]
 
 
-def figure_digest(name: str) -> str:
+def formats(config: Config) -> list[str]:
+    """The endings of the files of a figure: PNG, SVG and what else is asked for."""
+    return list(dict.fromkeys([*FORMATS, *config.get("formats", ())]))
+
+
+def figure_digest(name: str, style: str = "") -> str:
     """Changes when the code of the figure, what it shares with others, or the style does."""
     modules = sorted(module for module in imported({f"{__name__}.{name}"}) if module.startswith(__name__))
-    return digest([code_digest(modules), STYLE.read_text(encoding="utf-8")])
+    own = Path(style).read_text(encoding="utf-8") if Path(style).is_file() else style
+    return digest([code_digest(modules), STYLE.read_text(encoding="utf-8"), own])
 
 
 def save(name: str, results: Results, targets: Sequence[Path]) -> None:
@@ -61,7 +69,8 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    with plt.style.context(STYLE):
+    own = results.record["config"].get("style")
+    with plt.style.context([STYLE, own] if own else STYLE):
         figure = _module(name).draw(results)
         if PARTIAL in results.cube.attrs:
             text = f"{PARTIAL}: {results.cube.attrs[PARTIAL]}\n{figure.get_suptitle()}"
@@ -89,10 +98,8 @@ def draw_all(folder: Path, report: Report) -> list[Path]:
         The files.
     """
     results = open_sweep(folder)
-    estimated = ["error_estimate"] if (folder / "error_estimate.nc").is_file() else []
-    config = results.record["config"]
-    drawn = available([*config["figures"], *estimated], tuple(results.axes.values()), config)
-    figures = {name: [folder / "figures" / f"{name}.{ending}" for ending in ("png", "svg")] for name in drawn}
+    drawn, endings = drawn_of(results), formats(results.record["config"])
+    figures = {name: [folder / "figures" / f"{name}.{ending}" for ending in endings] for name in drawn}
     tables = {name: folder / "tables" / f"{name}.csv" for name in with_table(drawn)}
     for name, targets in figures.items():
         save(name, results, targets)
@@ -106,11 +113,29 @@ def draw_all(folder: Path, report: Report) -> list[Path]:
     return written
 
 
+def drawn_of(results: Results) -> list[str]:
+    """The figures of a gathered sweep that its axes fill."""
+    estimated = ["error_estimate"] if (results.folder / "error_estimate.nc").is_file() else []
+    config = {"style": ""} | results.record["config"]
+    return available([*config["figures"], *estimated], tuple(results.axes.values()), config)
+
+
 def remove_stale(folder: Path, wanted: Collection[Path]) -> None:
     """Remove figures of ours that an earlier sweep of the same name left in its folder."""
     for file in folder.glob("*.*"):
         if file.stem in names() and file not in wanted:
             file.unlink()
+
+
+def _check_style(style: str) -> None:
+    import matplotlib.style
+
+    known = matplotlib.style.available
+    if style and style not in known and not Path(style).is_file():
+        raise PsstError(
+            f"style={style}: no such file, and no such style of matplotlib{suggestion(style, known)}; there are: "
+            f"{', '.join(known)}"
+        )
 
 
 def _module(name: str) -> ModuleType:

@@ -2,29 +2,13 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from psst_core.figures.style import (
-    MANY,
-    PAGE,
-    caption,
-    label,
-    mean_and_band,
-    numeric_axes,
-    numeric_names,
-    population_name,
-    scale_x,
-    series,
-    slices,
-    undefined,
-)
+from psst_core.figures.curves import draw_curves
+from psst_core.figures.style import mean_and_band, numeric_axes
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
-
-MARKED = 60
-SHOWN = ("firing_rate", "band_power", "dominant_frequency", "synchrony")
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
@@ -33,35 +17,4 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """A column for each measure, a row for each population, a line for each value of the second axis."""
-    x, *rest = numeric_names(results)
-    lines = rest[0] if rest else None
-    cube = results.cube.sel(slices(results, [name for name in (x, lines) if name]))
-    marker, neighbours = "o" if cube.sizes[x] <= MARKED else "", -(-cube.sizes[x] // MANY)
-    populations = list(results.record["config"]["network"]["populations"])
-    figure, axes = plt.subplots(
-        len(populations), len(SHOWN), figsize=(PAGE, 0.7 + 1.5 * len(populations)), sharex=True, squeeze=False
-    )
-    for row, population in zip(axes, populations, strict=True):
-        for panel, measure in zip(row, SHOWN, strict=True):
-            for value, colour in series(cube, lines):
-                chosen = cube[measure].sel(population=population)
-                found = mean_and_band(chosen if lines is None else chosen.sel({lines: value}))
-                mean, band = (line.coarsen({x: neighbours}, boundary="pad").mean() for line in found)
-                name = None if lines is None else f"{value:.4g}"
-                panel.plot(mean[x], mean, color=colour, label=name, marker=marker)
-                panel.fill_between(mean[x], mean - band, mean + band, color=colour, alpha=0.2, lw=0)
-            if not cube[measure].sel(population=population).notnull().any():
-                undefined(panel)
-            scale_x(panel, cube[x])
-            if measure != "dominant_frequency":
-                panel.set_ylim(bottom=0)
-            if panel in axes[0]:
-                panel.set_title(label(cube[measure]).replace(" (", "\n("))
-        row[0].set_ylabel(population_name(population))
-    figure.supxlabel(label(cube[x]), size=8)
-    smooth = f", each of {neighbours} neighbours" if neighbours > 1 else ""
-    figure.suptitle(caption(results, [name for name in (x, lines) if name]) + smooth, size=8)
-    if lines is not None:
-        handles, names = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, names, title=label(cube[lines]), loc="outside right upper")
-    return figure
+    return draw_curves(results, mean_and_band, "mean ± s.d.")

@@ -6,9 +6,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from psst_core.errors import PsstError
-from psst_core.figures.style import COLUMN, PAGE, axis_names, undefined
-from psst_core.gather import PARTIAL
+from psst_core.figures.style import COLUMN, PAGE, VARIABLES, axis_names, first_traced, undefined
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -36,21 +34,17 @@ def draw(results: Results) -> Figure:
         panel.axis("off")
     for panel, point in zip(axes.flat, shown, strict=False):
         panel.set_title(str(next(iter(point.values()), "")).replace("_", " "))
-        found = next(results.traced(**point), None)
-        if found is None and PARTIAL in results.cube.attrs:
+        run = first_traced(results, "phase_plane", **point)
+        if run is None:
             undefined(panel)
             continue
-        if found is None:
-            raise PsstError(
-                f"figure phase_plane: recorder.runs keeps the traces of no run{f' at {point}' if point else ''}"
-            )
-        run = results.run(run_id=found["run_id"].iloc[0])
         names = [str(name) for name in run.traces.data_vars]
         x, y = run.traces[names[0]], run.traces[names[-1]]
         for cell in range(x.shape[0]):
             panel.plot(x[cell], y[cell], color=f"C{cell}", lw=0.6, label=f"cell {cell}")
             panel.plot(x[cell, :1], y[cell, :1], "o", color=f"C{cell}")
-        panel.set_xlabel(x.attrs["variable"].rpartition(".")[2])
+        across, up = (line.attrs["variable"].rpartition(".")[2] for line in (x, y))
+        panel.set_xlabel(VARIABLES.get(across, across))
         if panel in axes[:, 0]:
-            panel.set_ylabel(y.attrs["variable"].rpartition(".")[2])
+            panel.set_ylabel(VARIABLES.get(up, up))
     return figure

@@ -58,6 +58,8 @@ def draw(results: Results) -> Figure:
 def table(results: Results) -> pd.DataFrame:
     """A row for each network and solver: the order it should have, the fitted one, the error at each dt."""
     rows = []
+    if results.finished.empty:
+        return pd.DataFrame(columns=["network", "solver", "order", "fitted"])
     for (network, solver), line in errors(results).groupby(["network", "solver"], sort=False):
         order = lookup("solver", solver, "solver").order  # type: ignore[attr-defined]
         found = {f"error at {dt:g} ms": error for dt, error in zip(line["dt"], line["error"], strict=True)}
@@ -87,12 +89,13 @@ def errors(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def exact_solution(run: RunData) -> Array:
-    """The first variable of a plain system at the run's samples."""
+def exact_solution(run: RunData, times: Array | None = None) -> Array:
+    """The first variable of a plain system at the run's samples, or at other times."""
     network = Network.from_config(run.config["network"])
     (name, population), *_ = network.populations.items()
     start: dict[str, Any] = network.start_values()[name]
-    solution = population.system and population.system.exact(start, run.mean_potential["time"].values)
+    times = run.mean_potential["time"].values if times is None else times
+    solution = population.system and population.system.exact(start, times)
     if not solution:
         raise PsstError(f"figure solver_order: network.populations.{name} has no closed solution to measure errors by")
     return np.asarray(solution[population.signal])

@@ -10,11 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
+from scipy.stats import t as student
 
 from psst_core.axes import RUN
 from psst_core.dataset import REPLICATES
+from psst_core.errors import PsstError
+from psst_core.gather import PARTIAL
 from psst_core.keys import Config
-from psst_core.results import Results
+from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
 
 COLUMN, PAGE = 3.4, 7.0
@@ -22,11 +25,22 @@ LINES, LABELS, ROWS, OWN_TICKS, DECADES = 7, 24, 14, 60, 20
 MANY = 2000
 GREY = "0.9"
 UNITS = {"mV^2": "mV²", "uA/cm^2": "µA/cm²", "uF/cm^2": "µF/cm²", "mS/cm^2": "mS/cm²", "(mmol/L)": "mM", "1": ""}
+AXES = {
+    "network.size": "network size (cells)",
+    "network.coupling": "synaptic strength (factor)",
+    "network.ach": "ACh strength (factor)",
+    "network.gaba": "GABA strength (factor)",
+    "run.dt": "step dt (ms)",
+    "run.duration": "model time (ms)",
+}
+VARIABLES = {"theta": "θ (rad)", "omega": "ω (rad/ms)"}
 NAMES = {"pn": "PN", "ln": "LN", "hh": "HH"}
 
 
 def label(variable: xr.DataArray) -> str:
     """Its long name, with its unit in brackets."""
+    if variable.attrs.get("key") in AXES:
+        return AXES[variable.attrs["key"]]
     unit = variable.attrs.get("units", "1")
     unit = UNITS.get(unit, unit)
     name = str(variable.attrs.get("long_name", variable.name))
@@ -71,6 +85,19 @@ def mean_and_band(variable: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
     return variable.mean(REPLICATES), xr.zeros_like(variable.mean(REPLICATES)) if band is None else band
 
 
+def mean_and_confidence(variable: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mean over networks of the means over trials, and half the width of its 95 % confidence interval.
+
+    Student's t with as many degrees of freedom as networks less one: networks are drawn independently, trials on one
+    are not. Networks where the measure is undefined do not count; the width is NaN where fewer than two are left.
+    """
+    networks = variable.mean("trial")
+    count = networks.count("network")
+    quantile = xr.apply_ufunc(lambda n: student.ppf(0.975, np.maximum(n - 1, 1)), count)
+    width = quantile * networks.std("network", ddof=1) / np.sqrt(count.where(count > 1))
+    return networks.mean("network"), width
+
+
 def series(cube: xr.Dataset, lines: str | None) -> list[tuple[Any, Any]]:
     """Values of the axis `lines`, a few of them where it has many, and their colours, from dark to bright."""
     if lines is None:
@@ -91,9 +118,28 @@ def caption(results: Results, shown: Sequence[str], what: str = "mean ± s.d.") 
     """What a figure averages over, and where it stands on the axes that it does not show."""
     count = " × ".join(f"{results.cube.sizes[name]} {name}{'s'[: results.cube.sizes[name] > 1]}" for name in REPLICATES)
     place = {name: value for name, value in slices(results, shown).items() if results.cube.sizes[name] > 1}
+    if RUN in place:
+        point = results.cube.isel({RUN: 0})
+        place = {axis.name: point[axis.name].item() for axis in results.axes.values() if axis.dimension == RUN} | {
+            name: value for name, value in place.items() if name != RUN
+        }
     return f"{what} over {count}{''.join(f', {name} {short(value)}' for name, value in place.items())}".replace(
         "_", " "
     )
+
+
+def first_traced(results: Results, figure: str, **point: Any) -> RunData | None:
+    """The first finished run at a point of which traces are kept; None where a partial cube has none yet.
+
+    Raises:
+        PsstError: where the recorder keeps none there.
+    """
+    rows = next(results.traced(**point), None)
+    if rows is not None:
+        return results.run(run_id=rows["run_id"].iloc[0])
+    if PARTIAL in results.cube.attrs:
+        return None
+    raise PsstError(f"figure {figure}: recorder.runs keeps the traces of no run{f' at {point}' if point else ''}")
 
 
 def short(value: object) -> str:
@@ -158,8 +204,8 @@ def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any)
     if not np.isfinite(grid).any():
         undefined(axes)
     columns = axes.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
-    axes.set_xticks(*_ticks(values[x].values, max(3, LABELS // columns)), rotation=45)
-    axes.set_yticks(*(_ticks(values[y].values, LABELS) if y else ([0], [""])))
+    axes.set_xticks(*ticks_of(values[x].values, max(3, LABELS // columns)), rotation=45)
+    axes.set_yticks(*(ticks_of(values[y].values, LABELS) if y else ([0], [""])))
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(length=0)
@@ -172,7 +218,7 @@ def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any)
     return image
 
 
-def _ticks(values: Any, most: int) -> tuple[Any, list[str]]:
+def ticks_of(values: Any, most: int) -> tuple[Any, list[str]]:
     """Places of all values on an axis that counts them, or of a few round numbers between them, and their labels."""
     few = np.arange(0, len(values), -(-len(values) // most))
     if len(few) == len(values) or not (np.diff(values) > 0).all():

@@ -6,9 +6,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from psst_core.dataset import REPLICATES
-from psst_core.errors import PsstError
-from psst_core.figures.style import PAGE, nothing, population_name, short
-from psst_core.gather import PARTIAL
+from psst_core.figures.style import PAGE, VARIABLES, first_traced, nothing, population_name, short
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -22,12 +20,9 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """A row for each recorded variable, a line for each of the first cells, of the first run that has traces."""
-    rows = next(results.traced(), None)
-    if rows is None and PARTIAL in results.cube.attrs:
+    run = first_traced(results, "traces")
+    if run is None:
         return nothing("no run with traces is finished")
-    if rows is None:
-        raise PsstError("figure traces: recorder.runs keeps the traces of no run")
-    run = results.run(run_id=rows["run_id"].iloc[0])
     names = [str(name) for name in run.traces.data_vars]
     figure, axes = plt.subplots(
         len(names), 1, figsize=(PAGE, 0.7 + 1.1 * len(names)), sharex=True, squeeze=False, layout="constrained"
@@ -52,5 +47,5 @@ def draw(results: Results) -> Figure:
 
 def label(population: str, variable: str, unit: str | None) -> str:
     """`HH v (mV)`, `HH sodium m`; without a population the variable alone."""
-    name = variable.replace(".", "\n").replace("_", " ")
+    name = VARIABLES.get(variable, variable.replace(".", "\n").replace("_", " "))
     return f"{population_name(population)} {name}".strip() + (f" ({unit})" if unit else "")

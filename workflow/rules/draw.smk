@@ -1,6 +1,8 @@
-# Figures and their tables, made again when their code or the cube changes.
+# Figures and their tables, made again when their code, their caption or the cube changes, and the page that says where
+# a sweep comes from.
 
-from psst_core.figures import figure_digest, remove_stale
+
+include: "captions.smk"
 
 
 rule draw:
@@ -8,12 +10,34 @@ rule draw:
         RESULTS / "{name}" / "sweep.nc",
         estimate_files,
     output:
-        png=RESULTS / "{name}" / "figures" / "{figure}.png",
+        png=report(
+            RESULTS / "{name}" / "figures" / "{figure}.png",
+            caption="../report/caption.rst",
+            category="{name}",
+            labels={"result": "{figure}", "kind": "figure"},
+        ),
         svg=RESULTS / "{name}" / "figures" / "{figure}.svg",
     log:
         RESULTS / "logs" / "draw" / "{name}.{figure}.log",
     params:
-        code=lambda wildcards: figure_digest(wildcards.figure),
+        code=code,
+        caption=caption,
+    script:
+        "../scripts/draw.py"
+
+
+rule draw_more:
+    input:
+        RESULTS / "{name}" / "sweep.nc",
+        estimate_files,
+    output:
+        RESULTS / "{name}" / "figures" / "{figure}.{ending}",
+    log:
+        RESULTS / "logs" / "draw" / "{name}.{figure}.{ending}.log",
+    wildcard_constraints:
+        ending="pdf|eps",
+    params:
+        code=code,
     script:
         "../scripts/draw.py"
 
@@ -23,10 +47,35 @@ rule tabulate:
         RESULTS / "{name}" / "sweep.nc",
         estimate_files,
     output:
-        RESULTS / "{name}" / "tables" / "{figure}.csv",
+        report(
+            RESULTS / "{name}" / "tables" / "{figure}.csv",
+            caption="../report/caption.rst",
+            category="{name}",
+            labels={"result": "{figure}", "kind": "table"},
+        ),
     log:
         RESULTS / "logs" / "tabulate" / "{name}.{figure}.log",
     params:
-        code=lambda wildcards: figure_digest(wildcards.figure),
+        code=code,
+        caption=caption,
     script:
         "../scripts/tabulate.py"
+
+
+rule describe:
+    input:
+        RESULTS / "{name}" / "sweep.nc",
+    output:
+        report(
+            RESULTS / "{name}" / "about.html",
+            caption="../report/caption.rst",
+            category="{name}",
+            labels={"result": "configuration and provenance", "kind": "page"},
+        ),
+    log:
+        RESULTS / "logs" / "describe" / "{name}.log",
+    params:
+        code=about_digest(),
+        caption=seen,
+    script:
+        "../scripts/describe.py"

@@ -7,8 +7,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from psst_core import PsstError, make_plan
+from psst_core.about import about_digest
 from psst_core.cost import fit
-from psst_core.figures import available, with_table
+from psst_core.figures import available, formats, remove_stale, with_table
 from psst_core.gather import gather_digest, summary_name
 from psst_core.ledger import CHUNKS, lock, read_manifest
 from psst_core.plan import NAME, claim, describe, work
@@ -100,6 +101,14 @@ def estimate_files(wildcards=None):
     return [RESULTS / plan().name / name for name in names]
 
 
+def configuration(wildcards=None):
+    return plan().config
+
+
+def experiment(wildcards=None):
+    return plan().sweep.experiment
+
+
 def drawn():
     """The figures that this sweep fills."""
     return available(plan().figures, plan().axes, plan().config)
@@ -108,8 +117,14 @@ def drawn():
 def figure_files(wildcards=None):
     folder = RESULTS / plan().name / "figures"
     return [
-        folder / f"{name}.{ending}" for name in drawn() for ending in ("png", "svg")
+        folder / f"{name}.{ending}"
+        for name in drawn()
+        for ending in formats(plan().config)
     ]
+
+
+def about_file(wildcards=None):
+    return RESULTS / plan().name / "about.html"
 
 
 def table_files(wildcards=None):

@@ -9,7 +9,9 @@ localrules:
     gather,
     estimate,
     draw,
+    draw_more,
     tabulate,
+    describe,
 
 
 TARGETS = [
@@ -19,7 +21,9 @@ TARGETS = [
     estimate_files,
     figure_files,
     table_files,
+    about_file,
 ]
+SHORT = 40  # rows of a table that is shown at the end
 
 
 HELD = []  # the lock of the folder, until this process ends
@@ -39,12 +43,11 @@ onsuccess:
     remove_stale(RESULTS / plan().name / "figures", figure_files())
     remove_stale(RESULTS / plan().name / "tables", table_files())
     for file in table_files():
-        print(
-            pandas.read_csv(file).to_string(
-                index=False, float_format="{:.3g}".format
-            ),
-            file=sys.stderr,
-        )
+        if len(table := pandas.read_csv(file)) <= SHORT:
+            print(
+                table.to_string(index=False, float_format="{:.3g}".format),
+                file=sys.stderr,
+            )
     print(
         f"Done: {cube_file()} and the figures in {RESULTS / plan().name / 'figures'}/",
         file=sys.stderr,

@@ -1,0 +1,88 @@
+"""A page about a sweep: what was asked for, where its numbers come from, and the resolved configuration."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+from psst_core.dataset import STATUS, read
+from psst_core.digest import code_digest
+from psst_core.files import to_yaml
+from psst_core.results import Results
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title}</title>
+<style>
+body {{ font-family: sans-serif; max-width: 60em; margin: 1em auto; padding: 0 1em; line-height: 1.4; }}
+th {{ text-align: left; vertical-align: top; padding-right: 1em; font-weight: normal; color: #555; }}
+td, pre {{ font-family: monospace; font-size: 90%; overflow-wrap: anywhere; }}
+</style></head>
+<body>
+<h1>{title}</h1>
+<table>
+{rows}
+</table>
+<h2>Configuration</h2>
+<pre>{configuration}</pre>
+</body>
+</html>
+"""
+
+
+def page(results: Results) -> str:
+    """HTML that stands alone."""
+    rows = "\n".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts(results))
+    title = escape(str(results.cube.attrs["title"]))
+    return PAGE.format(title=title, rows=rows, configuration=escape(to_yaml(results.record["config"])))
+
+
+def about_digest() -> str:
+    """Changes with the code of the page."""
+    return code_digest((__name__,))
+
+
+def facts(results: Results) -> list[tuple[str, str]]:
+    """What a reader may ask of a sweep, and the answer."""
+    cube, record = results.cube, results.record
+    jobs = []
+    for chunk in results.finished["chunk"].drop_duplicates():
+        with read(results.chunks / f"{chunk}.nc") as file:
+            jobs.append(dict(file.attrs))
+    counts = Counter(cube["status"].values.ravel().tolist())
+    names = {number: name.replace("_", " ") for name, number in STATUS.items()}
+    axes = [
+        f"{axis.key}: {', '.join(map(str, axis.values[:20]))}{', …' * (len(axis.values) > 20)}"
+        for axis in results.axes.values()
+    ]
+    versions = _distinct(_versions(job["versions"]) for job in jobs if "versions" in job)
+    found = [
+        ("experiment", str(record["experiment"])),
+        ("overrides", " ".join(record["overrides"]) or "none"),
+        ("axes", "; ".join(axes) or "none: one point"),
+        ("replicates", f"{cube.sizes['network']} networks × {cube.sizes['trial']} trials"),
+        ("runs", ", ".join(f"{count:,} {names[number]}" for number, count in sorted(counts.items()))),
+        ("made by", str(cube.attrs.get("source", ""))),
+        ("commands", _distinct(job.get("command") for job in jobs)),
+        ("software", versions),
+        ("hosts", _distinct(job.get("host") for job in jobs)),
+        ("processors", _distinct(job.get("processor") for job in jobs)),
+        ("simulated", _span(str(job["created"]) for job in jobs if "created" in job)),
+        ("jobs", f"{len(jobs)}, together {sum(float(job.get('job_seconds', 0.0)) for job in jobs):.0f} s"),
+        ("history of the cube", str(cube.attrs.get("history", ""))),
+    ]
+    return [(name, text) for name, text in found if text]
+
+
+def _versions(text: str) -> str:
+    return ", ".join(f"{name} {version}" for name, version in json.loads(text).items())
+
+
+def _distinct(values: Iterable[Any]) -> str:
+    return "; ".join(dict.fromkeys(str(value) for value in values if value))
+
+
+def _span(times: Iterable[str]) -> str:
+    ordered = sorted(times)
+    return " to ".join(dict.fromkeys([ordered[0], ordered[-1]])) if ordered else ""

@@ -1,0 +1,20 @@
+"""Measures along the longest axis, with 95 % confidence bands of the mean over networks."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from psst_core.figures.curves import draw_curves
+from psst_core.figures.style import mean_and_confidence, numeric_axes
+from psst_core.keys import Config
+from psst_core.results import Results
+from psst_core.sweep import Axis
+
+
+def applies(axes: Sequence[Axis], config: Config) -> bool:
+    return bool(numeric_axes(axes)) and config["sweep"]["networks"] > 1
+
+
+def draw(results: Results) -> Figure:
+    """A column for each measure, a row for each population, a line for each value of the second axis."""
+    return draw_curves(results, mean_and_confidence, "mean and 95 % confidence")

@@ -1,0 +1,66 @@
+"""Measures along the longest axis of the grid: what the figures of curves share."""
+
+from collections.abc import Callable
+
+import matplotlib.pyplot as plt
+import xarray as xr
+from matplotlib.figure import Figure
+
+from psst_core.figures.style import (
+    MANY,
+    PAGE,
+    caption,
+    label,
+    numeric_names,
+    population_name,
+    scale_x,
+    series,
+    slices,
+    undefined,
+)
+from psst_core.results import Results
+
+MARKED = 60
+SHOWN = ("firing_rate", "band_power", "dominant_frequency", "synchrony")
+Bands = Callable[[xr.DataArray], tuple[xr.DataArray, xr.DataArray]]
+
+
+def draw_curves(results: Results, bands: Bands, what: str) -> Figure:
+    """A column for each measure, a row for each population, a line for each value of the second axis.
+
+    Args:
+        bands: of a measure, its mean over the replicates and half the width of the band.
+        what: these two are, for the title.
+    """
+    x, *rest = numeric_names(results)
+    lines = rest[0] if rest else None
+    cube = results.cube.sel(slices(results, [name for name in (x, lines) if name]))
+    marker, neighbours = "o" if cube.sizes[x] <= MARKED else "", -(-cube.sizes[x] // MANY)
+    populations = list(results.record["config"]["network"]["populations"])
+    figure, axes = plt.subplots(
+        len(populations), len(SHOWN), figsize=(PAGE, 0.7 + 1.5 * len(populations)), sharex=True, squeeze=False
+    )
+    for row, population in zip(axes, populations, strict=True):
+        for panel, measure in zip(row, SHOWN, strict=True):
+            for value, colour in series(cube, lines):
+                chosen = cube[measure].sel(population=population)
+                found = bands(chosen if lines is None else chosen.sel({lines: value}))
+                mean, band = (line.coarsen({x: neighbours}, boundary="pad").mean() for line in found)
+                name = None if lines is None else f"{value:.4g}"
+                panel.plot(mean[x], mean, color=colour, label=name, marker=marker)
+                panel.fill_between(mean[x], mean - band, mean + band, color=colour, alpha=0.2, lw=0)
+            if not cube[measure].sel(population=population).notnull().any():
+                undefined(panel)
+            scale_x(panel, cube[x])
+            if measure != "dominant_frequency":
+                panel.set_ylim(bottom=0)
+            if panel in axes[0]:
+                panel.set_title(label(cube[measure]).replace(" (", "\n("))
+        row[0].set_ylabel(population_name(population))
+    figure.supxlabel(label(cube[x]), size=8)
+    smooth = f", each of {neighbours} neighbours" if neighbours > 1 else ""
+    figure.suptitle(caption(results, [name for name in (x, lines) if name], what) + smooth, size=8)
+    if lines is not None:
+        handles, names = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, title=label(cube[lines]), loc="outside right center")
+    return figure

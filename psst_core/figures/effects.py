@@ -1,0 +1,125 @@
+"""What depends on what, and whether that conclusion depends on the solver or its step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.figure import Figure
+from scipy.stats import t as student
+
+from psst_core.axes import RUN
+from psst_core.figures.curves import SHOWN
+from psst_core.figures.scatter import rank_correlation
+from psst_core.figures.style import PAGE, label, nothing, numeric_axes, population_name, short
+from psst_core.keys import Config
+from psst_core.results import Results
+from psst_core.sweep import Axis
+
+METHODS = ("solver", "run.dt", "solver.precision")
+MARKERS = "os^Dv<>"
+
+
+def applies(axes: Sequence[Axis], config: Config) -> bool:
+    together = [axis for axis in axes if axis.dimension == RUN]
+    return bool(_causes(axes)) and all(axis.key in METHODS for axis in together)
+
+
+def draw(results: Results) -> Figure:
+    """A panel for each population and measure: for each axis, rank correlations with 95 % confidence, by method."""
+    rows = table(results)
+    if rows.empty:
+        return nothing("no run is finished")
+    causes, methods = list(rows["axis"].unique()), list(rows["method"].unique())
+    populations = list(rows["population"].unique())
+    size = (PAGE, 0.9 + len(populations) * (0.45 + 0.11 * len(causes) * (1 + len(methods))))
+    figure, axes = plt.subplots(len(populations), len(SHOWN), figsize=size, sharex=True, sharey=True, squeeze=False)
+    for row, population in zip(axes, populations, strict=True):
+        for panel, measure in zip(row, SHOWN, strict=True):
+            here = rows[(rows["population"] == population) & (rows["measure"] == measure)]
+            panel.axvline(0, color="0.4", lw=0.6)
+            for number, method in enumerate(methods):
+                mine = here[here["method"] == method].set_index("axis").loc[causes]
+                offset = (number - (len(methods) - 1) / 2) * 0.7 / len(methods)
+                width = mine["half width"].fillna(0.0)
+                style = {"color": f"C{number}", "marker": MARKERS[number % 7], "ls": "", "elinewidth": 0.9}
+                panel.errorbar(mine["correlation"], np.arange(len(causes)) + offset, xerr=width, label=method, **style)
+            panel.set_xlim(-1.08, 1.08)
+            if panel in axes[0]:
+                panel.set_title(label(results.cube[measure]).partition(" (")[0])
+        names = [label(results.cube[cause]).replace(" (", "\n(") for cause in causes]
+        row[0].set_yticks(range(len(causes)), names)
+        row[0].set_ylabel(population_name(population))
+    axes[0, 0].invert_yaxis()
+    for panel in axes[-1]:
+        panel.set_xlabel("rank correlation")
+    if len(methods) > 1:
+        handles, names = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=len(methods))
+    figure.suptitle(f"mean and 95 % confidence over {results.cube.sizes['network']} networks", size=8)
+    return figure
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row for each population, measure, axis and method.
+
+    `correlation` is Spearman's between the measure and the axis, over all other axes and trials of one network, then
+    the mean over networks; `half width` that of its 95 % confidence interval (t); `largest at` the value of the axis
+    where the mean over all else is largest; `same` whether every method agrees on the sign and on whether zero lies
+    inside the interval.
+    """
+    causes = [results.axes[name] for name in _causes(results.axes.values())]
+    columns = ["population", "measure", "axis", "method", "networks", "correlation", "half width", "largest at", "same"]
+    rows = []
+    for population in results.cube["population"].values if len(results.finished) else ():
+        for measure in SHOWN:
+            values = results.cube[measure].sel(population=population)
+            for axis in causes:
+                found = [_effect(part, axis.name) for _, part in methods(results, values)]
+                verdicts = {_verdict(rho, width) for _, rho, width, _ in found}
+                for (method, _), row in zip(methods(results, values), found, strict=True):
+                    rows.append((str(population), measure, axis.name, method, *row, len(verdicts) == 1))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def methods(results: Results, values: xr.DataArray) -> list[tuple[str, xr.DataArray]]:
+    """The values under each solver, step and precision, by what these are called."""
+    names = [axis.name for axis in results.axes.values() if axis.key in METHODS and len(axis.values) > 1]
+    dims = list(dict.fromkeys(results.axes[name].dimension for name in names))
+    if not dims:
+        return [("as swept", values)]
+    found = []
+    for place in np.ndindex(*(values.sizes[dim] for dim in dims)):
+        part = values.isel(dict(zip(dims, place, strict=True)))
+        point = {name: short(part[name].item()) for name in names}
+        text = ", ".join(value if name == "solver" else f"{name} {value}" for name, value in point.items())
+        found.append((text.replace("_", " "), part))
+    return found
+
+
+def _causes(axes: Any) -> list[str]:
+    keys = {axis.name: axis.key for axis in axes}
+    return [name for name in numeric_axes(axes) if keys[name] not in METHODS]
+
+
+def _effect(values: xr.DataArray, name: str) -> tuple[int, float, float, float]:
+    """Networks, the mean correlation, half the width of its interval, and where the mean is largest."""
+    x = xr.broadcast(values[name], values)[0].transpose(*values.dims)
+    pairs = zip(x.transpose("network", ...).values, values.transpose("network", ...).values, strict=True)
+    found = np.array([rank_correlation(a.ravel(), b.ravel()) for a, b in pairs])
+    found = found[np.isfinite(found)]
+    along = values.mean([dim for dim in values.dims if dim != name])
+    best = float(along.idxmax(name))
+    if not len(found):
+        return 0, float("nan"), float("nan"), best
+    width = float("nan")
+    if len(found) > 1:
+        width = float(student.ppf(0.975, len(found) - 1) * found.std(ddof=1) / np.sqrt(len(found)))
+    return len(found), float(found.mean()), width, best
+
+
+def _verdict(correlation: float, width: float) -> int:
+    """The sign, where the interval does not hold zero; 0 where it does, or where there is no interval."""
+    return int(np.sign(correlation)) if np.isfinite(width) and abs(correlation) > width else 0

@@ -1,0 +1,65 @@
+"""What a solver makes of a plain system, beside its closed solution."""
+
+from collections.abc import Sequence
+from itertools import cycle
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from psst_core.figures.solver_order import exact_solution
+from psst_core.figures.style import PAGE, nothing
+from psst_core.keys import Config
+from psst_core.mechanisms import System
+from psst_core.network import Network
+from psst_core.registry import lookup
+from psst_core.results import Results
+from psst_core.sweep import Axis
+
+MARKERS = "os^Dv<>"
+
+
+def applies(axes: Sequence[Axis], config: Config) -> bool:
+    systems = [part["equations"] for part in config["network"]["populations"].values()]
+    closed = systems[0] is not None and lookup("system", systems[0]["type"], "network").exact is not System.exact  # type: ignore[attr-defined]
+    return closed and {axis.key for axis in axes} <= {"run.dt", "solver"}
+
+
+def draw(results: Results) -> Figure:
+    """Left, the solutions over time; right, their relative errors, a line for each solver and step."""
+    if results.finished.empty:
+        return nothing("no run is finished")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.6))
+    (name, part), *_ = results.record["config"]["network"]["populations"].items()
+    signal = Network.from_config(results.record["config"]["network"]).populations[name].signal
+    system = part["equations"]["type"].replace("_", " ")
+    for number, (marker, run_id) in enumerate(zip(cycle(MARKERS), results.finished["run_id"], strict=False)):
+        run = results.run(run_id=run_id)
+        time, found, exact = run.mean_potential["time"].values, run.mean_potential.values[0], exact_solution(run)
+        if not number:
+            fine = np.linspace(time[0], time[-1], 400)
+            left.plot(fine, exact_solution(run, fine), color="0.6", lw=2.5, label="exact")
+        style = {"marker": marker, "fillstyle": "none", "lw": 0.8, "color": f"C{number}"}
+        style["markevery"] = max(1, len(time) // 20)
+        left.plot(time, found, **style)
+        label = f"{run.config['solver']['name']}, dt {run.config['run']['dt']:g} ms".replace("_", " ")
+        error = np.abs(found - exact) / np.abs(exact).max()
+        right.plot(time, np.where(error > 0, error, np.nan), **style, label=label)
+    left.set(xlabel="time (ms)", ylabel=f"{signal} of {system}")
+    left.legend()
+    right.set(xlabel="time (ms)", ylabel="error over largest exact value", yscale="log")
+    right.legend(loc="lower right")
+    return figure
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row for each solver and step: the value at the last sample, the exact one, and the relative error there."""
+    rows = []
+    for run_id in results.finished["run_id"]:
+        run = results.run(run_id=run_id)
+        found, exact = float(run.mean_potential.values[0, -1]), float(exact_solution(run)[-1])
+        row = {"solver": run.config["solver"]["name"], "dt (ms)": run.config["run"]["dt"]}
+        row |= {"time (ms)": float(run.mean_potential["time"].values[-1]), "value": found, "exact": exact}
+        rows.append(row | {"relative error": abs(found - exact) / abs(exact) if exact else float("nan")})
+    return pd.DataFrame(rows)

@@ -1,0 +1,51 @@
+"""Firing rate of each cell over the current that it gets."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from psst_core.dataset import REPLICATES
+from psst_core.figures.style import COLUMN, LINES, nothing, short
+from psst_core.keys import Config
+from psst_core.registry import build
+from psst_core.results import Results
+from psst_core.sweep import Axis
+
+
+def applies(axes: Sequence[Axis], config: Config) -> bool:
+    return config["stimulus"]["type"] == "per_cell" and len(config["network"]["populations"]) == 1
+
+
+def draw(results: Results) -> Figure:
+    """A line for each of the first few points of the sweep, of its first network and trial."""
+    values = table(results)
+    if values.empty:
+        return nothing("no run is finished")
+    figure, axes = plt.subplots(figsize=(COLUMN, 2.4))
+    for number, (point, line) in enumerate(values.groupby("point", sort=False)):
+        axes.plot(line["current (µA/cm²)"], line["rate (Hz)"], "o-", color=f"C{number}", label=point)
+    axes.set(xlabel="current (µA/cm²)", ylabel="firing rate (Hz)")
+    if len(axes.lines) > 1:
+        axes.legend()
+    return figure
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row for each cell: its current, its spikes in the window, its rate."""
+    first = results.finished.drop_duplicates(list(results.axes) or "network")
+    parts = [pd.DataFrame(columns=["point", "cell", "current (µA/cm²)", "spikes", "rate (Hz)"])]
+    for run_id in first["run_id"].iloc[:LINES]:
+        run = results.run(run_id=run_id)
+        cells, (start, stop) = sum(run.populations.values()), run.config["recorder"]["window"]
+        stop = min(stop, run.config["run"]["duration"])
+        inside = (run.spike_time > start) & (run.spike_time <= stop)
+        spikes = np.bincount(run.spike_cell[inside], minlength=cells)
+        stimulus = build("stimulus", run.config["stimulus"], "stimulus")
+        current = run.config["stimulus"]["amplitude"] * stimulus.amplitudes(cells)
+        point = ", ".join(f"{name} {short(value)}" for name, value in run.point.items() if name not in REPLICATES)
+        columns = {"point": point, "cell": range(cells), "current (µA/cm²)": current, "spikes": spikes}
+        parts.append(pd.DataFrame(columns | {"rate (Hz)": spikes / (1e-3 * (stop - start))}))
+    return pd.concat(parts[1:] or parts, ignore_index=True)

@@ -1,0 +1,53 @@
+"""The membrane potential of every recorded cell over time, a heat map for each population."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from psst_core.dataset import REPLICATES, trace_name
+from psst_core.figures.style import PAGE, cell_ticks, first_traced, nothing, population_name, short
+from psst_core.keys import Config
+from psst_core.results import Results
+from psst_core.sweep import Axis
+
+TALLEST, BRIGHTEST = 2.2, 0.995
+
+
+def applies(axes: Sequence[Axis], config: Config) -> bool:
+    return any("v" in variables for variables in config["recorder"]["variables"].values())
+
+
+def draw(results: Results) -> Figure:
+    """Of the first run that has traces; one colour scale for all populations, which ends below the rare peaks."""
+    run = first_traced(results, "potentials")
+    if run is None:
+        return nothing("no run with traces is finished")
+    traces = {name: run.traces[key] for name in run.populations if (key := trace_name(f"{name}.v")) in run.traces}
+    cells = np.array([len(trace) for trace in traces.values()])
+    heights = np.maximum(TALLEST * cells / cells.max(), 0.7)
+    every = np.concatenate([trace.values.ravel() for trace in traces.values()])
+    scale = Normalize(*np.nanquantile(every, (0.0, BRIGHTEST))) if np.isfinite(every).any() else Normalize(-100.0, 50.0)
+    figure, axes = plt.subplots(
+        len(traces),
+        1,
+        figsize=(PAGE, 0.6 + heights.sum()),
+        sharex=True,
+        squeeze=False,
+        gridspec_kw={"height_ratios": heights},
+    )
+    duration = run.config["run"]["duration"]
+    for panel, height, (name, trace) in zip(axes[:, 0], heights, traces.items(), strict=True):
+        extent = (0.0, duration, len(trace) - 0.5, -0.5)
+        image = panel.imshow(trace, norm=scale, extent=extent, aspect="auto", interpolation="nearest")
+        panel.set_ylabel(f"{population_name(name)} cell")
+        ticks = cell_ticks(len(trace))
+        ticks = ticks[:: 1 + len(ticks) // round(8 * height)]
+        panel.set_yticks(ticks, [str(trace[trace.dims[0]].values[tick]) for tick in ticks])
+    axes[-1, 0].set_xlabel("time (ms)")
+    figure.colorbar(image, ax=list(axes[:, 0]), label="membrane potential (mV)", pad=0.01, aspect=30, extend="max")
+    point = [f"{name} {short(value)}" for name, value in run.point.items() if name not in REPLICATES]
+    figure.suptitle(", ".join(point).replace("_", " "), size=8)
+    return figure

@@ -1,0 +1,71 @@
+"""Steady state and time constant of every gate over the potential, measured under voltage clamp."""
+
+import re
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from psst_core.dataset import Array
+from psst_core.figures.style import PAGE, axis_names, nothing
+from psst_core.keys import Config
+from psst_core.results import TRACE, Results
+from psst_core.sweep import Axis
+
+POTENTIAL = re.compile(r"network\.populations\.\w+\.start\.v")
+SAMPLES = 3
+CHANNELS = {"a_type": "A-type", "m_type": "M-type"}
+
+
+def applies(axes: Sequence[Axis], config: Config) -> bool:
+    clamped = [axis for axis in axes if POTENTIAL.fullmatch(axis.key) and len(axis.values) > 1]
+    return bool(clamped) and len(axes) == 1 and any(config["recorder"]["variables"].values())
+
+
+def draw(results: Results) -> Figure:
+    """A column for each channel: steady states above, time constants below, a line for each gate."""
+    values = table(results)
+    if values.empty:
+        return nothing("no run with traces is finished")
+    channels = list(values.groupby("channel", sort=False))
+    figure, axes = plt.subplots(
+        2, len(channels), figsize=(PAGE, 3.2), sharex=True, sharey="row", squeeze=False, layout="constrained"
+    )
+    for (above, below), (channel, rows) in zip(axes.T, channels, strict=True):
+        for number, (gate, line) in enumerate(rows.groupby("gate", sort=False)):
+            style = {"color": f"C{number}", "linestyle": "-" if number == 0 else "--"}
+            above.plot(line["v (mV)"], line["steady state"], **style, label=gate)
+            below.plot(line["v (mV)"], line["time constant (ms)"], **style)
+        above.set_title(CHANNELS.get(str(channel), str(channel).replace("_", " ")))
+        above.legend(loc="center right", handlelength=1.2)
+        below.set_yscale("log")
+    axes[0, 0].set_ylabel("steady state")
+    axes[1, 0].set_ylabel("time constant (ms)")
+    figure.supxlabel("membrane potential (mV)", size=8)
+    return figure
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row for each gate and potential."""
+    columns = ["channel", "gate", "v (mV)", "steady state", "time constant (ms)"]
+    if results.finished.empty:
+        return pd.DataFrame(columns=columns)
+    data = results.traces()
+    (name,) = axis_names(results).values()
+    interval = float(data["time"][1] - data["time"][0])
+    rows = []
+    for variable in (str(name) for name in data.data_vars):
+        channel, _, gate = variable.removeprefix(TRACE).partition("_")[2].rpartition("_")
+        samples = data[variable].isel(time=slice(0, SAMPLES)).values[:, 0]
+        found = zip(data[name].values, *relaxation(samples, interval), strict=True)
+        rows += [(channel, gate, *line) for line in sorted(found)]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def relaxation(samples: Array, interval: float) -> tuple[Array, Array]:
+    """x∞ and τ [ms] of x' = (x∞ − x)/τ from three samples [..., time]: their steps shrink by exp(−interval/τ)."""
+    first, second, third = np.moveaxis(samples, -1, 0)
+    shrink = (third - second) / (second - first)
+    return first + (second - first) / (1.0 - shrink), -interval / np.log(shrink)

@@ -1,0 +1,72 @@
+"""How fast two copies of a plain system part that start close to each other."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from psst_core.dataset import Array
+from psst_core.figures.style import COLUMN, first_traced, nothing
+from psst_core.keys import Config
+from psst_core.results import Results, RunData
+from psst_core.sweep import Axis
+
+FITTED = (10.0, 0.1)
+
+
+def applies(axes: Sequence[Axis], config: Config) -> bool:
+    recorded = config["recorder"]["variables"]
+    populations = config["network"]["populations"]
+    plain = all(part["equations"] is not None and recorded.get(name) for name, part in populations.items())
+    return plain and len(populations) == 1 and config["network"]["size"] > 1
+
+
+def draw(results: Results) -> Figure:
+    """Their distance over time, and the exponential fitted to its growth."""
+    run = first_traced(results, "separation")
+    if run is None:
+        return nothing("no run with traces is finished")
+    time, apart = run.traces["time"].values, distance(run)
+    rate, offset, fitted = growth(time, apart)
+    figure, axes = plt.subplots(figsize=(COLUMN, 2.4))
+    axes.plot(time, np.where(apart > 0, apart, np.nan), lw=0.8, label="first two copies")
+    if fitted.any():
+        line = np.exp(offset + rate * time[fitted])
+        axes.plot(time[fitted], line, "--", color="C1", label=f"exp({rate:.2f} t), fitted")
+    axes.set(xlabel="time (ms)", ylabel="distance", yscale="log" if (apart > 0).any() else "linear")
+    axes.legend(loc="lower right")
+    return figure
+
+
+def table(results: Results) -> pd.DataFrame:
+    """The distance at the first and the last sample, and the fitted rate of its growth."""
+    columns = ["first distance", "last distance", "growth (1/ms)"]
+    run = first_traced(results, "separation")
+    if run is None:
+        return pd.DataFrame(columns=columns)
+    apart = distance(run)
+    return pd.DataFrame([(apart[0], apart[-1], growth(run.traces["time"].values, apart)[0])], columns=columns)
+
+
+def distance(run: RunData) -> Array:
+    """Euclid's, of the first two copies over all recorded variables."""
+    pairs = np.stack([trace.values[:2].astype(float) for trace in run.traces.data_vars.values()])
+    return np.asarray(np.sqrt(((pairs[:, 0] - pairs[:, 1]) ** 2).sum(axis=0)))
+
+
+def growth(time: Array, apart: Array) -> tuple[float, float, Array]:
+    """Slope and offset of log distance over time, and where they are fitted.
+
+    That is from when it stays above ten times the first distance to when it first reaches a tenth of the largest.
+    """
+    few, most = apart[0] * FITTED[0], np.nanmax(apart) * FITTED[1]
+    stop = int(np.argmax(apart >= most))
+    near = np.flatnonzero(apart[:stop] <= few)
+    place = np.arange(len(apart))
+    fitted = (place > (near[-1] if near.size else 0)) & (place < stop) & (apart > 0)
+    if fitted.sum() < 3:
+        return float("nan"), float("nan"), np.zeros_like(fitted)
+    slope, offset = np.polyfit(time[fitted], np.log(apart[fitted]), 1)
+    return float(slope), float(offset), fitted

@@ -1,0 +1,84 @@
+"""Power spectra of the mean potentials, where the oscillation is strongest."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from psst_core.analysis import spectrum
+from psst_core.dataset import REPLICATES, Array
+from psst_core.figures.raster import strongest
+from psst_core.figures.style import COLUMN, PAGE, has_membranes, nothing, population_name, short
+from psst_core.keys import Config
+from psst_core.results import Results
+from psst_core.sweep import Axis
+
+AT_MOST = 40
+
+
+def applies(axes: Sequence[Axis], config: Config) -> bool:
+    start, stop = config["analysis"]["spectrum"]
+    return has_membranes(config) and min(stop, config["run"]["duration"]) - start >= 3 * config["recorder"]["interval"]
+
+
+def draw(results: Results) -> Figure:
+    """A panel for each population: thin, each network and trial at that point; thick, their mean; grey, the band."""
+    found = densities(results)
+    if found is None:
+        return nothing("no run is finished")
+    frequency, density, place = found
+    analysis = results.record["config"]["analysis"]
+    shown = (frequency > 0) & (frequency <= analysis["background"])
+    width = COLUMN if len(density) == 1 else PAGE
+    figure, axes = plt.subplots(1, len(density), figsize=(width, 2.4), squeeze=False, sharex=True)
+    for number, (panel, (name, lines)) in enumerate(zip(axes[0], density.items(), strict=True)):
+        panel.axvspan(*analysis["band"], color="0.9", lw=0)
+        if len(lines) > 1:
+            panel.plot(frequency[shown], lines[:, shown].T, color=f"C{number}", lw=0.4, alpha=0.5)
+        panel.plot(frequency[shown], lines[:, shown].mean(axis=0), color=f"C{number}", lw=1.5)
+        panel.set(title=population_name(name), xlabel="frequency (Hz)")
+        if (lines[:, shown] > 0).any():
+            panel.set_yscale("log")
+            panel.set_ylim(bottom=np.quantile(lines[:, shown][lines[:, shown] > 0], 0.02) / 2)
+    axes[0, 0].set_ylabel("power spectral density\nof the mean potential (mV²/Hz)")
+    count = len(next(iter(density.values())))
+    replicates = f"{count} runs" if count > 1 else "1 run"
+    figure.suptitle(", ".join([*place, replicates]).replace("_", " "), size=8)
+    return figure
+
+
+def table(results: Results) -> pd.DataFrame:
+    """A row for each population: where the mean spectrum peaks inside the band, and the power there."""
+    columns = ["population", "runs", "peak (Hz)", "peak (mV²/Hz)", "power in the band (mV²)"]
+    found = densities(results)
+    if found is None:
+        return pd.DataFrame(columns=columns)
+    frequency, density, _ = found
+    low, high = results.record["config"]["analysis"]["band"]
+    band = (frequency >= low) & (frequency <= high)
+    rows = []
+    for name, lines in density.items():
+        inside = lines.mean(axis=0)[band]
+        best = int(inside.argmax()) if inside.size else 0
+        peak = (frequency[band][best], inside[best]) if inside.size else (np.nan, np.nan)
+        rows.append((name, len(lines), *peak, inside.sum() * frequency[1]))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def densities(results: Results) -> tuple[Array, dict[str, Array], list[str]] | None:
+    """Frequencies [Hz], by population the densities [run, frequency], and where; None without a finished run."""
+    best = strongest(results)
+    if best is None:
+        return None
+    place = {name: value for name, value in best.point.items() if name not in REPLICATES}
+    rows = results.select(**place)
+    ids = rows[rows["run_id"].isin(results.finished["run_id"])]["run_id"].iloc[:AT_MOST]
+    stretch = results.record["config"]["analysis"]["spectrum"]
+    potentials = [results.run(run_id=run_id).mean_potential for run_id in ids]
+    interval = float(potentials[0]["time"][1] - potentials[0]["time"][0])
+    frequency, density = spectrum(np.stack([p.values.astype(float) for p in potentials]), interval, stretch)
+    names = [str(name) for name in potentials[0]["population"].values]
+    by_population = {name: density[:, number] for number, name in enumerate(names)}
+    return frequency, by_population, [f"{name} {short(value)}" for name, value in place.items()]

@@ -1,0 +1,82 @@
+"""The report of what is in results/, as a person opens it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import TINY
+
+TOP = Path(__file__).parent.parent
+SWEEP = TINY + "network.size=8 network.coupling=0,0.5 solver=rk4 figures=[coupling_curves,raster,scatter]"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def snakemake(folder, *arguments):
+    command = [Path(sys.executable).with_name("snakemake"), "--snakefile", TOP / "workflow" / "Snakefile"]
+    command += ["--directory", folder, "--config", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """Of two tiny sweeps."""
+    folder = tmp_path_factory.mktemp("report")
+    snakemake(folder, "experiment=locust_coupling", f"overrides={SWEEP}", "name=tiny")
+    snakemake(folder, "experiment=euler_exact", "overrides=run.dt=0.1", "name=euler")
+    snakemake(folder, "experiment=report", "--report", "results/report.html")
+    return folder / "results" / "report.html"
+
+
+@pytest.fixture
+def page(report):
+    """It, in a real browser; what its console and its requests complained of is in `page.complaints`."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is in the extra `test`")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        sandbox = [] if os.getuid() else ["--no-sandbox"]
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.complaints = []
+        page.on("console", lambda line: page.complaints.append(line.text) if line.type == "error" else None)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("requestfailed", lambda request: page.complaints.append(request.url[:200]))
+        page.goto(report.as_uri())
+        yield page
+        browser.close()
+
+
+@pytest.mark.browser
+def test_a_person_finds_every_picture(page):
+    """Sweep by sweep, from the menu to the picture and its caption."""
+    results = page.evaluate("Object.keys(results)")
+    pictures = [path for path in results if path.endswith(".png")]
+    assert [Path(path).stem for path in pictures] == ["exact", "coupling_curves", "raster"]
+    assert {"results/tiny/about.html", "results/euler/about.html", "results/euler/tables/exact.csv"} < set(results)
+    for path in pictures:
+        name, figure = Path(path).parts[1], Path(path).stem
+        page.goto(page.url.partition("#")[0])
+        page.get_by_text(name, exact=True).click()
+        row = page.get_by_role("row", name=figure).filter(has_text="figure")
+        row.get_by_role("link").first.click()
+        shown = page.locator("img[src^='data:image/png']")
+        shown.wait_for()
+        assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") >= 600
+        page.evaluate("path => app.showResultInfo(path)", path)
+        caption = (TOP / "workflow" / "report" / f"{figure}.rst").read_text().split(".")[0].replace("\n", " ")
+        assert caption[:60] in page.inner_text("nav").replace("\n", " ")
+    assert page.complaints == []
+
+
+@pytest.mark.browser
+def test_a_person_finds_where_the_numbers_come_from(page):
+    page.evaluate("app.setView({content: 'html', contentPath: results['results/tiny/about.html'].data_uri})")
+    about = page.frame_locator("iframe").locator("body")
+    text = about.inner_text()
+    assert "snakemake --config experiment=locust_coupling" in text and "tensorflow" in text and "coupling: 0.0" in text
+    assert page.complaints == []

@@ -1,0 +1,71 @@
+# `--config experiment=report`: the figures of every gathered sweep in results/, drawn again where their code changed;
+# with `--report results/report.html`, all of them in one file. Nothing is planned or simulated.
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from psst_core import PsstError, open_sweep
+from psst_core.about import about_digest
+from psst_core.figures import drawn_of, formats, with_table
+from psst_core.plan import NAME
+
+RESULTS = Path("results")
+for key in config.keys() - {"experiment"}:
+    raise WorkflowError(
+        f"--config {key}: experiment=report takes every sweep in {RESULTS}/"
+    )
+try:
+    SWEEPS = {
+        cube.parent.name: open_sweep(cube.parent)
+        for cube in sorted(RESULTS.glob("*/sweep.nc"))
+    }
+    RECORDS = {name: sweep.record for name, sweep in SWEEPS.items()}
+except PsstError as error:
+    raise WorkflowError(str(error)) from None
+if not SWEEPS:
+    raise WorkflowError(f"{RESULTS}/ holds no gathered sweep; make one first")
+
+
+wildcard_constraints:
+    name=NAME.pattern,
+    figure="[a-z_]+",
+
+
+def configuration(wildcards):
+    return {"style": ""} | RECORDS[wildcards.name]["config"]
+
+
+def experiment(wildcards):
+    return RECORDS[wildcards.name]["experiment"]
+
+
+def estimate_files(wildcards):
+    files = (
+        RESULTS / wildcards.name / name for name in ("error_estimate.nc", "twins.csv")
+    )
+    return [file for file in files if file.is_file()]
+
+
+include: "draw.smk"
+
+
+localrules:
+    draw,
+    draw_more,
+    tabulate,
+    describe,
+
+
+TARGETS = []
+for name, sweep in SWEEPS.items():
+    TARGETS += [
+        RESULTS / name / "figures" / f"{figure}.{ending}"
+        for figure in drawn_of(sweep)
+        for ending in formats(RECORDS[name]["config"])
+    ]
+    TARGETS += [
+        RESULTS / name / "tables" / f"{figure}.csv"
+        for figure in with_table(drawn_of(sweep))
+    ]
+    TARGETS.append(RESULTS / name / "about.html")
