@@ -96,7 +96,7 @@ def test_what_would_not_arrive_is_refused_at_the_start(clone, cluster, wrong):
 
 def test_what_a_chunk_costs_on_the_cluster(clone, locally):
     """Eight chunks, two at a time, there and here; the times are printed, not judged."""
-    eight = words(CUT.replace("network.size=8,12", "network.size=8,9,10,12").replace("jobs=2", "jobs=1"), "eight")
+    eight = words(CUT.replace("network.size=8,12", "network.size=8,12,16,20").replace("jobs=2", "jobs=1"), "eight")
     seconds = {}
     began = time.monotonic()
     clone.on_cluster(eight)
