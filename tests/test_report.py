@@ -33,11 +33,12 @@ def report(tmp_path_factory):
 
 
 @pytest.fixture
-def page(report):
+def page(request):
     """It, in a real browser; what its console and its requests complained of is in `page.complaints`."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is in the extra `test`")
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
+    report = request.getfixturevalue("report")
     with playwright.sync_playwright() as driver:
         sandbox = [] if os.getuid() else ["--no-sandbox"]
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)

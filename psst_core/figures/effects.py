@@ -32,17 +32,17 @@ def draw(results: Results) -> Figure:
     rows = table(results)
     if rows.empty:
         return nothing("no run is finished")
-    causes, methods = list(rows["axis"].unique()), list(rows["method"].unique())
+    causes, ways = list(rows["axis"].unique()), list(rows["method"].unique())
     populations = list(rows["population"].unique())
-    size = (PAGE, 0.9 + len(populations) * (0.45 + 0.11 * len(causes) * (1 + len(methods))))
+    size = (PAGE, 0.9 + len(populations) * (0.45 + 0.11 * len(causes) * (1 + len(ways))))
     figure, axes = plt.subplots(len(populations), len(SHOWN), figsize=size, sharex=True, sharey=True, squeeze=False)
     for row, population in zip(axes, populations, strict=True):
         for panel, measure in zip(row, SHOWN, strict=True):
             here = rows[(rows["population"] == population) & (rows["measure"] == measure)]
             panel.axvline(0, color="0.4", lw=0.6)
-            for number, method in enumerate(methods):
+            for number, method in enumerate(ways):
                 mine = here[here["method"] == method].set_index("axis").loc[causes]
-                offset = (number - (len(methods) - 1) / 2) * 0.7 / len(methods)
+                offset = (number - (len(ways) - 1) / 2) * 0.7 / len(ways)
                 width = mine["half width"].fillna(0.0)
                 style = {"color": f"C{number}", "marker": MARKERS[number % 7], "ls": "", "elinewidth": 0.9}
                 panel.errorbar(mine["correlation"], np.arange(len(causes)) + offset, xerr=width, label=method, **style)
@@ -55,9 +55,9 @@ def draw(results: Results) -> Figure:
     axes[0, 0].invert_yaxis()
     for panel in axes[-1]:
         panel.set_xlabel("rank correlation")
-    if len(methods) > 1:
+    if len(ways) > 1:
         handles, names = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=len(methods))
+        figure.legend(handles, names, loc="outside lower center", ncols=len(ways))
     figure.suptitle(f"mean and 95 % confidence over {results.cube.sizes['network']} networks", size=8)
     return figure
 

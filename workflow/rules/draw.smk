@@ -70,7 +70,7 @@ rule describe:
             RESULTS / "{name}" / "about.html",
             caption="../report/caption.rst",
             category="{name}",
-            labels={"result": "configuration and provenance", "kind": "page"},
+            labels={"result": "about: what was seen, provenance", "kind": "page"},
         ),
     log:
         RESULTS / "logs" / "describe" / "{name}.log",
