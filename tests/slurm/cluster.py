@@ -129,7 +129,9 @@ class Cluster:
 
     def describe(self, job: str) -> dict[str, str]:
         """All that the controller knows of a job."""
-        return dict(word.split("=", 1) for word in self.run("scontrol", "-o", "show", "job", job).split() if "=" in word)
+        return dict(
+            word.split("=", 1) for word in self.run("scontrol", "-o", "show", "job", job).split() if "=" in word
+        )
 
     def start(self) -> None:
         """Raises: RuntimeError when it is not up within a minute."""
@@ -174,7 +176,9 @@ class Cluster:
         self._daemon("slurmctld", "-D", "-c", "-f", str(folder / "slurm.conf"))
         for node in ("cpu1", "gpu1"):
             self._daemon("slurmd", "-D", "-N", node, "-f", str(folder / "slurm.conf"))
-        self._wait(lambda: self.run("sinfo", "-h", "-N", "-o", "%T", check=False).split() == ["idle", "idle"], "slurmctld")
+        self._wait(
+            lambda: self.run("sinfo", "-h", "-N", "-o", "%T", check=False).split() == ["idle", "idle"], "slurmctld"
+        )
 
     def stop(self) -> None:
         """Cancel what runs, end every daemon, and wait until it has."""
