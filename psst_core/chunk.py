@@ -59,9 +59,9 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, al
             remove_leftovers(file)
         checkpoint = Checkpoint(saved, manifest, report)
         with (
+            team.leading() if team else contextlib.nullcontext(),
             checkpoint.listening(),
             atomic_netcdf(target, {"run": runs}) as beside,
-            team.leading() if team else contextlib.nullcontext(),
         ):
             write_chunk(manifest, beside, report, checkpoint, began, team)
         checkpoint.remove()

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -180,10 +181,16 @@ def main(arguments: Sequence[Any]) -> None:
     """A worker: `python -m psst_core.workers MANIFEST TARGET`."""
     manifest, target = map(Path, arguments)
     threading.Thread(target=_end_with_the_job, daemon=True).start()
+    code = 0
     try:
         simulate_chunk(read_manifest(manifest), target, lambda line: print(line, flush=True), alone=False)
-    except PsstError as error:
-        sys.exit(str(error))
+    except SystemExit as stopped:
+        code = int(stopped.code or 0)
+    except BaseException as error:
+        code = 1
+        print(error if isinstance(error, PsstError) else traceback.format_exc(), file=sys.stderr, flush=True)
+    # At once: TensorFlow's own way out aborts those that leave a cluster last.
+    os._exit(code)
 
 
 if __name__ == "__main__":
