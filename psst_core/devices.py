@@ -24,6 +24,11 @@ def device_names(hardware: Mapping[str, Any]) -> list[str]:
     return [device.name for device in (gpus or tf.config.list_logical_devices("CPU"))[: hardware["devices"]]]
 
 
+def cores(hardware: Mapping[str, Any]) -> int:
+    """How many cores a job keeps busy: one for each logical processor, or for each process that waits for GPUs."""
+    return at_once(hardware) if hardware["device"] == "cpu" else int(hardware["workers"])
+
+
 def program_of(manifest: Mapping[str, Any]) -> Program:
     """The program of a chunk."""
     config = manifest["config"]

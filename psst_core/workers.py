@@ -15,13 +15,14 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
 from psst_core.checkpoint import SIGNALS
 from psst_core.chunk import simulate_chunk
+from psst_core.devices import cores
 from psst_core.errors import PsstError
 from psst_core.ledger import read_manifest
 from psst_core.logs import Report
@@ -46,7 +47,7 @@ def simulate(manifest: Path, target: Path, report: Report) -> None:
         simulate_chunk(read_manifest(manifest), target, report)
         return
     command = [sys.executable, "-m", __name__, str(manifest), str(target)]
-    job = Job(command, hardware["workers"], hardware["devices"] if hardware["device"] == "cpu" else 1, report)
+    job = Job(command, hardware, report)
     with job.listening():
         job.wait()
 
@@ -56,13 +57,13 @@ class Job:
 
     Args:
         command: that each runs.
-        workers: how many there are.
-        cores: of each.
+        hardware: as resolved.
         report: takes the lines that the first one prints.
     """
 
-    def __init__(self, command: Sequence[str], workers: int, cores: int, report: Report) -> None:
-        self.workers, self.report, self.asked = workers, report, 0
+    def __init__(self, command: Sequence[str], hardware: Mapping[str, Any], report: Report) -> None:
+        workers = self.workers = hardware["workers"]
+        self.report, self.asked = report, 0
         self.in_slurm = "SLURM_JOB_ID" in os.environ
         self.errors: list[IO[str]] = []
         self.processes: list[subprocess.Popen[str]] = []
@@ -71,7 +72,9 @@ class Job:
             # This may be a task of a step itself, whose settings are not those of the step to come.
             kept = {name: value for name, value in outside.items() if not name.startswith(("SLURM_", "SRUN_"))}
             kept |= {"SLURM_JOB_ID": outside["SLURM_JOB_ID"]}
-            step = [f"--ntasks={workers}", f"--cpus-per-task={cores}", "--overlap", "--kill-on-bad-exit=1"]
+            step = [f"--ntasks={workers}", f"--cpus-per-task={cores(hardware) // workers}"]
+            step += ["--overlap", "--kill-on-bad-exit=1"]
+            step += [f"--gpus-per-task={hardware['devices']}"] if hardware["device"] != "cpu" else []
             self._start(["srun", *step, *command], kept)
             return
         cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(workers)]}
