@@ -65,10 +65,10 @@ LOBE = {"cell_steps": 750.0, "cell_stages": 3000.0, "pair_stages": 25200.0}
 def features(manifest: Manifest) -> dict[str, float]:
     """The work of a chunk's job.
 
-    `rounds` are steps of batches that are integrated side by side; `cell_steps` mechanisms (a membrane counts as one) x cells x lanes x steps,
-    `cell_stages` the same at each evaluation of the solver, and `pair_stages` the pairs of cells that its synaptic sums
-    go through, all in units of double precision. `states` and `pairs` are those of one process, `values` the samples that
-    are written, `cell_ms` cells x runs x model time.
+    `rounds` are steps, of as many batches as there are devices; `cell_steps` mechanisms (a membrane counts as one) x
+    cells x lanes x such steps, `cell_stages` the same at each evaluation of the solver, and `pair_stages` the pairs of
+    cells that its synaptic sums go through, all in units of double precision. `states` and `pairs` are those of one
+    process, `values` the samples that are written, `cell_ms` cells x runs x model time.
     """
     config, batches = manifest["config"], manifest["batches"]
     network, run, recorder, precision = (

@@ -99,7 +99,7 @@ class Machine:
     def jobs(self, config: Config, runs: int, share: float) -> int:
         """The number of jobs for runs that take that share of the sweep's time.
 
-        None is longer than `hardware.job_minutes`; all cores have work; none is shorter than its own start, or has fewer
+        None is longer than `hardware.job_minutes`; all cores have work; none is shorter than its own start or has fewer
         runs than devices.
         """
         hardware = config["hardware"]
