@@ -33,6 +33,7 @@ from psst_core.simulate import Array
 
 DATA, PLACE = "chunk.nc", "place.json"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+ECHO = 0.5  # s within which signals are one: Slurm may tell a job, its steps and their tasks
 
 
 @dataclass(frozen=True)
@@ -80,15 +81,17 @@ class Checkpoint:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """In this block SIGTERM and SIGINT ask the job to stop; the second one ends it at once."""
+        """In this block SIGTERM and SIGINT ask the job to stop; a second one, later, ends it at once."""
         ear, mouth = os.pipe()
         os.set_blocking(mouth, False)
 
         def listen() -> None:
+            first = math.inf
             for number in iter(lambda: os.read(ear, 1), b""):
-                if self.signal:
+                if time.monotonic() > first + ECHO:
                     os._exit(128 + self.signal)
-                self.signal = number[0]
+                if not self.signal:
+                    self.signal, first = number[0], time.monotonic()
             os.close(ear)
 
         # Python's own handlers wait until the compiled program returns; what they write to the pipe does not.

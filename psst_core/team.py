@@ -9,6 +9,7 @@ import contextlib
 import io
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from psst_core.simulate import Array, Integration, Program, Segment
 ORDERS = ("end", "begin", "compile", "resume", "advance", "carry", "ending")
 PORTS = range(20_000, 30_000)  # of workers under Slurm; each job begins at another one
 WORD = np.dtype("int64")
+GRACE = 2.0  # s for which a worker stays that has nothing to do any more, until the first one has heard so
 
 
 def connect() -> Any:
@@ -127,6 +129,7 @@ class Team:
                     share.advance(end)
                 case name, _:
                     getattr(share, name)()
+        time.sleep(GRACE)
 
 
 class Share(Round):

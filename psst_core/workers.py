@@ -6,6 +6,7 @@ nodes.
 
 import contextlib
 import json
+import math
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from psst_core.checkpoint import SIGNALS
+from psst_core.checkpoint import ECHO, SIGNALS
 from psst_core.chunk import simulate_chunk
 from psst_core.devices import cores
 from psst_core.errors import PsstError
@@ -83,7 +84,8 @@ class Job:
             self._start(command, outside | {"TF_CONFIG": place})
 
     def _start(self, command: Sequence[str], environment: dict[str, str]) -> None:
-        # In a session of its own, so that Ctrl-C reaches this process alone. Its standard input ends with this process.
+        # In a session of its own, so that Ctrl-C reaches this process alone. Told by its standard input, as srun ends
+        # all tasks where it gets a signal itself.
         self.errors.append(tempfile.TemporaryFile("w+", errors="replace"))  # noqa: SIM115  (read after the end)
         process = subprocess.Popen(
             command,
@@ -103,13 +105,16 @@ class Job:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """In this block SIGTERM and SIGINT ask the first worker to stop; the second one ends all at once."""
+        """In this block SIGTERM and SIGINT ask the first worker to stop; a second one, later, ends all at once."""
+        first = math.inf
 
         def ask(number: int, _: FrameType | None) -> None:
-            if self.asked:
+            nonlocal first
+            if time.monotonic() > first + ECHO:
                 self._end()
-            self.asked = number
-            self.processes[0].send_signal(signal.SIGTERM)
+            if not self.asked:
+                self.asked, first = number, time.monotonic()
+                print("stop", file=self.processes[0].stdin, flush=True)
 
         handlers = {number: signal.signal(number, ask) for number in SIGNALS}
         try:
@@ -119,19 +124,23 @@ class Job:
                 signal.signal(number, handler)
 
     def wait(self) -> None:
-        """Until all have ended well, or one has not.
+        """Until the first one has ended, or another one has not ended well.
 
         Raises:
-            PsstError: naming the worker that has not.
+            PsstError: naming the worker that failed.
             SystemExit: when the job was asked to stop.
         """
         try:
-            while not (codes := self._codes()) and any(process.poll() is None for process in self.processes):
+            leader = self.processes[0]
+            while leader.poll() is None and not self._codes():
                 time.sleep(POLL)
             if self.asked:
-                self._wait_for_the_rest()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    leader.wait(PATIENCE)
+            if self.asked and leader.poll() == 128 + signal.SIGTERM:
                 raise SystemExit(128 + self.asked)
-            if codes:
+            if leader.poll() != 0:
+                codes = self._codes()
                 # TensorFlow aborts those who miss another one.
                 first = min(codes, key=lambda rank: codes[rank] == -signal.SIGABRT)
                 raise PsstError(self._told(first, codes[first]))
@@ -153,11 +162,6 @@ class Job:
         said = f": {lines[-1]}" if lines and code > 0 else ""
         return f"{who} {how}{said}; all others were ended; start again, it goes on from the last saved state"
 
-    def _wait_for_the_rest(self) -> None:
-        ended = time.monotonic() + PATIENCE
-        while any(process.poll() is None for process in self.processes) and time.monotonic() < ended:
-            time.sleep(POLL)
-
     def _end(self) -> None:
         for process in self.processes:
             process.kill()
@@ -174,16 +178,17 @@ def _free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def _end_with_the_job() -> None:
-    """Wait until the process that started this one has ended, and end."""
-    sys.stdin.buffer.read()
+def _obey() -> None:
+    """Stop as for SIGTERM at each line of standard input, which `srun` hands on; at its end the job has ended: end."""
+    for _ in sys.stdin:
+        os.kill(os.getpid(), signal.SIGTERM)
     os._exit(1)
 
 
 def main(arguments: Sequence[Any]) -> None:
     """A worker: `python -m psst_core.workers MANIFEST TARGET`."""
     manifest, target = map(Path, arguments)
-    threading.Thread(target=_end_with_the_job, daemon=True).start()
+    threading.Thread(target=_obey, daemon=True).start()
     code = 0
     try:
         simulate_chunk(read_manifest(manifest), target, lambda line: print(line, flush=True), alone=False)
