@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from psst_core import tf
+from psst_core.devices import Round, at_once
 from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.files import atomic
@@ -28,10 +29,11 @@ from psst_core.hardware import compiled_for, processor
 from psst_core.keys import put
 from psst_core.logs import STOPPED, Report
 from psst_core.provenance import versions
-from psst_core.simulate import Array, Integration
+from psst_core.simulate import Array
 
 DATA, PLACE = "chunk.nc", "place.json"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+ECHO = 0.5  # s within which signals are one: Slurm may tell a job, its steps and their tasks
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ class State:
     """Of a chunk that is half made.
 
     Attributes:
-        batch, step: the batch that is being integrated, and its next step.
+        batch, step: the first batch of those that are being integrated side by side, and their next step.
         seconds: that the job took, without the start of its process and the compilation.
-        batch_seconds: of these, for this batch.
-        diverged: when each run of the batch stopped being finite, ms.
-        carry: the tensors of the integration, in the order of `tf.nest.flatten`.
+        batch_seconds: of these, for these batches.
+        diverged: when each of their runs stopped being finite, ms.
+        carry: the tensors of the integration, batch after batch, in the order of `tf.nest.flatten`.
     """
 
     batch: int
@@ -54,15 +56,8 @@ class State:
     carry: list[Array]
 
     @classmethod
-    def of(cls, integration: Integration, batch: int, seconds: float, batch_seconds: float, diverged: Array) -> "State":
-        carry = [tensor.numpy() for tensor in tf.nest.flatten(integration.carry)]
-        return cls(batch, integration.step, seconds, batch_seconds, diverged, carry)
-
-    def resume(self, integration: Integration) -> None:
-        """Put an integration that has not begun where this one was."""
-        tensors = [tf.constant(array) for array in self.carry]
-        integration.carry = tf.nest.pack_sequence_as(integration.carry, tensors)
-        integration.step = self.step
+    def of(cls, integration: Round, batch: int, seconds: float, batch_seconds: float, diverged: Array) -> "State":
+        return cls(batch, integration.step, seconds, batch_seconds, diverged, integration.carry())
 
 
 class Checkpoint:
@@ -70,8 +65,8 @@ class Checkpoint:
 
     Args:
         path: of the archive.
-        manifest: of the chunk. A state that was saved for another one, its code included, on another kind of processor
-            or with other versions is not taken.
+        manifest: of the chunk. A state that was saved for another one, its code included, on another kind of processor,
+            for another number of devices or with other versions is not taken.
         report: takes a line when there is something to say.
     """
 
@@ -81,20 +76,22 @@ class Checkpoint:
         self.interval = 60.0 * hardware["save_minutes"] or math.inf
         self.last = time.perf_counter()
         gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
-        numbers = put(dict(manifest), {"config.hardware": hardware["device"], "provenance": None})
+        numbers = put(dict(manifest), {"config.hardware": [hardware["device"], at_once(hardware)], "provenance": None})
         self.identity = digest([numbers, compiled_for(), processor(), gpus, versions()])
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """In this block SIGTERM and SIGINT ask the job to stop; the second one ends it at once."""
+        """In this block SIGTERM and SIGINT ask the job to stop; a second one, later, ends it at once."""
         ear, mouth = os.pipe()
         os.set_blocking(mouth, False)
 
         def listen() -> None:
+            first = math.inf
             for number in iter(lambda: os.read(ear, 1), b""):
-                if self.signal:
+                if time.monotonic() > first + ECHO:
                     os._exit(128 + self.signal)
-                self.signal = number[0]
+                if not self.signal:
+                    self.signal, first = number[0], time.monotonic()
             os.close(ear)
 
         # Python's own handlers wait until the compiled program returns; what they write to the pipe does not.
@@ -146,7 +143,7 @@ class Checkpoint:
                 if place.pop("identity") != self.identity:
                     self.report(f"{self.path}: saved by other code, settings or versions, or elsewhere; begins anew")
                     return None
-                diverged, *carry = (self._array(archive, number) for number in range(1 + place.pop("tensors")))
+                diverged, *carry = (_array(archive, number) for number in range(1 + place.pop("tensors")))
                 with archive.open(DATA) as saved, data.open("wb") as file:
                     shutil.copyfileobj(saved, file, 1 << 20)
             self.report(f"{self.path}: goes on at batch {place['batch']}, step {place['step']}")
@@ -158,8 +155,14 @@ class Checkpoint:
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
 
-    @staticmethod
-    def _array(archive: zipfile.ZipFile, number: int) -> Array:
-        with archive.open(f"{number}.npy") as part:
-            array: Array = np.lib.format.read_array(part, allow_pickle=False)
-            return array
+
+def carry_of(path: Path, first: int, count: int) -> list[Array]:
+    """So many tensors of a saved state's carry, from that one on."""
+    with zipfile.ZipFile(path) as archive:
+        return [_array(archive, 1 + number) for number in range(first, first + count)]
+
+
+def _array(archive: zipfile.ZipFile, number: int) -> Array:
+    with archive.open(f"{number}.npy") as part:
+        array: Array = np.lib.format.read_array(part, allow_pickle=False)
+        return array

@@ -13,25 +13,25 @@ from typing import Any
 import numpy as np
 
 from psst_core import tf
-from psst_core.batch import Run
 from psst_core.checkpoint import Checkpoint, State
 from psst_core.checks import data_files
 from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf, stored
+from psst_core.devices import Round, at_once, device_names, program_of, runs_of
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import remove_leftovers
 from psst_core.hardware import peak_memory, prepare, process_seconds, processor
 from psst_core.identity import deciding_modules
-from psst_core.keys import put
 from psst_core.ledger import COMPILED, SAVED
 from psst_core.logs import Report
 from psst_core.provenance import CONVENTIONS, job
-from psst_core.simulate import Integration, Program, Segment, padded, step_count
+from psst_core.simulate import Program, Segment, step_count
+from psst_core.team import Team, connect
 
 REPORT_SECONDS = 10.0
 
 
-def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report) -> None:
+def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, alone: bool = True) -> None:
     """Integrate a chunk's batches and write its file, the one while the other goes on.
 
     A job that was stopped goes on from its saved state.
@@ -40,6 +40,7 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report) ->
         manifest: as planned.
         target: the NetCDF file; it appears when everything is in it.
         report: takes a line of progress every ten seconds.
+        alone: whether this process is the whole job, and not one of its workers, of which the first one writes.
 
     Raises:
         SystemExit: when SIGTERM or SIGINT asked for it.
@@ -48,13 +49,21 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report) ->
     _check_unchanged(manifest)
     results = target.parent.parent
     compiled, saved = results / COMPILED, results / SAVED / f"{manifest['chunk']}.zip"
-    prepare(manifest["config"]["hardware"], compiled)
-    for file in (target, saved):
-        remove_leftovers(file)
-    checkpoint = Checkpoint(saved, manifest, report)
+    hardware, runs = manifest["config"]["hardware"], sum(map(len, manifest["batches"]))
+    devices = prepare(hardware, compiled, *([] if alone else [connect]))
+    team = None if alone else Team(devices)
     try:
-        with checkpoint.listening(), atomic_netcdf(target, {"run": sum(map(len, manifest["batches"]))}) as beside:
-            write_chunk(manifest, beside, report, checkpoint, began)
+        if team and team.rank:
+            return team.follow(manifest, saved)
+        for file in (target, saved):
+            remove_leftovers(file)
+        checkpoint = Checkpoint(saved, manifest, report)
+        with (
+            team.leading() if team else contextlib.nullcontext(),
+            checkpoint.listening(),
+            atomic_netcdf(target, {"run": runs}) as beside,
+        ):
+            write_chunk(manifest, beside, report, checkpoint, began, team)
         checkpoint.remove()
     except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
         shutil.rmtree(compiled, ignore_errors=True)
@@ -69,17 +78,18 @@ def write_chunk(
     report: Report,
     checkpoint: Checkpoint | None = None,
     began: float | None = None,
+    team: Team | None = None,
 ) -> None:
     """The same, where TensorFlow is ready and `path` may hold half a file.
 
     Args:
         checkpoint: where to go on from, and to save to; None always begins anew and saves nothing.
         began: when the job did, on the clock of `time.perf_counter`; now, where nothing came before.
+        team: of the job's workers, which this one leads; None where it is alone.
     """
     began = time.perf_counter() if began is None else began
     config, batches = manifest["config"], manifest["batches"]
-    lanes = padded(manifest["lanes"], config["solver"]["precision"])
-    program = Program(config, manifest["varying"], lanes)
+    program, side_by_side = program_of(manifest), at_once(config["hardware"])
     dt, duration = config["run"]["dt"], config["run"]["duration"]
     end, per_sample = step_count(duration, dt), program.steps_per_sample
     state = checkpoint.restore(path) if checkpoint else None
@@ -94,25 +104,30 @@ def write_chunk(
         | {"xla_flags": os.environ.get("XLA_FLAGS", "")}
     )
     begun, step = (state.batch, state.step) if state else (0, 0)
+    done = begun * duration + len(batches[begun : begun + side_by_side]) * step * dt
     first, compiling = sum(map(len, batches[:begun])), 0.0
-    progress = _Progress(manifest, begun * duration + step * dt, len(batches) * duration, report)
+    progress = _Progress(manifest, done, len(batches) * duration, report)
     starting = time.perf_counter() - began
     began -= state.seconds if state else 0.0
     with contextlib.closing(file), ThreadPoolExecutor(max_workers=1) as writer:
         writing: Future[None] = writer.submit(lambda: None)
-        for number, batch in enumerate(batches[begun:], begun):
+        for number in range(begun, len(batches), side_by_side):
             started = time.perf_counter()
-            members = [Run(put(config, run["values"]), run["network"], run["trial"]) for run in batch]
-            integration = Integration(program, members)
+            together = range(number, min(number + side_by_side, len(batches)))
+            runs = [run for i in together for run in batches[i]]
+            if team:
+                integration: Round = team.lead(program, manifest, number)
+            else:
+                integration = Round(program, runs_of(manifest, together), device_names(hardware))
             compiling = compiling or _compile(integration)
-            diverged = np.full(len(batch), np.nan)
+            diverged = np.full(len(runs), np.nan)
             if state:
-                state.resume(integration)
+                integration.resume(state.step, state.carry)
                 diverged, started, state = state.diverged, started - state.batch_seconds, None
             for segment in integration.segments(end):
                 writing.result()
                 writing = writer.submit(_write_segment, file, segment, first, per_sample, dt, diverged)
-                progress.advance(segment.steps * dt)
+                progress.advance(segment.steps * dt * len(together))
                 if checkpoint and checkpoint.due():
                     writing.result()
                     now = time.perf_counter()
@@ -120,25 +135,26 @@ def write_chunk(
                     with file.closed():
                         checkpoint.save(path, State.of(integration, number, *seconds, diverged))
             writing.result()
-            diverged = np.where(~integration.finite() & np.isnan(diverged), duration, diverged)
-            moments = integration.potential_moments()
+            finite, moments = integration.ending()
+            diverged = np.where(~finite & np.isnan(diverged), duration, diverged)
             mean, square = (np.concatenate([m[i] for m in moments.values()]).T for i in (0, 1))
             ok = np.isnan(diverged)[:, None]
             file.write_runs(
                 first,
                 {
-                    "run_id": np.array([run["id"] for run in batch]),
-                    "network": np.array([run["network"] for run in batch]),
-                    "trial": np.array([run["trial"] for run in batch]),
-                    "seed": np.array([member.config["run"]["seed"] for member in members]),
+                    "run_id": np.array([run["id"] for run in runs]),
+                    "network": np.array([run["network"] for run in runs]),
+                    "trial": np.array([run["trial"] for run in runs]),
+                    "seed": np.array([run["values"].get("run.seed", config["run"]["seed"]) for run in runs]),
                     "status": np.where(np.isnan(diverged), STATUS["ok"], STATUS["diverged"]),
                     "diverged_time": diverged,
                     "potential_mean": np.where(ok, mean, np.nan),
                     "potential_variance": np.subtract(square, mean**2, out=np.full_like(mean, np.nan), where=ok),
-                    "wall_time": np.full(len(batch), (time.perf_counter() - started) / len(batch)),
+                    "wall_time": np.full(len(runs), (time.perf_counter() - started) / len(runs)),
                 },
             )
-            first += len(batch)
+            first += len(runs)
+        file.order_spikes(np.repeat(np.arange(len(batches)), [len(batch) for batch in batches]))
         file.describe(
             {
                 "job_seconds": time.perf_counter() - began,
@@ -168,15 +184,15 @@ def _new_file(path: Path, manifest: Mapping[str, Any], program: Program) -> Chun
     )
 
 
-def _compile(integration: Integration) -> float:
-    """How long the program takes to be compiled, or to be read where it was before: that of no samples, s."""
+def _compile(integration: Round) -> float:
+    """How long the program takes to be compiled, or to be read where it was before, s."""
     started = time.perf_counter()
-    integration.program.advance(integration.carry, integration.inputs, tf.constant(0), tf.constant(0))
+    integration.compile()
     return time.perf_counter() - started
 
 
 def _write_segment(file: ChunkFile, segment: Segment, first: int, per_sample: int, dt: float, diverged: Array) -> None:
-    """Write a segment of the batch that begins at run `first`; note in `diverged` when a run stopped being finite."""
+    """Write a segment of the batches that begin at run `first`; note in `diverged` when a run stopped being finite."""
     broken = np.logical_or.reduce(np.isnan(stored(segment.mean_potential)))
     when = (segment.first_step + broken.argmax(axis=1) * per_sample) * dt
     diverged[:] = np.where(broken.any(axis=1) & np.isnan(diverged), when, diverged)

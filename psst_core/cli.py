@@ -17,6 +17,7 @@ from psst_core.clean import unused
 from psst_core.cost import CostModel, fit
 from psst_core.crate import export_crate
 from psst_core.dataset import read
+from psst_core.devices import cores
 from psst_core.error_estimate import estimate
 from psst_core.errors import PsstError
 from psst_core.figures import available, draw_all
@@ -140,7 +141,7 @@ def expected(made: Plan, costs: CostModel) -> dict[str, Any]:
             row["minutes"] += seconds[-1] / 60
             row["memory_mb"] = max(costs.memory(manifest), row.get("memory_mb", 0.0))
     there = [place.chunk in made.finished for place in made.places]
-    cores = made.config["hardware"]["jobs"] or made.machine.cores
+    jobs, busy = made.machine.jobs_at_once(made.config["hardware"]), cores(made.config["hardware"])
     names = ("cells", "solver", "precision", "steps")
     return {
         "name": made.name,
@@ -157,9 +158,9 @@ def expected(made: Plan, costs: CostModel) -> dict[str, Any]:
         "twins": len(made.twins),
         "chunks": [dict(zip(names, shape, strict=True)) | row for shape, row in sorted(rows.items())],
         "expected": {
-            "core_hours": sum(seconds) / 3600,
-            "wall_hours": schedule(seconds, cores) / 3600,
-            "jobs_at_once": cores,
+            "core_hours": busy * sum(seconds) / 3600,
+            "wall_hours": schedule(seconds, jobs) / 3600,
+            "jobs_at_once": jobs,
             "memory_mb": max((row.get("memory_mb", 0.0) for row in rows.values()), default=0.0),
             "disk_mb": disk / 1e6,
             "relative_errors": dict(costs.errors),

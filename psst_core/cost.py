@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
+from psst_core.devices import at_once
 from psst_core.hardware import processor
 from psst_core.ledger import CHUNKS, HEX
 from psst_core.machine import BYTES_PER_CELL, FIXED_MICROSECONDS, MACHINE, START_SECONDS, Machine
@@ -64,10 +65,10 @@ LOBE = {"cell_steps": 750.0, "cell_stages": 3000.0, "pair_stages": 25200.0}
 def features(manifest: Manifest) -> dict[str, float]:
     """The work of a chunk's job.
 
-    `rounds` are steps of a batch; `cell_steps` mechanisms (a membrane counts as one) x cells x lanes x steps,
-    `cell_stages` the same at each evaluation of the solver, and `pair_stages` the pairs of cells that its synaptic sums
-    go through, all in units of double precision. `states` and `pairs` are those of one batch, `values` the samples that
-    are written, `cell_ms` cells x runs x model time.
+    `rounds` are steps, of as many batches as there are devices; `cell_steps` mechanisms (a membrane counts as one) x
+    cells x lanes x such steps, `cell_stages` the same at each evaluation of the solver, and `pair_stages` the pairs of
+    cells that its synaptic sums go through, all in units of double precision. `states` and `pairs` are those of one
+    process, `values` the samples that are written, `cell_ms` cells x runs x model time.
     """
     config, batches = manifest["config"], manifest["batches"]
     network, run, recorder, precision = (
@@ -79,7 +80,9 @@ def features(manifest: Manifest) -> dict[str, float]:
     sizes, runs = share_out(network), sum(len(batch) for batch in batches)
     solver: type[Solver] = lookup("solver", config["solver"]["name"], "solver.name")
     lanes = padded(manifest["lanes"], precision) * VECTOR["float64"] / VECTOR[precision]
-    steps = step_count(run["duration"], run["dt"]) * len(batches)
+    hardware = config["hardware"]
+    devices = min(hardware["devices"], len(batches))
+    steps = step_count(run["duration"], run["dt"]) * math.ceil(len(batches) / at_once(hardware))
     parts = sum(sizes[name] * (1 + len(part["mechanisms"])) for name, part in network["populations"].items())
     pairs = 0.0
     for name, part in network["projections"].items():
@@ -100,8 +103,8 @@ def features(manifest: Manifest) -> dict[str, float]:
         "cell_steps": steps * lanes * parts,
         "cell_stages": steps * lanes * parts * solver.stages,
         "pair_stages": steps * lanes * pairs * solver.stages,
-        "states": lanes * parts,
-        "pairs": pairs,
+        "states": devices * lanes * parts,
+        "pairs": devices * pairs,
         "cell_runs": runs * sum(sizes.values()),
         "cell_ms": runs * sum(sizes.values()) * run["duration"],
     }
@@ -169,7 +172,7 @@ class CostModel:
         return self._predicted("seconds", levels(manifest), features(manifest))
 
     def memory(self, manifest: Manifest) -> float:
-        """The most that it holds at a time, MB."""
+        """The most that a process of it holds at a time, MB."""
         return self._predicted("memory", levels(manifest), features(manifest))
 
     def disk(self, manifest: Manifest) -> float:
@@ -179,12 +182,13 @@ class CostModel:
     def request(self, manifest: Manifest) -> dict[str, int]:
         """What the job asks a cluster for: `mem_mb`, MB, `runtime`, minutes, and the number of GPUs, `gpu`."""
         hardware = manifest["config"]["hardware"]
-        mem_mb = 100 * math.ceil((MEMORY_MARGIN * self.memory(manifest) + WORKFLOW_MB) / 100)
+        memory = MEMORY_MARGIN * self.memory(manifest) * hardware["workers"] + WORKFLOW_MB
+        mem_mb = 100 * math.ceil(memory / 100)
         runtime = math.ceil(TIME_MARGIN * self.seconds(manifest) / 60) + WORKFLOW_MINUTES
         return {
             "mem_mb": hardware["mem_mb"] or mem_mb,
             "runtime": hardware["runtime"] or runtime,
-            "gpu": int(hardware["device"] != "cpu"),
+            "gpu": at_once(hardware) if hardware["device"] != "cpu" else 0,
         }
 
     def judged(self, like: Sequence[Manifest]) -> "CostModel":

@@ -311,6 +311,17 @@ class ChunkFile:
         for name, values in (("spike_time", time), ("spike_cell", cell), ("spike_run", run)):
             self.file.variables[name][first : first + len(values)] = values
 
+    def order_spikes(self, batch: Array) -> None:
+        """Put the spikes of batches that were integrated side by side one batch after the other.
+
+        Args:
+            batch: of each run, its batch.
+        """
+        order = np.argsort(batch[self.file.variables["spike_run"][:].data], kind="stable")
+        if (order[1:] < order[:-1]).any():
+            for name in ("spike_time", "spike_cell", "spike_run"):
+                self.file.variables[name][:] = self.file.variables[name][:].data[order]
+
     def describe(self, attributes: Mapping[str, Any]) -> None:
         """Global attributes, beside those given before."""
         self.file.setncatts(dict(attributes))

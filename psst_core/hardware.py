@@ -10,7 +10,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,16 +24,21 @@ from psst_core.errors import PsstError
 LOOPS = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion,xla_cpu_small_while_loop_byte_threshold=1000000000"
 
 
-def prepare(hardware: Mapping[str, Any], compiled: Path | None = None) -> None:
+def _start() -> Any:
+    return tf.config.list_logical_devices("CPU")
+
+
+def prepare(hardware: Mapping[str, Any], compiled: Path | None = None, start: Callable[[], Any] = _start) -> Any:
     """Set the environment for the `hardware` part of a configuration, then the devices and threads.
 
     Args:
         hardware: as resolved; its `xla_flags`, then `XLA_FLAGS` from outside, follow our own, and the last one wins.
         compiled: a folder in which jobs share compiled programs. TensorFlow writes there beside and moves, so several
             jobs may do so at once; each kind of processor, set of flags and version has a folder of its own in it.
+        start: what starts TensorFlow's devices; its result is returned.
 
     Raises:
-        PsstError: when a GPU is asked for and TensorFlow sees none.
+        PsstError: when a GPU is asked for and TensorFlow sees none, or fewer than `hardware.devices`.
         RuntimeError: when TensorFlow was imported before.
     """
     if "tensorflow" in sys.modules:
@@ -50,15 +55,26 @@ def prepare(hardware: Mapping[str, Any], compiled: Path | None = None) -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     if hardware["device"] == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    devices = hardware.get("devices", 1)
+    if devices > 1:  # else all logical devices wait for one thread
+        os.environ["TF_OVERRIDE_GLOBAL_THREADPOOL"] = "1"
     with contextlib.nullcontext() if hardware["device"] == "gpu" else _messages_kept_for_errors():
         gpus = tf.config.list_physical_devices("GPU")
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.list_logical_devices("CPU")
-    if hardware["device"] == "gpu" and not gpus:
-        raise PsstError("hardware.device=gpu: TensorFlow sees no GPU here; take hardware=cpu or ask for a GPU node")
+        if hardware["device"] == "gpu" and not gpus:
+            raise PsstError("hardware.device=gpu: TensorFlow sees no GPU here; take hardware=cpu or ask for a GPU node")
+        if gpus and len(gpus) < devices:
+            raise PsstError(
+                f"hardware.devices={devices}: TensorFlow sees {len(gpus)} GPUs here; set hardware.devices={len(gpus)} "
+                "or ask for more GPUs"
+            )
+        if not gpus and devices > 1:
+            (processor,) = tf.config.list_physical_devices("CPU")
+            tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * devices)
+        return start()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from psst_core.keys import Config, flatten, put
 from psst_core.registry import lookup
 
 PHYSICS = ("network", "stimulus", "solver", "run")
-STORING = ("psst_core.chunk", "psst_core.checkpoint", "psst_core.dataset")
+STORING = ("psst_core.chunk", "psst_core.checkpoint", "psst_core.dataset", "psst_core.devices", "psst_core.team")
 WIDTH = 16
 
 

@@ -13,9 +13,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from psst_core.batch import Run
 from psst_core.config import compose, resolve, update
+from psst_core.devices import at_once
 from psst_core.errors import PsstError
 from psst_core.files import write_text
 from psst_core.hardware import prepare
@@ -43,7 +45,7 @@ class Machine:
     """What a sweep is divided for.
 
     Attributes:
-        cores: how many jobs run at once.
+        cores: on which jobs run at once.
         costs: µs a step of the 120-cell locust network with RK4, by precision and lanes.
     """
 
@@ -67,34 +69,43 @@ class Machine:
         A GPU takes the widest.
         """
         hardware, on_cpu = config["hardware"], config["hardware"]["device"] == "cpu"
-        fitting = (hardware["mem_mb"] or MEMORY_MB) * 1e6 / 4 / (BYTES_PER_CELL * config["network"]["size"])
+        memory = hardware["mem_mb"] / hardware["devices"] if hardware["mem_mb"] else MEMORY_MB
+        fitting = memory * 1e6 / 4 / (BYTES_PER_CELL * config["network"]["size"])
         most = min(hardware["lanes" if on_cpu else "gpu_lanes"], int(fitting))
         measured = self.costs[config["solver"]["precision"]] if on_cpu else ()
         return sorted({lanes for lanes in measured if lanes <= most} | {max(1, most)})
 
     def seconds(self, config: Config, batches: list[int]) -> float:
-        """How long one core takes for batches of those numbers of runs."""
-        precision = config["solver"]["precision"]
-        us = sum(_between(self.costs[precision], padded(runs, precision)) for runs in batches)
+        """How long a job takes for batches of those numbers of runs, so many side by side as it has devices."""
+        precision, side_by_side = config["solver"]["precision"], at_once(config["hardware"])
+        longest = [max(batches[i : i + side_by_side]) for i in range(0, len(batches), side_by_side)]
+        us = sum(_between(self.costs[precision], padded(runs, precision)) for runs in longest)
         solver: type[Solver] = lookup("solver", config["solver"]["name"], "solver.name")
-        fixed = FIXED_MICROSECONDS * len(batches)
+        fixed = FIXED_MICROSECONDS * len(longest)
         us = fixed + (us - fixed) * config["network"]["size"] / 120
         return float(1e-6 * us * solver.stages / 4 * step_count(config["run"]["duration"], config["run"]["dt"]))
 
     def batches(self, config: Config, runs: int) -> list[int]:
-        """So many runs, divided into the batches that are integrated soonest."""
-        divisions = [portions(runs, -(-runs // width)) for width in self.widths(config)]
+        """So many runs, divided into the batches that are integrated soonest, with work for each device."""
+        side_by_side = at_once(config["hardware"])
+        rounds = [math.ceil(runs / (width * side_by_side)) for width in self.widths(config)]
+        divisions = [portions(runs, min(runs, number * side_by_side)) for number in rounds]
         return min(divisions, key=lambda sizes: self.seconds(config, sizes))
+
+    def jobs_at_once(self, hardware: Mapping[str, Any]) -> int:
+        """How many jobs run at once, each with all of its devices."""
+        return int(hardware["jobs"] or max(1, self.cores // at_once(hardware)))
 
     def jobs(self, config: Config, runs: int, share: float) -> int:
         """The number of jobs for runs that take that share of the sweep's time.
 
-        None is longer than `hardware.job_minutes`; all cores have work; none is shorter than its own start.
+        None is longer than `hardware.job_minutes`; all cores have work; none is shorter than its own start or has fewer
+        runs than devices.
         """
         hardware = config["hardware"]
         total: float = self.seconds(config, self.batches(config, runs))
-        wanted = max(total / (60 * hardware["job_minutes"]), share * (hardware["jobs"] or self.cores))
-        most = min(runs, math.ceil(total / START_SECONDS))
+        wanted = max(total / (60 * hardware["job_minutes"]), share * self.jobs_at_once(hardware))
+        most = min(runs // at_once(hardware), math.ceil(total / START_SECONDS))
         return int(max(1, min(math.ceil(wanted - 0.01), most)))
 
 
@@ -103,9 +114,9 @@ def portions(count: int, parts: int) -> list[int]:
     return [high - low for low, high in itertools.pairwise(count * part // parts for part in range(parts + 1))]
 
 
-def schedule(seconds: Sequence[float], cores: int) -> float:
-    """How long jobs take when each core that is free takes the longest that waits."""
-    ends = [0.0] * cores
+def schedule(seconds: Sequence[float], at_once: int) -> float:
+    """How long jobs take when, of so many at once, each that ends makes room for the longest that waits."""
+    ends = [0.0] * at_once
     for job in sorted(seconds, reverse=True):
         heapq.heapreplace(ends, ends[0] + job)
     return max(ends)

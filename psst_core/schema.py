@@ -106,6 +106,8 @@ class HardwareConfig:
     Attributes:
         device: cpu, gpu, or auto: a GPU for each program of which a batch holds `gpu_from` cells or more, counted over
             its runs.
+        devices: that a process has: so many GPUs, or logical processors of a core each; a batch on each at a time.
+        workers: that make a job together: so many processes, here or over a cluster's nodes.
         lanes, gpu_lanes: the largest number of runs in a batch, on a processor and on a GPU.
         jobs: how many jobs run at once; a sweep is divided into that many or more. 0: this machine's cores.
         job_minutes: how long a job may be expected to take.
@@ -116,6 +118,8 @@ class HardwareConfig:
     """
 
     device: str = "cpu"
+    devices: int = setting(1, minimum=1, maximum=64)
+    workers: int = setting(1, minimum=1, maximum=1024)
     lanes: int = setting(64, minimum=1, maximum=65536)
     gpu_lanes: int = setting(1024, minimum=1, maximum=65536)
     gpu_from: int = setting(50_000, minimum=1, maximum=10_000_000_000)

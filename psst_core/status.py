@@ -75,7 +75,7 @@ def _expected(
         said = re.search(r"(\d+) s left", states[chunk][1])
         seconds.append(float(said[1]) if said and states[chunk][0] == "running" else costs.seconds(manifest))
     hardware = next(iter(left.values()))["config"]["hardware"]
-    return schedule(seconds, hardware["jobs"] or Machine.here(results).cores), costs.errors["seconds"]
+    return schedule(seconds, Machine.here(results).jobs_at_once(hardware)), costs.errors["seconds"]
 
 
 def _diverged(path: Path) -> int:

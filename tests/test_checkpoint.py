@@ -51,7 +51,7 @@ SWEEPS = {
 
 @pytest.fixture(autouse=True)
 def _compiled_once(monkeypatch):
-    monkeypatch.setattr("psst_core.chunk.Program", lambda *arguments: program(json.dumps(arguments)))
+    monkeypatch.setattr("psst_core.devices.Program", lambda *arguments: program(json.dumps(arguments)))
 
 
 def manifest_of(name, precision="float64", **settings):

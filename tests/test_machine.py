@@ -56,6 +56,23 @@ def test_jobs_keep_all_cores_busy_and_none_is_long_or_idle():
     assert MACHINE.jobs(put(config, {"run.duration": 1e7}), 3, 1.0) == 3
 
 
+@pytest.mark.parametrize("key", ["devices", "workers"])
+def test_a_job_of_several_devices_has_a_batch_for_each(key):
+    one = configuration(run__duration=1e5)
+    four = put(one, {f"hardware.{key}": 4})
+    for runs in (1, 3, 4, 64, 300, 1000):
+        sizes = MACHINE.batches(four, runs)
+        assert sum(sizes) == runs and len(sizes) >= min(runs, 4)
+        assert max(sizes) <= four["hardware"]["lanes"]
+    assert MACHINE.seconds(four, [64] * 8) == pytest.approx(MACHINE.seconds(one, [64] * 2))
+    assert MACHINE.seconds(four, [64] * 5) == pytest.approx(MACHINE.seconds(one, [64] * 2))
+    many = Machine(16, REFERENCE)
+    assert many.jobs_at_once(one["hardware"]) == 16 and many.jobs_at_once(four["hardware"]) == 4
+    assert many.jobs_at_once(put(four, {"hardware.jobs": 7})["hardware"]) == 7
+    assert many.jobs(put(four, {"hardware.job_minutes": 1e6}), 1000, 1.0) == 4
+    assert many.jobs(put(four, {"hardware.jobs": 100}), 40, 1.0) == 10
+
+
 def test_costs_are_read_where_they_were_measured(tmp_path):
     assert Machine.here(tmp_path).costs == REFERENCE
     (tmp_path / "machine.json").write_text(json.dumps(WIDE))

@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 from psst_core import PsstError, make_plan
 from psst_core.about import about_digest
 from psst_core.cost import fit
+from psst_core.devices import cores
 from psst_core.figures import available, formats, remove_stale, with_table
 from psst_core.gather import gather_digest, summary_name
 from psst_core.ledger import CHUNKS, lock, read_manifest

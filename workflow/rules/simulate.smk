@@ -2,17 +2,34 @@
 # digest of that.
 
 
+def hardware(wildcards):
+    return manifest(wildcards.chunk)["config"]["hardware"]
+
+
+def tasks(wildcards):
+    """Of Slurm, for the workers of a job: so many, or one for each GPU."""
+    its = hardware(wildcards)
+    return 0 if its["workers"] == 1 else its["workers"] if its["device"] == "cpu" else 1
+
+
+def cpus_per_task(wildcards):
+    its = hardware(wildcards)
+    return 0 if its["workers"] == 1 else cores(its) // its["workers"]
+
+
 rule simulate:
     output:
         RESULTS / CHUNKS / "{chunk}.nc",
     log:
         RESULTS / "logs" / "simulate" / "{chunk}.log",
     priority: lambda wildcards: work(manifest(wildcards.chunk))
-    threads: 1
+    threads: lambda wildcards: cores(hardware(wildcards))
     resources:
         mem_mb=requested("mem_mb"),
         runtime=requested("runtime"),
         gpu=requested("gpu"),
+        tasks=tasks,
+        cpus_per_task=cpus_per_task,
     params:
         manifest=lambda wildcards: str(RESULTS / CHUNKS / f"{wildcards.chunk}.json"),
     script:

@@ -1,0 +1,167 @@
+"""How many devices a job has changes no bit of its file."""
+
+import contextlib
+import itertools
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import program
+
+from psst_core.checkpoint import Checkpoint
+from psst_core.chunk import write_chunk
+from psst_core.dataset import atomic_netcdf, checksum
+from psst_core.errors import PsstError
+from psst_core.files import write_text
+from psst_core.keys import put
+from psst_core.ledger import CHUNKS, SAVED
+from psst_core.plan import make_plan
+
+ONE_JOB = "run.duration=40 recorder.window=[0,40] recorder.interval=0.1 sweep.networks=1 sweep.trials=9 figures=[] "
+ONE_JOB += "hardware.jobs=1 hardware.job_minutes=1000 hardware.lanes=2 numerics.check=none "
+SWEEPS = {
+    "lobe": (
+        "locust_coupling",
+        ONE_JOB + "stimulus.onset=0 stimulus.share=1 stimulus.amplitude=30 stimulus.rise=1 network.size=8 "
+        "network.coupling=0.5 solver=exponential_euler network.synapses.gaba.delay=2",
+    ),
+    "noise": ("noisy_cells", ONE_JOB + "network.populations.hh.mechanisms.noise.sigma=1"),
+}
+JOB = """
+import sys
+from pathlib import Path
+from psst_core.workers import simulate
+simulate(Path(sys.argv[1]), Path(sys.argv[2]), lambda line: print(line, flush=True))
+"""
+
+
+def manifest_of(name, precision="float64", **hardware):
+    """A chunk of five batches, two runs in each but one, on that hardware."""
+    experiment, overrides = SWEEPS[name]
+    (manifest,) = make_plan(experiment, f"{overrides} solver.precision={precision}").manifests.values()
+    runs = list(itertools.chain.from_iterable(manifest["batches"]))
+    if name == "lobe":
+        manifest = put(manifest, {"config.recorder.variables": {"pn": ["v"]}})
+        runs = [run | {"traced": run["trial"] % 2 == 0} for run in runs]
+    manifest |= {"lanes": 2, "batches": [runs[:1], *(runs[i : i + 2] for i in range(1, 9, 2))]}
+    return put(manifest, {f"config.hardware.{key}": value for key, value in hardware.items()})
+
+
+def job(folder, manifest):
+    """The command of the job that makes this chunk, in a process of its own."""
+    write_text(folder / "manifest.json", json.dumps(manifest))
+    return [sys.executable, "-c", JOB, str(folder / "manifest.json"), str(folder / CHUNKS / "chunk.nc")]
+
+
+def made_by_a_job(folder, manifest):
+    done = subprocess.run(job(folder, manifest), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return checksum(folder / CHUNKS / "chunk.nc")
+
+
+class Impatient(Checkpoint):
+    """Asks the job to stop after some segments."""
+
+    def __init__(self, path, manifest, segments):
+        self.lines, self.segments = [], segments
+        super().__init__(path, manifest, self.lines.append)
+
+    def due(self):
+        self.segments -= 1
+        if not self.segments:
+            self.signal = signal.SIGTERM
+        return super().due()
+
+
+def made_here(folder, manifest, segments=10**9):
+    """The same by this process, which has one device; all of a round's batches take turns on it."""
+    checkpoint = Impatient(folder / SAVED / "chunk.zip", manifest, segments)
+    with contextlib.suppress(SystemExit), atomic_netcdf(folder / CHUNKS / "chunk.nc") as beside:
+        write_chunk(manifest, beside, lambda line: None, checkpoint)
+    return checkpoint.lines
+
+
+@pytest.fixture(autouse=True)
+def _compiled_once(monkeypatch):
+    monkeypatch.setattr("psst_core.devices.Program", lambda *arguments: program(json.dumps(arguments)))
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_batches_side_by_side_make_the_same_file(tmp_path, name):
+    manifest = manifest_of(name)
+    made_here(tmp_path / "1", manifest)
+    made_here(tmp_path / "3", put(manifest, {"config.hardware.devices": 3}))
+    one, three = (checksum(tmp_path / folder / CHUNKS / "chunk.nc") for folder in ("1", "3"))
+    assert one == three
+
+
+def test_batches_side_by_side_go_on_where_they_were_stopped(tmp_path):
+    manifest = manifest_of("lobe", devices=3)
+    made_here(tmp_path / "whole", manifest)
+    for segments in (1, 2):
+        lines = made_here(tmp_path / "pieces", manifest, segments)
+        assert "stopped by SIGTERM: its state is saved in" in lines[-1]
+        if segments == 1:
+            stopped_by_others = Impatient(
+                tmp_path / "pieces" / SAVED / "chunk.zip", put(manifest, {"config.hardware.devices": 2}), 9
+            )
+            assert stopped_by_others.restore(tmp_path / "half.nc") is None
+            assert "begins anew" in stopped_by_others.lines[0]
+    made_here(tmp_path / "pieces", manifest)
+    whole, pieces = (checksum(tmp_path / folder / CHUNKS / "chunk.nc") for folder in ("whole", "pieces"))
+    assert whole == pieces
+
+
+def test_a_job_on_two_devices_writes_what_one_writes(tmp_path):
+    made_here(tmp_path, manifest_of("noise"))
+    assert made_by_a_job(tmp_path / "2", manifest_of("noise", devices=2)) == checksum(tmp_path / CHUNKS / "chunk.nc")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("devices", [2, 4])
+def test_a_job_on_several_devices_writes_what_one_writes(tmp_path, name, precision, devices):
+    made_here(tmp_path, manifest_of(name, precision))
+    manifest = manifest_of(name, precision, devices=devices)
+    assert made_by_a_job(tmp_path / "several", manifest) == checksum(tmp_path / CHUNKS / "chunk.nc")
+
+
+SERIALISED = """
+import os, threading, time
+from psst_core.hardware import prepare
+prepare({"device": "cpu", "vector_width": 0, "xla_flags": "", "devices": 2})
+import tensorflow as tf
+program = tf.function(lambda x: tf.while_loop(lambda i, x: i < 20000, lambda i, x: (i + 1, tf.sin(x)), (0, x))[1],
+                      jit_compile=True)
+ends = {}
+def run(device):
+    with tf.device(device):
+        program(x[device]).numpy()
+    ends[device] = time.perf_counter() - began
+x = {}
+for number, device in enumerate(tf.config.list_logical_devices("CPU")):
+    with tf.device(device.name):
+        x[device.name] = tf.random.stateless_uniform([2000], [number, 1])
+        program(x[device.name])
+began = time.perf_counter()
+threads = [threading.Thread(target=run, args=(device,)) for device in x]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(len(x), min(ends.values()) / max(ends.values()))
+"""
+
+
+def test_logical_devices_do_not_wait_for_each_other():
+    done = subprocess.run([sys.executable, "-c", SERIALISED], capture_output=True, text=True, check=True)
+    devices, together = done.stdout.split()
+    assert devices == "2"
+    assert float(together) > 0.7  # one after the other ends at half of the time
+
+
+@pytest.mark.parametrize("key", ["devices", "workers"])
+def test_no_device_is_an_error_before_any_job(key):
+    with pytest.raises(PsstError, match=rf"hardware\.{key}=0: must be between 1 and "):
+        make_plan("locust_coupling", f"hardware.{key}=0")
