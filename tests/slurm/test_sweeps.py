@@ -126,3 +126,23 @@ def test_a_site_sets_its_account_in_a_profile_of_its_own(accounting, tmp_path, l
     records = {number: rest for number, *rest in (row.split("|") for row in rows)}
     for number, (_, partition, _) in chunks(clone).items():
         assert records[number][:3] == ["lab", partition, "COMPLETED"]
+
+
+def of_chunks(data):
+    return {name: content for name, content in data.items() if name.startswith("chunks/")}
+
+
+def test_a_chunk_is_made_by_two_workers_and_by_two_devices(clone, cluster, locally):
+    """Four batches, two at a time: in a job with two tasks, in one with two logical devices, and one by one."""
+    four = CUT.replace("8,12", "8").replace("figures=[rate_map]", "figures=[]").replace("jobs=2", "jobs=1")
+    four += "solver=rk4 hardware.lanes=2"
+    alone = of_chunks(locally(words(four)))
+    (name,) = alone
+    for several, tasks, cores in (("workers", "2", "1"), ("devices", "1", "2")):
+        clone.on_cluster(words(f"{four} hardware.{several}=2"))
+        clone.done()
+        assert of_chunks(clone.data()) == alone
+        (job,) = chunks(clone)
+        found = cluster.describe(job)
+        assert (found["NumTasks"], found["CPUs/Task"]) == (tasks, cores)
+        (clone.folder / "results" / name).unlink()
