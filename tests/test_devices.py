@@ -129,33 +129,33 @@ def test_a_job_on_several_devices_writes_what_one_writes(tmp_path, name, precisi
     assert made_by_a_job(tmp_path / "several", manifest) == checksum(tmp_path / CHUNKS / "chunk.nc")
 
 
-SERIALISED = """
-import os, threading, time
+SIDE_BY_SIDE = """
+import threading, time
+from psst_core.batch import Run
+from psst_core.config import compose, resolve
+from psst_core.devices import Round, device_names
 from psst_core.hardware import prepare
-prepare({"device": "cpu", "vector_width": 0, "xla_flags": "", "devices": 2})
-import tensorflow as tf
-program = tf.function(lambda x: tf.while_loop(lambda i, x: i < 20000, lambda i, x: (i + 1, tf.sin(x)), (0, x))[1],
-                      jit_compile=True)
-ends = {}
-def run(device):
-    with tf.device(device):
-        program(x[device]).numpy()
-    ends[device] = time.perf_counter() - began
-x = {}
-for number, device in enumerate(tf.config.list_logical_devices("CPU")):
-    with tf.device(device.name):
-        x[device.name] = tf.random.stateless_uniform([2000], [number, 1])
-        program(x[device.name])
+from psst_core.simulate import Program
+hardware = {"device": "cpu", "vector_width": 0, "xla_flags": "", "devices": 2}
+prepare(hardware)
+config = resolve(compose({"experiment": "locust_coupling"}))
+program = Program(config, [], 16)
+rounds = [Round(program, [[Run(config)] * 16], [device]) for device in device_names(hardware)]
+[each.compile() for each in rounds]
+ends = []
+def run(each):
+    each.advance(5000)
+    ends.append(time.perf_counter() - began)
+threads = [threading.Thread(target=run, args=(each,)) for each in rounds]
 began = time.perf_counter()
-threads = [threading.Thread(target=run, args=(device,)) for device in x]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
-print(len(x), min(ends.values()) / max(ends.values()))
+print(len(rounds), min(ends) / max(ends))
 """
 
 
 def test_logical_devices_do_not_wait_for_each_other():
-    done = subprocess.run([sys.executable, "-c", SERIALISED], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", SIDE_BY_SIDE], capture_output=True, text=True, check=True)
     devices, together = done.stdout.split()
     assert devices == "2"
     assert float(together) > 0.7  # one after the other ends at half of the time

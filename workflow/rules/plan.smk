@@ -78,6 +78,21 @@ def requested(resource):
     return of_job
 
 
+def hardware(wildcards):
+    return manifest(wildcards.chunk)["config"]["hardware"]
+
+
+def tasks(wildcards):
+    """Of Slurm, for the workers of a job: so many, or one for each GPU."""
+    its = hardware(wildcards)
+    return 0 if its["workers"] == 1 else its["workers"] if its["device"] == "cpu" else 1
+
+
+def cpus_per_task(wildcards):
+    its = hardware(wildcards)
+    return 0 if its["workers"] == 1 else cores(its) // its["workers"]
+
+
 def chunk_files(wildcards=None):
     return [RESULTS / CHUNKS / f"{chunk}.nc" for chunk in plan().manifests]
 
