@@ -174,8 +174,11 @@ class Cluster:
         if self.accounting:
             self._start_accounting(ports[3], ports[4])
         self._daemon("slurmctld", "-D", "-c", "-f", str(folder / "slurm.conf"))
+        (folder / "hosts").write_text(f"{Path('/etc/hosts').read_text()}\n127.0.0.1 cpu1 gpu1\n")
         for node in ("cpu1", "gpu1"):
-            self._daemon("slurmd", "-D", "-N", node, "-f", str(folder / "slurm.conf"))
+            # In a mount namespace of its own, so that jobs find the nodes by their names, as on a real cluster.
+            daemon = f"mount --bind {folder}/hosts /etc/hosts && exec slurmd -D -N {node} -f {folder}/slurm.conf"
+            self._daemon("unshare", "--mount", "sh", "-c", daemon)
         self._wait(
             lambda: self.run("sinfo", "-h", "-N", "-o", "%T", check=False).split() == ["idle", "idle"], "slurmctld"
         )
