@@ -13,8 +13,18 @@ from psst_core import PsstError
 from psst_core.batch import Batch, Run
 
 sys.path.insert(0, str(TOP / "workflow" / "benchmark"))
-from full_state import NUMPY, sine
-from problem import cells_problem, coba_config, coba_problem, locust_config, locust_problem, sine_config, sine_problem
+from conversation import Conversation, Row
+from full_state import NUMPY, product, sine
+from problem import (
+    cells_problem,
+    coba_config,
+    coba_problem,
+    locust_config,
+    locust_problem,
+    product_problem,
+    sine_config,
+    sine_problem,
+)
 from settings import Settings
 
 
@@ -32,7 +42,8 @@ def test_settings_come_from_the_file_and_the_command_line():
         ("programs=[psst,nest]", "nest: no such program"),
         ("repeats=0", "repeats=0: must be at least 1"),
         ("equations=[4,6]", "multiples of 4"),
-        ("sine=[0]", "sine=\\[0\\]: must be at least 1"),
+        ("sine=[0]", "sine=\\[0\\] product=\\[.*: must be at least 1"),
+        ("product=[0]", "product=\\[0\\]: must be at least 1"),
     ],
 )
 def test_wrong_settings_are_refused_by_name(overrides, message):
@@ -82,22 +93,49 @@ def test_the_tutorials_way_of_the_sine_system_is_that_of_psst():
     assert np.ptp(x) > 0.1
 
 
+def test_products_neither_grow_nor_vanish():
+    problem = product_problem(7, 50)
+    step, x, _ = product(NUMPY, problem)
+    for i in range(50):
+        x = step(x, i)
+    np.testing.assert_allclose(x, np.linalg.matrix_power(problem["a"], 50) @ problem["x"], atol=1e-12)
+    np.testing.assert_allclose(x.T @ x, np.eye(7), atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["graph", "xla"])
+def test_tensorflow_and_numpy_multiply_alike(tmp_path, mode):
+    np.savez(tmp_path / "product.npz", **product_problem(7, 50))
+    talks = [
+        Conversation(Row("product", name, "product", how), sys.executable, tmp_path / "product.npz", tmp_path / name)
+        for name, how in (("numpy", "default"), ("tensorflow", mode))
+    ]
+    for talk in talks:
+        talk.ask()
+        talk.leave()
+    one, other = (talk.row for talk in talks)
+    assert one.spikes == other.spikes > 1000
+    assert min(one.seconds[0], other.seconds[0]) > 0
+
+
 @pytest.mark.peers
 @pytest.mark.skipif(shutil.which("g++") is None, reason="Brian2 and the C limit need g++")
 def test_a_small_benchmark_sets_up_its_peers_and_all_count_the_same_spikes(tmp_path):
     settings = "repeats=2 runs=[1] run_steps=2000 equations=[80] equation_steps=160000 cold=0 memory=[] "
-    settings += "coba=[1] coba_steps=200 sine=[4] tutorial=100 programs=[psst,limit,brian2,jax,numpy,tutorial]"
+    settings += "coba=[1] coba_steps=200 sine=[4] product=[10] product_steps=100000 tutorial=100 "
+    settings += "programs=[psst,limit,brian2,jax,numpy,tutorial,tensorflow]"
     done = snakemake(tmp_path, "--config", "experiment=benchmark", f"overrides={settings}")
     assert done.returncode == 0, done.stderr
     with xr.open_dataset(tmp_path / "results" / "benchmark" / "benchmark.nc") as data:
         assert data.attrs["failures"] == ""
-        assert set(data.program.values) == {"PSST", "C limit", "Brian2", "JAX", "NumPy", "tutorial"}
+        assert set(data.program.values) == {"PSST", "C limit", "Brian2", "JAX", "NumPy", "tutorial", "TensorFlow"}
         assert bool((data.seconds > 0).all())
         cells = data.spikes.where(data.section == "cells", drop=True)
         assert len(set(cells.values)) == 1 and cells.values[0] > 0
         for precision in ("double", "single"):
             coba = data.spikes.where((data.section == "coba") & (data.precision == precision), drop=True)
             assert coba.size == 3 and len(set(coba.values)) == 1 and coba.values[0] > 100
+        products = data.spikes.where(data.section == "product", drop=True)
+        assert products.size == 3 and len(set(products.values)) == 1
     table = (tmp_path / "results" / "benchmark" / "table.md").read_text()
     assert "1 run, RK4, double" in table
-    assert len(list((tmp_path / "results" / "benchmark" / "figures").glob("*.png"))) == 6
+    assert len(list((tmp_path / "results" / "benchmark" / "figures").glob("*.png"))) == 7

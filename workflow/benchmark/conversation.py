@@ -40,7 +40,7 @@ class Conversation:
     """A program under way: it is asked by a line and answers by one of JSON."""
 
     def __init__(self, row: Row, python: str, problem: Path, log: Path) -> None:
-        model = row.section if row.section in ("cells", "coba") else "locust"
+        model = row.section if row.section in ("cells", "coba", "product") else "locust"
         script = SCRIPTS.get(row.program, f"{row.program}_{model}.py")
         command = [python, str(HERE / script), str(problem), "--precision", row.precision, "--method", row.method]
         command += ["--mode", row.mode, "--threads", str(row.threads)]
@@ -65,7 +65,7 @@ class Conversation:
     def leave(self) -> None:
         self._say("quit")
         self.row.peak_memory = self._answer()["peak_memory"]
-        self.process.wait(60)
+        self.process.communicate(timeout=60)
 
     def _say(self, line: str) -> None:
         assert self.process.stdin is not None

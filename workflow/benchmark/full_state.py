@@ -147,4 +147,9 @@ def sine(ops, problem):
     return step, problem["x"], np.zeros(0)
 
 
-MODELS = {"locust": locust, "cells": hodgkin_huxley, "sine": sine}
+def product(ops, problem):
+    """x → a x, for matrices of n × n."""
+    return lambda x, i: problem["a"] @ x, problem["x"], np.array([])
+
+
+MODELS = {"locust": locust, "cells": hodgkin_huxley, "sine": sine, "product": product}

@@ -19,14 +19,22 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from conversation import HERE, Conversation, Row
-from problem import cells_problem, coba_config, coba_problem, locust_config, locust_problem, sine_problem
+from problem import (
+    cells_problem,
+    coba_config,
+    coba_problem,
+    locust_config,
+    locust_problem,
+    product_problem,
+    sine_problem,
+)
 from settings import LABELS, Settings
 
 from psst_core import PsstError
 from psst_core.dataset import write
 
 MODES = {"brian2": ("merged", "separate", "tuned"), "jax": ("plain", "tuned")}
-OURS = ("psst", "handwritten", "limit", "tutorial", "numpy")
+OURS = ("psst", "handwritten", "limit", "tutorial", "numpy", "tensorflow")
 CASES = (("rk4", "double"), ("rk4", "single"), ("exponential_euler", "single"))
 HAND = {"rk4": ("handwritten", "limit"), "exponential_euler": ()}
 
@@ -79,6 +87,11 @@ class Benchmark:
         problem = self.problem(f"sine-{equations}", sine_problem(equations, steps))
         programs = ("psst", "numpy", "tutorial")
         self.measure([Row("sine", name, problem, equations=equations, steps=steps) for name in programs])
+
+    def product(self, n: int, steps: int) -> None:
+        problem = self.problem(f"product-{n}", product_problem(n, steps))
+        programs = (("numpy", "default"), ("tensorflow", "graph"), ("tensorflow", "xla"))
+        self.measure([Row("product", name, problem, mode, equations=n, steps=steps) for name, mode in programs])
 
     def networks(self, runs: int, steps: int) -> None:
         """Runs on one network, and each on a network of its own."""
@@ -249,6 +262,8 @@ def main(settings: Settings, peers: str, target: Path) -> None:
         benchmark.cells(equations, min(20_000, settings.equation_steps // equations))
     for equations in settings.sine:
         benchmark.sine(equations, min(20_000, settings.equation_steps // equations))
+    for n in settings.product:
+        benchmark.product(n, max(1, min(20_000, settings.product_steps // n**3)))
     for runs in settings.coba:
         benchmark.coba(runs, whole(min(10_000, settings.coba_steps // runs), 10))
     if settings.memory:

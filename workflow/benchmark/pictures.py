@@ -22,10 +22,11 @@ COLOURS = {
     "Jaxley": "0.7",
     "tutorial": "C4",
     "NumPy": "C5",
+    "TensorFlow": "C0",
 }
-MARKERS = dict(zip(COLOURS, "oPXs^dv*D", strict=True))
-DASHES = {"separate": "--", "tuned": ":"}
-FILLS = {"separate": "none", "tuned": "left"}
+MARKERS = dict(zip(COLOURS, "oPXs^dv*Dh", strict=True))
+DASHES = {"separate": "--", "tuned": ":", "graph": "--"}
+FILLS = {"separate": "none", "tuned": "left", "graph": "none"}
 
 
 def plot(axes: Axes, rows: list[Row], x: str) -> None:
@@ -130,6 +131,17 @@ def draw_sine(rows: list[Row]) -> Figure:
     return draw_equations(rows, "sine", "x' = sin(x t)")
 
 
+def draw_product(rows: list[Row]) -> Figure:
+    """Time of a product over the rows of its matrices."""
+    figure, axes = plt.subplots(figsize=(COLUMN, 3.2))
+    shown = chosen(rows, section="product")
+    axes.set(title="product of two n × n matrices, double precision", xlabel="n", ylabel="time per product (µs)")
+    plot(axes, shown, "equations") if shown else empty(axes)
+    axes.set_xscale("log")
+    legend(figure)
+    return figure
+
+
 def draw_panels(groups: dict[str, list[Row]]) -> Figure:
     """Bars for each group below its title."""
     heights = [max(3, len(group)) for group in groups.values()]
@@ -188,6 +200,7 @@ FIGURES = {
     "throughput": draw_throughput,
     "cells": draw_cells,
     "sine": draw_sine,
+    "product": draw_product,
     "bars": draw_bars,
     "coba": draw_coba,
     "cold": draw_cold,

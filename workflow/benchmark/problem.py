@@ -130,6 +130,13 @@ def sine_problem(n: int, steps: int) -> dict[str, Any]:
     return {"model": "sine", "runs": 1, "steps": steps, "dt": DT, "x": start["system"]["x"]}
 
 
+def product_problem(n: int, steps: int) -> dict[str, Any]:
+    """Two orthogonal matrices [n, n]: however often the one is multiplied by the other, nothing grows or vanishes."""
+    random = np.random.default_rng(1)
+    a, x = (np.linalg.qr(random.standard_normal((n, n)))[0] for _ in range(2))
+    return {"model": "product", "runs": 1, "steps": steps, "a": a, "x": x}
+
+
 def _resolved(choices: dict[str, str], *settings: dict[str, Any]) -> dict[str, Any]:
     config = compose(choices)
     for values in settings:
@@ -140,10 +147,10 @@ def _resolved(choices: dict[str, str], *settings: dict[str, Any]) -> dict[str, A
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", choices=["locust", "cells", "coba", "sine"])
+    parser.add_argument("model", choices=["locust", "cells", "coba", "sine", "product"])
     parser.add_argument("file", help="the .npz to write")
     parser.add_argument("--runs", type=int, default=1, help="of a network")
-    parser.add_argument("--cells", type=int, default=1, help="independent neurons or copies")
+    parser.add_argument("--cells", type=int, default=1, help="independent neurons or copies, or rows of a matrix")
     parser.add_argument("--steps", type=int, default=3000)
     given = parser.parse_args()
     runs, cells, steps = given.runs, given.cells, given.steps
@@ -152,6 +159,7 @@ def main() -> None:
         "cells": lambda: cells_problem(cells, steps),
         "coba": lambda: coba_problem(coba_config(steps), runs, steps),
         "sine": lambda: sine_problem(cells, steps),
+        "product": lambda: product_problem(cells, steps),
     }[given.model]()
     np.savez(given.file, **problem)
 

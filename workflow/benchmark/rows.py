@@ -38,7 +38,13 @@ class Row:
         return self.program if self.mode == "default" else f"{self.program} ({self.mode})"
 
     @property
+    def scheme(self) -> str:
+        return "–" if self.section == "product" else METHODS[self.method]
+
+    @property
     def size(self) -> str:
+        if self.section == "product":
+            return f"{self.equations} × {self.equations}"
         return number_of(self.equations, "equation") if self.section in EQUATIONS else number_of(self.runs, "run")
 
     @property
@@ -49,6 +55,8 @@ class Row:
     def unit(self) -> str:
         if self.section in WHOLE:
             return "s"
+        if self.section == "product":
+            return "µs per product"
         return "µs per step" if self.section in EQUATIONS else "µs per step and run"
 
     @property

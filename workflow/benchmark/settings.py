@@ -18,6 +18,7 @@ LABELS = {
     "jaxley": "Jaxley",
     "tutorial": "tutorial",
     "numpy": "NumPy",
+    "tensorflow": "TensorFlow",
 }
 
 
@@ -33,6 +34,8 @@ class Settings:
     coba: list[int] = field(default_factory=list)
     coba_steps: int = 32_000
     sine: list[int] = field(default_factory=list)
+    product: list[int] = field(default_factory=list)
+    product_steps: int = 20_000_000_000
     tutorial: int = 2000
     cold: float = 0.0
     memory: list[float] = field(default_factory=list)
@@ -52,15 +55,15 @@ class Settings:
             made: Settings = OmegaConf.to_object(settings)  # type: ignore[assignment]
         except OmegaConfBaseException as error:
             raise PsstError(f"overrides={overrides!r}: {str(error).splitlines()[0]}; see {path}") from error
-        for key in ("repeats", "run_steps", "equation_steps", "coba_steps", "tutorial"):
+        for key in ("repeats", "run_steps", "equation_steps", "coba_steps", "product_steps", "tutorial"):
             if getattr(made, key) < 1:
                 raise PsstError(f"{key}={getattr(made, key)}: must be at least 1")
         if any(runs < 1 for runs in made.runs) or any(number < 4 or number % 4 for number in made.equations):
             raise PsstError(
                 f"runs={made.runs} equations={made.equations}: runs are at least 1, equations multiples of 4"
             )
-        if any(number < 1 for number in (*made.coba, *made.sine)):
-            raise PsstError(f"coba={made.coba} sine={made.sine}: must be at least 1")
+        if any(number < 1 for number in (*made.coba, *made.sine, *made.product)):
+            raise PsstError(f"coba={made.coba} sine={made.sine} product={made.product}: must be at least 1")
         unknown = set(made.programs) - set(LABELS)
         if unknown:
             raise PsstError(f"programs: {', '.join(sorted(unknown))}: no such program; there are {', '.join(LABELS)}")

@@ -166,7 +166,7 @@ def all_rows(rows: list[Row]) -> str:
         timed = row.section != "memory"
         lines.append(
             [row.section, row.program, "" if row.mode == "default" else row.mode]
-            + [METHODS[row.method], row.precision, row.size, str(row.cores), str(row.steps)]
+            + [row.scheme, row.precision, row.size, str(row.cores), str(row.steps)]
             + ([spread(finite(row.cost)), row.unit] if timed else ["–", "–"])
             + [digits(row.setup_seconds), digits(row.peak_memory / 1e6)]
             + [f"{row.spikes:.0f}" if np.isfinite(row.spikes) else "–"]
@@ -178,7 +178,7 @@ def agreement(rows: list[Row]) -> str:
     """A sentence for each problem: which programs count PSST's spikes, and by how many the others differ."""
     groups: dict[tuple, list[Row]] = {}
     for row in rows:
-        if np.isfinite(row.spikes) and row.section != "sine":
+        if np.isfinite(row.spikes) and row.section not in ("sine", "product"):
             problem = (row.section, row.size, row.method, row.precision, row.steps)
             groups.setdefault((*problem, row.mode if row.section in PROBLEMS else ""), []).append(row)
     lines = []

@@ -76,6 +76,11 @@ class Worker:
         print(json.dumps(values), file=self._replies, flush=True)
 
 
+def content(x: np.ndarray) -> int:
+    """In place of spikes, where a problem has none: a number that another result would not give."""
+    return int(np.rint(1e3 * np.abs(x).sum()))
+
+
 def age() -> float:
     """Seconds since this process began."""
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])

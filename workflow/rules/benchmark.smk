@@ -18,7 +18,7 @@ try:
     Settings.read(str(config.get("overrides", "")))
 except PsstError as error:
     raise WorkflowError(str(error)) from None
-FIGURES = ["throughput", "cells", "sine", "bars", "coba", "cold"]
+FIGURES = ["throughput", "cells", "sine", "product", "bars", "coba", "cold"]
 
 
 TARGETS = [
