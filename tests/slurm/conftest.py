@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Cluster, missing, running
 
 from psst_core.dataset import checksum
 from psst_core.ledger import HEX
+from slurm.cluster import Cluster, missing, running
 
 TOP = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

@@ -111,7 +111,7 @@ def test_what_a_chunk_costs_on_the_cluster(clone, locally):
 
 
 def test_a_site_sets_its_account_in_a_profile_of_its_own(accounting, tmp_path, locally):
-    from conftest import Clone
+    from slurm.conftest import Clone
 
     clone = Clone(tmp_path, accounting.environment)
     site = tmp_path / "site"
