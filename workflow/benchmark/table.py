@@ -169,7 +169,7 @@ def all_rows(rows: list[Row]) -> str:
             + [row.scheme, row.precision, row.size, str(row.cores), str(row.steps)]
             + ([spread(finite(row.cost)), row.unit] if timed else ["–", "–"])
             + [digits(row.setup_seconds), digits(row.peak_memory / 1e6)]
-            + [f"{row.spikes:.0f}" if np.isfinite(row.spikes) else "–"]
+            + [f"{row.spikes:.0f}" if np.isfinite(row.spikes) and row.section != "product" else "–"]
         )
     return markdown(header, lines)
 
