@@ -22,7 +22,7 @@ COLOURS = {
     "Jaxley": "0.7",
     "tutorial": "C4",
     "NumPy": "C5",
-    "TensorFlow": "C0",
+    "TensorFlow": "C3",
 }
 MARKERS = dict(zip(COLOURS, "oPXs^dv*Dh", strict=True))
 DASHES = {"separate": "--", "tuned": ":", "graph": "--"}
