@@ -1,6 +1,7 @@
 """A cluster for the tests of a session, folders like a clone's, and the data of undisturbed local runs."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -40,6 +41,7 @@ class Clone:
                 stderr=output,
                 text=True,
                 start_new_session=True,
+                preexec_fn=_heed_interrupts,
             )
 
     def on_cluster(self, words: list[str], *arguments: str) -> None:
@@ -95,6 +97,11 @@ class Clone:
         results = self.folder / "results"
         files = [*results.glob(f"chunks/{HEX}.nc"), *results.glob("*/sweep.nc")]
         return {str(file.relative_to(results)): checksum(file) for file in sorted(files)}
+
+
+def _heed_interrupts() -> None:
+    """What is started in the background of a shell ignores SIGINT, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
