@@ -154,7 +154,8 @@ def write_chunk(
                 },
             )
             first += len(runs)
-        file.order_spikes(np.repeat(np.arange(len(batches)), [len(batch) for batch in batches]))
+        if side_by_side > 1:
+            file.order_spikes(np.repeat(np.arange(len(batches)), [len(batch) for batch in batches]))
         file.describe(
             {
                 "job_seconds": time.perf_counter() - began,

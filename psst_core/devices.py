@@ -129,5 +129,7 @@ class Round:
             with tf.device(device):
                 return function(part)
 
-        with ThreadPoolExecutor(max(1, len(self.parts))) as threads:
+        if len(self.parts) < 2:
+            return list(map(there, self.devices, self.parts))
+        with ThreadPoolExecutor(len(self.parts)) as threads:
             return list(threads.map(there, self.devices, self.parts))

@@ -141,8 +141,8 @@ class Job:
                 raise SystemExit(128 + self.asked)
             if leader.poll() != 0:
                 codes = self._codes()
-                # TensorFlow aborts those who miss another one.
-                first = min(codes, key=lambda rank: codes[rank] == -signal.SIGABRT)
+                # Who misses another one fails or is aborted by TensorFlow; who was ended from outside was the first.
+                first = min(codes, key=lambda rank: (codes[rank] == -signal.SIGABRT, codes[rank] > 0))
                 raise PsstError(self._told(first, codes[first]))
         finally:
             self._end()
