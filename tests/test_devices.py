@@ -3,14 +3,13 @@
 import contextlib
 import itertools
 import json
-import signal
 import subprocess
 import sys
 
 import pytest
 from conftest import program
+from test_checkpoint import Impatient
 
-from psst_core.checkpoint import Checkpoint
 from psst_core.chunk import write_chunk
 from psst_core.dataset import atomic_netcdf, checksum
 from psst_core.errors import PsstError
@@ -59,20 +58,6 @@ def made_by_a_job(folder, manifest):
     done = subprocess.run(job(folder, manifest), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return checksum(folder / CHUNKS / "chunk.nc")
-
-
-class Impatient(Checkpoint):
-    """Asks the job to stop after some segments."""
-
-    def __init__(self, path, manifest, segments):
-        self.lines, self.segments = [], segments
-        super().__init__(path, manifest, self.lines.append)
-
-    def due(self):
-        self.segments -= 1
-        if not self.segments:
-            self.signal = signal.SIGTERM
-        return super().due()
 
 
 def made_here(folder, manifest, segments=10**9):

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from psst_core.ledger import HEX, read_manifest
+from slurm.conftest import Clone
 
 pytestmark = pytest.mark.slurm
 
@@ -111,8 +112,6 @@ def test_what_a_chunk_costs_on_the_cluster(clone, locally):
 
 
 def test_a_site_sets_its_account_in_a_profile_of_its_own(accounting, tmp_path, locally):
-    from slurm.conftest import Clone
-
     clone = Clone(tmp_path, accounting.environment)
     site = tmp_path / "site"
     site.mkdir()
