@@ -46,7 +46,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ($(REST))'
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -m '$(REST)'
+	$(BIN)/python -m pytest --durations=25 -m '$(REST)'
 
 chaos: $(INSTALLED)
 	KILLS=$(KILLS) $(BIN)/python -m pytest -s -m chaos
