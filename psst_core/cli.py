@@ -36,9 +36,10 @@ EXPERIMENT = "locust_coupling"
 WORDS = "experiment=NAME, name=NAME, and overrides such as network.size=60,120 solver=rk4, as after snakemake --config"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("psst", description=__doc__)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+def parser() -> argparse.ArgumentParser:
+    """The command line: each command, with the function that it runs."""
+    whole = argparse.ArgumentParser("psst", description=__doc__)
+    commands = whole.add_subparsers(metavar="COMMAND", required=True)
 
     command = commands.add_parser("plan", help="what a sweep is, what of it is there, and what the rest will cost")
     command.add_argument("words", nargs="*", metavar="KEY=VALUE", help=WORDS)
@@ -88,8 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("clean", help="list what no sweep in results/ uses any more")
     command.add_argument("--remove", action="store_true", help="and remove it")
     command.set_defaults(run=clean)
+    return whole
 
-    given = parser.parse_args(arguments)
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
     try:
         given.run(given)
         sys.stdout.flush()

@@ -1,0 +1,179 @@
+"""Directives whose text is made from the code at build time: configuration, registry, command line, modules."""
+
+import dataclasses
+import importlib
+import inspect
+import math
+import pkgutil
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, get_type_hints
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from psst_core import registry, schema
+from psst_core.cli import parser
+from psst_core.config import CONF
+from psst_core.files import from_yaml
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+NAMES = {"float": "number", "int": "whole number", "str": "word", "bool": "true or false", "Any": "any"}
+
+
+class Generated(SphinxDirective):
+    """Markdown from `lines`, headings too."""
+
+    def lines(self) -> Iterator[str]:
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        node = nodes.Element()
+        text = "\n".join(self.lines()).split("\n")
+        self.state.nested_parse(StringList(text, "generated"), self.content_offset, node, match_titles=True)
+        return node.children
+
+
+class Configuration(Generated):
+    """Every key of the schema, a section for each group."""
+
+    def lines(self) -> Iterator[str]:
+        yield from group(schema.PsstConfig, "")
+
+
+class Choices(Generated):
+    """The files of each group in `conf/`, and the experiments with their descriptions."""
+
+    def lines(self) -> Iterator[str]:
+        rows = [
+            (f"`{folder.name}`", ", ".join(f"`{file.stem}`" for file in sorted(folder.glob("*.yaml"))))
+            for folder in sorted(CONF.iterdir())
+            if folder.is_dir() and folder.name != "experiment"
+        ]
+        yield from table(("group", "files"), rows)
+        experiments = sorted((CONF / "experiment").glob("*.yaml"))
+        rows = [(f"`{file.stem}`", from_yaml(file.read_text(encoding="utf-8"))["description"]) for file in experiments]
+        yield from table(("experiment", "what"), rows)
+
+
+class Registry(Generated):
+    """The classes of a kind, optionally those of one package: what each is and its parameters."""
+
+    required_arguments = 1
+    optional_arguments = 1
+
+    def lines(self) -> Iterator[str]:
+        kind, *package = self.arguments
+        for name in registry.names(kind):
+            cls = registry.lookup(kind, name, kind)
+            if package and not cls.__module__.startswith(f"psst_core.{package[0]}."):
+                continue
+            about, notes = described(cls)
+            yield from (f"### {name}", "", about, "")
+            if kind == "solver":
+                yield from (f"Order {cls.order}, {cls.stages} evaluations a step.", "")
+            if dataclasses.is_dataclass(cls) and dataclasses.fields(cls):
+                yield from keys(cls, notes)
+
+
+class Commands(Generated):
+    """What `psst --help` and the help of each of its commands say."""
+
+    def lines(self) -> Iterator[str]:
+        whole = parser()
+        commands = next(action.choices for action in whole._actions if isinstance(action.choices, dict))
+        for title, one in {"psst": whole, **{f"psst {name}": one for name, one in commands.items()}}.items():
+            yield from (f"## {title}", "", "```text", one.format_help().rstrip(), "```", "")
+
+
+class Modules(Generated):
+    """The modules of `psst_core` that are named in the content, a section each; packages with all their modules."""
+
+    has_content = True
+
+    def lines(self) -> Iterator[str]:
+        for name in " ".join(self.content).split():
+            module = importlib.import_module(f"psst_core.{name}")
+            inner = pkgutil.iter_modules(getattr(module, "__path__", []), f"{module.__name__}.")
+            for found in (module.__name__, *(one.name for one in inner)):
+                yield from (f"## {found}", "", "```{eval-rst}", f".. automodule:: {found}", "```", "")
+
+
+def group(cls: type, key: str) -> Iterator[str]:
+    """A group of the configuration and those within it."""
+    about, notes = described(cls)
+    yield from (f"## {key or 'At the top'}", "", about, "", *keys(cls, notes, f"{key}." if key else ""))
+    for name, inside in get_type_hints(cls).items():
+        entries = re.fullmatch(r"dict\[str, (.*)\]", str(inside)) and inside.__args__[1]
+        if dataclasses.is_dataclass(inside):
+            yield from group(inside, f"{key}.{name}" if key else name)
+        elif dataclasses.is_dataclass(entries):
+            yield from group(entries, f"{key}.{name}.NAME")
+
+
+def keys(cls: type, notes: dict[str, str], prefix: str = "") -> list[str]:
+    """A table of the fields of a dataclass that are not groups themselves."""
+    hints, rows = get_type_hints(cls), []
+    for field in dataclasses.fields(cls):
+        if dataclasses.is_dataclass(hints[field.name]):
+            continue
+        unit = field.metadata.get("unit", "1")
+        row = (f"`{prefix}{field.name}`", kind_of(hints[field.name]), default(field), "" if unit == "1" else unit)
+        rows.append((*row, interval(field), notes.get(field.name, "")))
+    header = ("key", "value", "default", "unit", "range", "what")
+    filled = [column for column in range(len(header)) if column < 3 or any(row[column] for row in rows)]
+    return table([header[column] for column in filled], [[row[column] for column in filled] for row in rows])
+
+
+def kind_of(hint: Any) -> str:
+    """What a value may be, in words."""
+    text = re.sub(r"typing\.|psst_core\.\w+\.|<class '|'>", "", str(hint))
+    if found := re.fullmatch(r"(dict|list|tuple)\[(.*)\]", text):
+        return "by name" if found[1] == "dict" else f"list of {kind_of(found[2].split(',')[0])}s".replace("anys", "any")
+    return " or ".join("none" if word == "None" else NAMES.get(word, word) for word in text.split(" | "))
+
+
+def default(field: dataclasses.Field[Any]) -> str:
+    if field.default is not dataclasses.MISSING:
+        value = field.default
+    elif field.default_factory is not dataclasses.MISSING:
+        value = field.default_factory()
+    else:
+        return "must be given"
+    return "" if value in ("", None) else f"`{value}`"
+
+
+def interval(field: dataclasses.Field[Any]) -> str:
+    low, high = field.metadata.get("minimum", -math.inf), field.metadata.get("maximum", math.inf)
+    if math.isinf(low) and math.isinf(high):
+        return ""
+    if math.isinf(high):
+        return f"≥ {low:g}"
+    return f"≤ {high:g}" if math.isinf(low) else f"{low:g} to {high:g}"
+
+
+def described(cls: type) -> tuple[str, dict[str, str]]:
+    """A docstring's text, and what its `Attributes:` say, by name."""
+    text, _, attributes = (inspect.getdoc(cls) or "").partition("Attributes:\n")
+    joined = re.sub(r"\n {5,}", " ", inspect.cleandoc(attributes) and attributes)
+    entries = re.findall(r"^ +([\w, ]+): (.*)$", joined, re.MULTILINE)
+    return text.strip(), {name: about for names, about in entries for name in names.split(", ")}
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """A table in Markdown."""
+    lines = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return ["| " + " | ".join(line) + " |" for line in lines] + [""]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    for name, directive in {
+        "configuration": Configuration,
+        "choices": Choices,
+        "registry": Registry,
+        "commands": Commands,
+        "modules": Modules,
+    }.items():
+        app.add_directive(f"psst-{name}", directive)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
