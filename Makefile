@@ -1,6 +1,7 @@
 # make sweep   the main job: the locust antennal lobe over size, coupling and solver, to figures
 # make figures every experiment in conf/experiment/, to results/report.html; SCALE=paper at the size of a publication
 # make test    the fast tests
+# make docs    the documentation, to site/index.html
 # Each makes the virtual environment .venv when it is missing; PYTHON=python3.13 chooses another Python for it.
 
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
@@ -12,7 +13,7 @@ KILLS ?= 30
 
 EXPERIMENTS ?= $(basename $(notdir $(wildcard conf/experiment/*.yaml)))
 
-.PHONY: help sweep figures test test-all chaos check benchmark measure lock clean
+.PHONY: help sweep figures docs test test-all chaos check benchmark measure lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -22,7 +23,7 @@ help:
 	@echo 'make benchmark  speed and memory beside other tools (half an hour, needs g++)'
 	@echo 'make measure    what a step takes on this machine, for the division into jobs (a minute)'
 	@echo 'make lock       pin the newest packages in requirements.lock (needs uv)'
-	@echo 'make clean      remove .venv and caches; results stay'
+	@echo 'make clean      remove .venv, site and caches; results stay'
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "PSST needs Python 3.11, 3.12 or 3.13; choose one with PYTHON=")'
@@ -41,6 +42,9 @@ figures: $(INSTALLED)
 	    $(BIN)/snakemake --config experiment=$$experiment $(if $(filter paper,$(SCALE)),overrides=scale=paper); done
 	$(BIN)/snakemake --config experiment=report
 	$(BIN)/snakemake --config experiment=report --report results/report.html
+
+docs: $(INSTALLED)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d .doctrees notebooks site
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ($(REST))'
@@ -70,4 +74,4 @@ lock:
 	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements.lock
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	rm -rf .venv .doctrees site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info

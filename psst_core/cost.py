@@ -157,7 +157,7 @@ class CostModel:
         jobs: on which it is fitted.
         shipped: by quantity and feature, the costs to which it is pulled.
         source: for people, where the figures come from.
-        errors: of `seconds`, `memory` and `disk`, the median of |y/y_observed − 1| over the jobs most like those
+        errors: of `seconds`, `memory` and `disk`, the median of `|y/y_observed − 1|` over the jobs most like those
             wanted, each predicted from all others; None without jobs. What is larger than them may be further off.
     """
 

@@ -60,9 +60,9 @@ _SINGLE = _Precision(
 def exp(x: Tensor) -> Tensor:
     """eˣ, right to 1.1 units in the last place.
 
-    In double precision the compiler's own needs a division and is less exact. Here x = n ln 2 + r, |r| ≤ ln 2/2, and a
-    polynomial in r has its exponent bits raised by n (Cody & Waite 1980, Software Manual for the Elementary Functions,
-    ch. 6); outside [−708, 709] the result stays at that of the nearer end.
+    In double precision the compiler's own needs a division and is less exact. Here x = n ln 2 + r, `|r| ≤ ln 2/2`, and
+    a polynomial in r has its exponent bits raised by n (Cody & Waite 1980, Software Manual for the Elementary
+    Functions, ch. 6); outside [−708, 709] the result stays at that of the nearer end.
     """
     if x.dtype != tf.float64:
         return tf.exp(x)
@@ -81,7 +81,7 @@ def expm1(x: Tensor) -> Tensor:
 
 
 def _reduced(x: Tensor, numbers: _Precision) -> tuple[Tensor, Tensor]:
-    """n, a whole number, and eʳ − 1 for x = n ln 2 + r, |r| ≤ ln 2/2."""
+    """n, a whole number, and eʳ − 1 for x = n ln 2 + r, `|r| ≤ ln 2/2`."""
     x = tf.clip_by_value(x, *numbers.range)
     n = tf.round(x * (1.0 / math.log(2.0)))
     r = x - n * numbers.ln2[0] - n * numbers.ln2[1]

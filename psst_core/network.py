@@ -240,7 +240,7 @@ class Network:
 
 
 def share_out(config: Mapping[str, Any]) -> dict[str, int]:
-    """The size of each population: `network.size` shared out as their `share`s say."""
+    """The size of each population: `network.size` shared out as each `share` says."""
     shares = {name: part["share"] for name, part in config["populations"].items()}
     if not shares:
         raise PsstError("network.populations: is empty; a network needs at least one population")

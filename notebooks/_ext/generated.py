@@ -11,14 +11,16 @@ from typing import Any, get_type_hints
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
 from psst_core import registry, schema
 from psst_core.cli import parser
 from psst_core.config import CONF
 from psst_core.files import from_yaml
-from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 
-NAMES = {"float": "number", "int": "whole number", "str": "word", "bool": "true or false", "Any": "any"}
+DOI = re.compile(r"doi:(10\.\d+/(?:\([^()]*\)|[^\s(),;])*[^\s(),;.])")
+NAMES = {"float": "number", "int": "whole number", "str": "word", "bool": "true or false", "Any": ""}
 
 
 class Generated(SphinxDirective):
@@ -38,7 +40,7 @@ class Configuration(Generated):
     """Every key of the schema, a section for each group."""
 
     def lines(self) -> Iterator[str]:
-        yield from group(schema.PsstConfig, "")
+        yield from group(schema.PsstConfig)
 
 
 class Choices(Generated):
@@ -99,10 +101,16 @@ class Modules(Generated):
                 yield from (f"## {found}", "", "```{eval-rst}", f".. automodule:: {found}", "```", "")
 
 
-def group(cls: type, key: str) -> Iterator[str]:
-    """A group of the configuration and those within it."""
+def group(cls: type, key: str = "") -> Iterator[str]:
+    """A group of the configuration and those within it; without a key, the whole."""
     about, notes = described(cls)
-    yield from (f"## {key or 'At the top'}", "", about, "", *keys(cls, notes, f"{key}." if key else ""))
+    yield from (
+        f"## {key or 'Keys without a group'}",
+        "",
+        about if key else "",
+        "",
+        *keys(cls, notes, f"{key}." if key else ""),
+    )
     for name, inside in get_type_hints(cls).items():
         entries = re.fullmatch(r"dict\[str, (.*)\]", str(inside)) and inside.__args__[1]
         if dataclasses.is_dataclass(inside):
@@ -129,7 +137,7 @@ def kind_of(hint: Any) -> str:
     """What a value may be, in words."""
     text = re.sub(r"typing\.|psst_core\.\w+\.|<class '|'>", "", str(hint))
     if found := re.fullmatch(r"(dict|list|tuple)\[(.*)\]", text):
-        return "by name" if found[1] == "dict" else f"list of {kind_of(found[2].split(',')[0])}s".replace("anys", "any")
+        return "by name" if found[1] == "dict" else f"list of {kind_of(found[2].split(',')[0])}s"
     return " or ".join("none" if word == "None" else NAMES.get(word, word) for word in text.split(" | "))
 
 
@@ -157,7 +165,8 @@ def described(cls: type) -> tuple[str, dict[str, str]]:
     text, _, attributes = (inspect.getdoc(cls) or "").partition("Attributes:\n")
     joined = re.sub(r"\n {5,}", " ", inspect.cleandoc(attributes) and attributes)
     entries = re.findall(r"^ +([\w, ]+): (.*)$", joined, re.MULTILINE)
-    return text.strip(), {name: about for names, about in entries for name in names.split(", ")}
+    linked = DOI.sub(r"[doi:\1](https://doi.org/\1)", text.strip())
+    return linked, {name: about for names, about in entries for name in names.split(", ")}
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
@@ -165,6 +174,11 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
     lines = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
     lines.insert(1, ["---"] * len(lines[0]))
     return ["| " + " | ".join(line) + " |" for line in lines] + [""]
+
+
+def readable(app: Sphinx, what: str, name: str, obj: Any, options: Any, given: str | None, returned: str | None) -> Any:
+    """A signature whose defaults are Python: what a dataclass makes anew for each instance is `...`."""
+    return given and given.replace("<factory>", "..."), returned
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -176,4 +190,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
         "modules": Modules,
     }.items():
         app.add_directive(f"psst-{name}", directive)
+    app.connect("autodoc-process-signature", readable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
