@@ -32,7 +32,14 @@ class SolverConfig:
 
 @dataclass
 class PopulationConfig:
-    """Membranes with `mechanisms`, or copies of the plain system in `equations`."""
+    """Membranes with `mechanisms`, or copies of the plain system in `equations`.
+
+    Attributes:
+        share: of the network's cells, beside the shares of the other populations.
+        spike_threshold: that v crosses upward.
+        refractory: the shortest time between two spikes of a cell.
+        start: by variable, a number or a distribution.
+    """
 
     share: int = setting(1, minimum=1)
     capacitance: Any = setting(1.0, "uF/cm2", minimum=1e-9)
@@ -45,6 +52,14 @@ class PopulationConfig:
 
 @dataclass
 class ProjectionConfig:
+    """From one population to another, by one of the network's synapses.
+
+    Attributes:
+        conductance: of one connection, at the reference in-degree.
+        weight: a factor on each connection: a number, or a distribution over the connections.
+        reference_in_degree: where the conductance is as given, with `network.scaling=in_degree`.
+    """
+
     pre: str = ""
     post: str = ""
     synapse: str = ""
@@ -56,7 +71,14 @@ class ProjectionConfig:
 
 @dataclass
 class NetworkConfig:
-    """`coupling` scales every synapse, `ach` and `gaba` those of that transmitter."""
+    """`coupling` scales every synapse, `ach` and `gaba` those of that transmitter.
+
+    Attributes:
+        size: cells, of all populations together.
+        scaling: in_degree keeps a cell's expected input at any size; or none.
+        start_jitter: the standard deviation of a Gaussian factor on each start value, around 1.
+        start_file: NetCDF or npz, with start values as variables such as `pn.v`.
+    """
 
     size: int = setting(1, minimum=1, maximum=10_000_000)
     coupling: float = setting(1.0, minimum=0)

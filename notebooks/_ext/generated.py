@@ -148,7 +148,7 @@ def default(field: dataclasses.Field[Any]) -> str:
         value = field.default_factory()
     else:
         return "must be given"
-    return "" if value in ("", None) else f"`{value}`"
+    return "" if value in ("", None, [], {}) else f"`{value}`"
 
 
 def interval(field: dataclasses.Field[Any]) -> str:
@@ -156,8 +156,8 @@ def interval(field: dataclasses.Field[Any]) -> str:
     if math.isinf(low) and math.isinf(high):
         return ""
     if math.isinf(high):
-        return f"≥ {low:g}"
-    return f"≤ {high:g}" if math.isinf(low) else f"{low:g} to {high:g}"
+        return f"≥ {low:,}"
+    return f"≤ {high:,}" if math.isinf(low) else f"{low:,} to {high:,}"
 
 
 def described(cls: type) -> tuple[str, dict[str, str]]:

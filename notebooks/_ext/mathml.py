@@ -1,8 +1,7 @@
-"""Formulas as MathML, made at build time by docutils: a browser draws them without a script, font or network."""
+"""Formulas as MathML, made at build time: a browser draws them without a script, a font or the network."""
 
 from docutils import nodes
-from docutils.utils.math import MathError
-from docutils.utils.math.latex2mathml import tex2mathml
+from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
@@ -11,16 +10,19 @@ logger = logging.getLogger(__name__)
 
 
 def write(translator: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
-    """Write a formula; one that docutils cannot read is a warning, and stays as LaTeX."""
-    block = isinstance(node, nodes.math_block)
+    """Write a formula; one that cannot be read, or has an unknown command, is a warning."""
+    block, latex = isinstance(node, nodes.math_block), node.astext()
     try:
-        formula = tex2mathml(node.astext(), as_block=block)
-    except MathError as error:
-        logger.warning("%s in the formula %s", error, node.astext(), location=node)
-        formula = translator.encode(node.astext())
-    number = f'<span class="eqno">({node["number"]})</span>' if node.get("number") else ""
-    anchor = "".join(f' id="{name}"' for name in node.get("ids", [])[:1])
-    translator.body.append(f'<div class="math"{anchor}>{number}{formula}</div>' if block else formula)
+        formula = convert(latex, display="block" if block else "inline")
+    except Exception as error:  # its errors have no class in common
+        formula = f"\\{type(error).__name__}"
+    if "\\" in formula:
+        logger.warning("the formula %s: %s", latex, formula, location=node)
+    if block:
+        anchor = "".join(f' id="{name}"' for name in node["ids"][:1])
+        number = f'<span class="eqno">({node["number"]})</span>' if node["number"] else ""
+        formula = f'<div class="math"{anchor}>{number}{formula}</div>'
+    translator.body.append(formula)
     raise nodes.SkipNode
 
 
