@@ -104,13 +104,7 @@ class Modules(Generated):
 def group(cls: type, key: str = "") -> Iterator[str]:
     """A group of the configuration and those within it; without a key, the whole."""
     about, notes = described(cls)
-    yield from (
-        f"## {key or 'Keys without a group'}",
-        "",
-        about if key else "",
-        "",
-        *keys(cls, notes, f"{key}." if key else ""),
-    )
+    yield from (f"## {key or 'Keys without a group'}", "", about if key else "", "", *keys(cls, notes))
     for name, inside in get_type_hints(cls).items():
         entries = re.fullmatch(r"dict\[str, (.*)\]", str(inside)) and inside.__args__[1]
         if dataclasses.is_dataclass(inside):
@@ -119,14 +113,14 @@ def group(cls: type, key: str = "") -> Iterator[str]:
             yield from group(entries, f"{key}.{name}.NAME")
 
 
-def keys(cls: type, notes: dict[str, str], prefix: str = "") -> list[str]:
+def keys(cls: type, notes: dict[str, str]) -> list[str]:
     """A table of the fields of a dataclass that are not groups themselves."""
     hints, rows = get_type_hints(cls), []
     for field in dataclasses.fields(cls):
         if dataclasses.is_dataclass(hints[field.name]):
             continue
         unit = field.metadata.get("unit", "1")
-        row = (f"`{prefix}{field.name}`", kind_of(hints[field.name]), default(field), "" if unit == "1" else unit)
+        row = (f"`{field.name}`", kind_of(hints[field.name]), default(field), "" if unit == "1" else unit)
         rows.append((*row, interval(field), notes.get(field.name, "")))
     header = ("key", "value", "default", "unit", "range", "what")
     filled = [column for column in range(len(header)) if column < 3 or any(row[column] for row in rows)]
@@ -156,8 +150,8 @@ def interval(field: dataclasses.Field[Any]) -> str:
     if math.isinf(low) and math.isinf(high):
         return ""
     if math.isinf(high):
-        return f"≥ {low:,}"
-    return f"≤ {high:,}" if math.isinf(low) else f"{low:,} to {high:,}"
+        return f"≥\N{NO-BREAK SPACE}{low:,}"
+    return f"≤\N{NO-BREAK SPACE}{high:,}" if math.isinf(low) else f"{low:,} to {high:,}"
 
 
 def described(cls: type) -> tuple[str, dict[str, str]]:
