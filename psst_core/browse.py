@@ -26,7 +26,7 @@ from psst_core.files import to_yaml
 from psst_core.gather import PARTIAL
 from psst_core.results import Results, open_sweep
 
-PAGES = ("Measure", "Run", "Where it comes from")
+PAGES = ("Measure", "Run", "Origin")
 POPULATION = "population"
 MANY = 1000
 WIDE = {"width": "22em"}
@@ -47,6 +47,7 @@ class Browser:
     """
 
     def __init__(self, folder: str | Path = "results") -> None:
+        plt.draw_if_interactive()  # loads the notebook's backend; a style's context would undo what that sets
         self.folder, self.silent = Path(folder), False
         self.sweep: Results
         self.sliders: dict[str, Any] = {}
@@ -61,7 +62,9 @@ class Browser:
         pages = (self.picture, widgets.VBox([self.raster, self.traces]), self.origin)
         self.pages = widgets.Tab(pages, titles=PAGES)
         controls = [self.sweeps, self.again, self.title, self.measure, self.x, self.y, self.view, self.point, self.run]
-        self.box = widgets.HBox([widgets.VBox(controls), widgets.VBox([self.message, self.pages])])
+        left = widgets.VBox(controls, layout={"flex": "0 0 auto", "width": "23em"})
+        right = widgets.VBox([self.message, self.pages], layout={"flex": "1 1 0", "min_width": "20em"})
+        self.box = widgets.HBox([left, right])
         self.view.observe(self._show, "value")
         self.pages.observe(self._show, "selected_index")
         self.again.on_click(self._list)

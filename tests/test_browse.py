@@ -121,7 +121,9 @@ def test_a_partial_sweep_and_what_is_gathered_since(tmp_path):
 
 def test_sampled_parameters_are_points(tmp_path):
     values = np.random.default_rng(1).uniform(0, 1, (2, 30))
-    axes = [Axis(f"network.{name}", name, tuple(v.tolist()), "run") for name, v in zip(("ach", "gaba"), values, strict=True)]
+    axes = [
+        Axis(f"network.{name}", name, tuple(v.tolist()), "run") for name, v in zip(("ach", "gaba"), values, strict=True)
+    ]
     made_up_sweep(tmp_path, [*axes, SOLVER])
     browser = Browser(tmp_path)
     assert set(dict(browser.x.options).values()) == {"solver", "ach", "gaba"}
