@@ -43,7 +43,9 @@ def plan():
         )
         available(made.figures, made.axes, made.config)
     except PsstError as error:
-        if Quietness.ALL in workflow.output_settings.quiet:  # Snakemake then hides errors too
+        if (
+            Quietness.ALL in workflow.output_settings.quiet
+        ):  # Snakemake then hides errors too
             print(f"{error}", file=sys.stderr)
         raise WorkflowError(str(error)) from None
     return made
