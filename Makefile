@@ -13,12 +13,13 @@ KILLS ?= 30
 
 EXPERIMENTS ?= $(basename $(notdir $(wildcard conf/experiment/*.yaml)))
 
-.PHONY: help sweep figures docs test test-all chaos check benchmark measure lock clean
+.PHONY: help sweep figures docs test test-all chaos notebooks check benchmark measure lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
 	@echo 'make test-all   the tests that make test leaves out'
 	@echo 'make chaos KILLS=200   so many kills at random moments, each then mended'
+	@echo 'make notebooks  execute notebooks/ anew, in place (minutes)'
 	@echo 'make check      linters, formatting, types and layers'
 	@echo 'make benchmark  speed and memory beside other tools (half an hour, needs g++)'
 	@echo 'make measure    what a step takes on this machine, for the division into jobs (a minute)'
@@ -54,6 +55,10 @@ test-all: $(INSTALLED)
 
 chaos: $(INSTALLED)
 	KILLS=$(KILLS) $(BIN)/python -m pytest -s -m chaos
+
+notebooks: $(INSTALLED)
+	$(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace --ExecutePreprocessor.timeout=600 \
+	    --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,12 +1,14 @@
 """A page about a sweep: what was asked for, where its numbers come from, and the resolved configuration."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from psst_core.dataset import STATUS, read
+import numpy as np
+import xarray as xr
+
+from psst_core.dataset import read, status_word
 from psst_core.digest import code_digest
 from psst_core.files import to_yaml
 from psst_core.results import Results
@@ -50,8 +52,6 @@ def facts(results: Results) -> list[tuple[str, str]]:
     for chunk in results.finished["chunk"].drop_duplicates():
         with read(results.chunks / f"{chunk}.nc") as file:
             jobs.append(dict(file.attrs))
-    counts = Counter(cube["status"].values.ravel().tolist())
-    names = {number: name.replace("_", " ") for name, number in STATUS.items()}
     axes = [
         f"{axis.key}: {', '.join(map(str, axis.values[:20]))}{', …' * (len(axis.values) > 20)}"
         for axis in results.axes.values()
@@ -62,7 +62,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
         ("overrides", " ".join(record["overrides"]) or "none"),
         ("axes", "; ".join(axes) or "none: one point"),
         ("replicates", f"{cube.sizes['network']} networks × {cube.sizes['trial']} trials"),
-        ("runs", ", ".join(f"{count:,} {names[number]}" for number, count in sorted(counts.items()))),
+        ("runs", ", ".join(f"{count:,} {word}" for word, count in status_counts(cube).items())),
         ("made by", str(cube.attrs.get("source", ""))),
         ("commands", _distinct(job.get("command") for job in jobs)),
         ("software", versions),
@@ -73,6 +73,12 @@ def facts(results: Results) -> list[tuple[str, str]]:
         ("history of the cube", str(cube.attrs.get("history", ""))),
     ]
     return [(name, text) for name, text in found if text]
+
+
+def status_counts(cube: xr.Dataset) -> dict[str, int]:
+    """By what became of them, how many runs."""
+    numbers, counts = np.unique(cube["status"].values, return_counts=True)
+    return {status_word(number): int(count) for number, count in zip(numbers, counts, strict=True)}
 
 
 def _versions(text: str) -> str:

@@ -16,7 +16,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from psst_core import channels, noise, pools, solvers, stimuli, synapses, systems  # noqa: F401  (fills the registry)
@@ -26,6 +26,7 @@ from psst_core.keys import Config, flatten
 from psst_core.registry import lookup, parameters, suggestion
 from psst_core.schema import PsstConfig, SweepConfig
 
+OPEN = ("recorder.variables", "recorder.runs")  # begin empty; what may stand in them is checked later
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
@@ -113,6 +114,11 @@ def update(config: DictConfig, key: str, value: Any) -> None:
     Raises:
         PsstError: naming the key and the value, when there is no such key or the value is of another type.
     """
+    for name in OPEN:
+        if key.startswith(f"{name}."):
+            with _messages(f"{key}={value}"), open_dict(config):
+                OmegaConf.select(config, name)[key.removeprefix(f"{name}.")] = value
+            return
     *path, last = key.split(".")
     if last == "type":
         raise PsstError(f"{key}={value}: a type cannot be overridden; choose another file in conf/ or write one")

@@ -100,6 +100,11 @@ PLAIN = {
 }
 
 
+def status_word(number: Any) -> str:
+    """For people, what became of a run: `not run`."""
+    return next(word for word, value in STATUS.items() if value == number).replace("_", " ")
+
+
 @contextlib.contextmanager
 def atomic_netcdf(target: Path, sizes: Mapping[Any, int] | None = None) -> Iterator[Path]:
     """As `atomic`; before it takes its place the file is opened and read again, and given its checksum.

@@ -136,7 +136,7 @@ class Results:
             key, equals, value = word.partition("=")
             if not equals:
                 raise PsstError(f"{word}: write key=value, such as network.coupling=0.5")
-            found[names.get(key, key)] = as_number(value)
+            found[names.get(key, key)] = value if key == "run_id" else as_number(value)
         return found
 
     def run(self, **point: Any) -> RunData:

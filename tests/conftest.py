@@ -3,6 +3,8 @@
 import functools
 import itertools
 import json
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,11 +30,30 @@ from psst_core.simulate import Integration, Program, Segment, padded, step_count
 from psst_core.sweep import Axis
 
 DATA = Path(__file__).parent / "data"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _tensorflow_as_in_a_job():
     prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
+
+
+@pytest.fixture
+def page():
+    """Of a real browser; what its console and its requests complain of is in `page.complaints`."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is in the extra `test`")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        sandbox = [] if os.getuid() else ["--no-sandbox"]
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.complaints = []
+        page.on("console", lambda line: page.complaints.append(line.text) if line.type == "error" else None)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("requestfailed", lambda request: page.complaints.append(request.url[:200]))
+        yield page
+        browser.close()
 
 
 def configuration(experiment: str = "locust_coupling", **values: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from psst_core.errors import PsstError
 from psst_core.keys import get, put
 from psst_core.plan import make_plan
 from psst_core.schema import units
+from psst_core.sweep import expand
 
 
 @pytest.mark.parametrize("experiment", groups()["experiment"])
@@ -143,6 +144,20 @@ def test_interpolations_in_files_are_refused():
     update(config, "description", "${run.dt}")
     with pytest.raises(PsstError, match="interpolations"):
         resolve(config)
+
+
+def test_traces_are_asked_for_among_the_overrides():
+    words = "recorder.variables.pn=[v,sodium.m] recorder.runs.network.coupling=[0.5] recorder.runs.trial=[0]"
+    recorder = expand("locust_coupling", words.split()).config["recorder"]
+    assert recorder["variables"] == {"pn": ["v", "sodium.m"]}
+    assert recorder["runs"] == {"network.coupling": [0.5], "trial": [0]}
+    for word, message in (
+        ("recorder.variables.hh=[v]", "recorder.variables=hh: must be pn or ln"),
+        ("recorder.variables.pn=[w]", r"recorder\.variables\.pn=w: must be v or"),
+        ("recorder.variables.pn=v", r"recorder\.variables\.pn=v: .* str is not"),
+    ):
+        with pytest.raises(PsstError, match=message):
+            expand("locust_coupling", [word])
 
 
 def test_units_of_keys():

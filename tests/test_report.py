@@ -1,7 +1,5 @@
 """The report of what is in results/, as a person opens it."""
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +9,6 @@ from conftest import TINY
 
 TOP = Path(__file__).parent.parent
 SWEEP = TINY + "network.size=8 network.coupling=0,0.5 solver=rk4 figures=[coupling_curves,raster,scatter]"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def snakemake(folder, *arguments):
@@ -33,26 +30,13 @@ def report(tmp_path_factory):
 
 
 @pytest.fixture
-def page(request):
-    """It, in a real browser; what its console and its requests complained of is in `page.complaints`."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is in the extra `test`")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    report = request.getfixturevalue("report")
-    with playwright.sync_playwright() as driver:
-        sandbox = [] if os.getuid() else ["--no-sandbox"]
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.complaints = []
-        page.on("console", lambda line: page.complaints.append(line.text) if line.type == "error" else None)
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("requestfailed", lambda request: page.complaints.append(request.url[:200]))
-        page.goto(report.as_uri())
-        yield page
-        browser.close()
+def opened(page, request):
+    """The report, where there is a browser for it."""
+    page.goto(request.getfixturevalue("report").as_uri())
 
 
 @pytest.mark.browser
+@pytest.mark.usefixtures("opened")
 def test_a_person_finds_every_picture(page):
     """Sweep by sweep, from the menu to the picture and its caption."""
     results = page.evaluate("Object.keys(results)")
@@ -75,6 +59,7 @@ def test_a_person_finds_every_picture(page):
 
 
 @pytest.mark.browser
+@pytest.mark.usefixtures("opened")
 def test_a_person_finds_where_the_numbers_come_from(page):
     page.evaluate("app.setView({content: 'html', contentPath: results['results/tiny/about.html'].data_uri})")
     about = page.frame_locator("iframe").locator("body")

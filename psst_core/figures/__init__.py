@@ -22,7 +22,7 @@ from psst_core.results import Results, open_sweep
 from psst_core.sweep import Axis
 
 FORMATS = ("png", "svg")
-HELPERS = ("curves", "maps", "style")
+HELPERS = ("curves", "maps", "style", "views")
 STYLE = Path(__file__).with_name("psst.mplstyle")
 
 

@@ -20,8 +20,11 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 def draw(results: Results) -> Figure:
     """The run at the point where the last population's oscillation is strongest on average."""
     run = strongest(results)
-    if run is None:
-        return nothing("no run is finished")
+    return nothing("no run is finished") if run is None else draw_run(run)
+
+
+def draw_run(run: RunData) -> Figure:
+    """Its spikes above, below them a row for the mean potential of each population."""
     names = list(run.populations)
     figure, (top, *below) = plt.subplots(
         1 + len(names),

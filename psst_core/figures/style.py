@@ -1,6 +1,6 @@
 """What the figures have in common: widths, labels, and which axis goes where."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -114,12 +114,20 @@ def slices(results: Results, shown: Sequence[str]) -> dict[str, Any]:
     return {str(dim): cube[dim].values[0] for dim in cube["status"].dims if dim not in (*shown, *REPLICATES)}
 
 
-def caption(results: Results, shown: Sequence[str], what: str = "mean ± s.d.") -> str:
-    """What a figure averages over, and where it stands on the axes that it does not show."""
-    count = " × ".join(f"{results.cube.sizes[name]} {name}{'s'[: results.cube.sizes[name] > 1]}" for name in REPLICATES)
-    place = {name: value for name, value in slices(results, shown).items() if results.cube.sizes[name] > 1}
+def caption(
+    results: Results, shown: Sequence[str], what: str = "mean ± s.d.", place: Mapping[str, Any] | None = None
+) -> str:
+    """What a figure averages over, and where it stands on the axes that it does not show.
+
+    Args:
+        place: a value on each of them; by default the first one.
+    """
+    cube = results.cube
+    count = " × ".join(f"{cube.sizes[name]} {name}{'s'[: cube.sizes[name] > 1]}" for name in REPLICATES)
+    place = slices(results, shown) if place is None else place
+    place = {name: value for name, value in place.items() if cube.sizes[name] > 1}
     if RUN in place:
-        point = results.cube.isel({RUN: 0})
+        point = cube.sel({RUN: place[RUN]})
         place = {axis.name: point[axis.name].item() for axis in results.axes.values() if axis.dimension == RUN} | {
             name: value for name, value in place.items() if name != RUN
         }

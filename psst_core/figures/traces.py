@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from psst_core.dataset import REPLICATES
 from psst_core.figures.style import PAGE, VARIABLES, first_traced, nothing, population_name, short
 from psst_core.keys import Config
-from psst_core.results import Results
+from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
 
 CELLS = 5
@@ -21,8 +21,11 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 def draw(results: Results) -> Figure:
     """A row for each recorded variable, a line for each of the first cells, of the first run that has traces."""
     run = first_traced(results, "traces")
-    if run is None:
-        return nothing("no run with traces is finished")
+    return nothing("no run with traces is finished") if run is None else draw_run(run)
+
+
+def draw_run(run: RunData) -> Figure:
+    """A row for each variable of which it kept traces, a line for each of the first cells."""
     names = [str(name) for name in run.traces.data_vars]
     figure, axes = plt.subplots(
         len(names), 1, figsize=(PAGE, 0.7 + 1.1 * len(names)), sharex=True, squeeze=False, layout="constrained"

@@ -88,11 +88,11 @@ def test_numbers_lists_and_ranges_arrive_in_the_jobs(clone, cluster):
 
 @pytest.mark.parametrize("wrong", ["network.size='8'", "network.size=$HOME", "network.size=`id`", "network.size=8;id"])
 def test_what_would_not_arrive_is_refused_at_the_start(clone, cluster, wrong):
-    before = cluster.jobs()
+    before = {job["id"] for job in cluster.jobs()}
     clone.on_cluster(words(f"{CUT} {wrong}"))
     assert clone.workflow.wait(60) != 0
     assert "would not survive the command line" in clone.said()
-    assert cluster.jobs() == before
+    assert {job["id"] for job in cluster.jobs()} <= before  # Slurm forgets old ones
 
 
 def test_what_a_chunk_costs_on_the_cluster(clone, locally):

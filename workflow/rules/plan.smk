@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.enums import Quietness
 
 from psst_core import PsstError, make_plan
 from psst_core.about import about_digest
@@ -42,6 +43,10 @@ def plan():
         )
         available(made.figures, made.axes, made.config)
     except PsstError as error:
+        if (
+            Quietness.ALL in workflow.output_settings.quiet
+        ):  # Snakemake then hides errors too
+            print(f"{error}", file=sys.stderr)
         raise WorkflowError(str(error)) from None
     return made
 

@@ -1,0 +1,124 @@
+"""One measure of a sweep over axes that a reader picks: what the browser of results shows.
+
+A place is a position, counted from 0, on each dimension of the cube; it says where a view stands on the dimensions
+that it neither shows nor averages, and is marked in it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from psst_core.analysis import MEASURES
+from psst_core.axes import RUN
+from psst_core.dataset import REPLICATES
+from psst_core.figures.style import (
+    PAGE,
+    caption,
+    heat_map,
+    label,
+    mean_and_band,
+    population_name,
+    scale_x,
+    series,
+    undefined,
+)
+from psst_core.results import Results
+
+MARKED = 60
+HERE = "#D55E00"
+HEIGHT = 3.2
+Place = Mapping[str, int]
+
+
+def measures(cube: xr.Dataset) -> dict[str, str]:
+    """By what they are called, the names of what a view may show."""
+    return {label(cube[name]): name for name in (*MEASURES, "wall_time")}
+
+
+def draw_map(results: Results, measure: str, x: str, y: str, place: Place) -> Figure:
+    """A measure's mean over the replicates, over two dimensions of numbers; the place is framed."""
+    values, text = _over(results, measure, [x, y], place, "mean")
+    mean = values.mean(REPLICATES, keep_attrs=True)
+    figure, axes = plt.subplots(figsize=(PAGE, HEIGHT))
+    finite = mean.values[np.isfinite(mean.values)]
+    scale = Normalize(finite.min(), finite.max()) if finite.size else Normalize(0.0, 1.0)
+    image = heat_map(axes, mean, x, y, scale)
+    if max(mean.sizes.values()) > MARKED:
+        axes.plot(place[x], place[y], "o", color=HERE, markersize=9, fillstyle="none", markeredgewidth=1.5)
+    else:
+        corner = place[x] - 0.5, place[y] - 0.5
+        axes.add_patch(Rectangle(corner, 1, 1, edgecolor=HERE, facecolor="none", linewidth=1.5, clip_on=False))
+    axes.set(xlabel=label(results.cube[x]), ylabel=label(results.cube[y]))
+    figure.colorbar(image, label=label(values), pad=0.01)
+    missing = "" if mean.notnull().all() else "; grey: undefined or no result"
+    figure.suptitle(text + missing, size=8)
+    return figure
+
+
+def draw_curves(results: Results, measure: str, x: str, lines: str | None, place: Place) -> Figure:
+    """A measure's mean ± standard deviation over the replicates, over a dimension; a line at the place."""
+    values, text = _over(results, measure, [name for name in (x, lines) if name], place, "mean ± s.d.")
+    figure, axes = plt.subplots(figsize=(PAGE, HEIGHT))
+    numbers = np.issubdtype(values[x].dtype, np.number)
+    along = values[x].values if numbers else np.arange(values.sizes[x])
+    for value, colour in series(results.cube, lines):
+        mean, band = mean_and_band(values if lines is None else values.sel({lines: value}))
+        if values.sizes[x] <= MARKED:
+            axes.errorbar(along, mean, band, color=colour, label=_word(value), capsize=2, marker="o")
+        else:
+            axes.plot(along, mean, color=colour, label=_word(value))
+            axes.fill_between(along, mean - band, mean + band, color=colour, alpha=0.2, lw=0)
+    if numbers:
+        scale_x(axes, along)
+    else:
+        axes.set_xticks(along, [str(_word(value)) for value in values[x].values])
+        axes.margins(x=0.2)
+    if not values.notnull().any():
+        undefined(axes)
+    axes.axvline(along[place[x]], color="0.6", lw=0.8, ls=":", zorder=0)
+    axes.set(xlabel=label(results.cube[x]), ylabel=label(values))
+    if lines is not None:
+        figure.legend(title=label(results.cube[lines]), loc="outside right center")
+    figure.suptitle(text, size=8)
+    return figure
+
+
+def draw_points(results: Results, measure: str, x: str, colour: str | None, place: Place) -> Figure:
+    """A measure's mean over the replicates against a parameter along `run`, a point for each; the place is ringed."""
+    values, text = _over(results, measure, [RUN], place, "mean")
+    mean = values.mean(REPLICATES, keep_attrs=True)
+    figure, axes = plt.subplots(figsize=(PAGE, HEIGHT))
+    size = float(np.clip(4000 / mean.sizes[RUN], 0.5, 16.0))
+    shade: dict[str, Any] = {"c": mean[colour], "cmap": "viridis"} if colour else {"color": "C0"}
+    dots = axes.scatter(mean[x], mean, s=size, lw=0, rasterized=True, **shade)
+    here = mean.isel({RUN: place[RUN]})
+    axes.plot(here[x], here, "o", color=HERE, markersize=9, fillstyle="none", markeredgewidth=1.5)
+    if not mean.notnull().any():
+        undefined(axes)
+    axes.set(xlabel=label(mean[x]), ylabel=label(mean))
+    if colour:
+        figure.colorbar(dots, label=label(mean[colour]), pad=0.01)
+    figure.suptitle(f"{mean.sizes[RUN]:,} points, {text}", size=8)
+    return figure
+
+
+def _over(results: Results, measure: str, shown: list[str], place: Place, what: str) -> tuple[xr.DataArray, str]:
+    """A measure over the dimensions that are shown and the replicates, and what a title says of it."""
+    values = results.cube[measure]
+    rest = {dim: place[dim] for dim in map(str, values.dims) if dim not in (*shown, *REPLICATES)}
+    at = {dim: values[dim].values[i] for dim, i in rest.items()}
+    population = population_name(at.pop("population")) if "population" in at else ""
+    text = caption(results, shown, what, at)
+    return values.isel(rest), f"{population}, {text}" if population else text
+
+
+def _word(value: Any) -> str | None:
+    if value is None:
+        return None
+    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value).replace("_", " ")

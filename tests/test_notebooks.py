@@ -1,0 +1,180 @@
+"""The notebooks: as they are committed, executed afresh as a person would, and the numbers of their exercises."""
+
+import ast
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+TOP = Path(__file__).parent.parent
+NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
+PICTURE_BYTES, NOTEBOOK_BYTES = 80_000, 600_000
+FOLDED = {"source_hidden": True, "outputs_hidden": True}
+HERE = re.compile(r"/(root|home|tmp|work|Users)/|https?://(?!doi\.org/)")
+
+# By notebook, expressions that its kernel is asked for at the end, and what they must be.
+NUMBERS = {
+    "browse_results": {
+        "browser.sweep.cube['run_id'].size": 48,
+        "browser.place['size'], browser.place['coupling']": (1, 1),
+        "int((cube['status'] == 0).sum())": 48,
+        "traces.sizes['run']": 6,
+    },
+}
+
+
+def cells(notebook, kind):
+    return [cell for cell in notebook.cells if cell.cell_type == kind]
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def committed(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def test_it_is_executed_in_order_and_without_errors(committed):
+    code = [cell for cell in cells(committed, "code") if cell.source.strip()]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert not [output.text for output in outputs if output.get("name") == "stderr" and "Error" in output.text]
+
+
+def test_it_is_small_and_tells_nothing_of_the_machine_that_made_it(committed):
+    assert len(nbformat.writes(committed)) < NOTEBOOK_BYTES
+    for cell in cells(committed, "code"):
+        for output in cell.outputs:
+            data = dict(output.get("data", {}))
+            assert len(data.pop("image/png", "")) * 3 / 4 < PICTURE_BYTES
+            assert not HERE.search(json.dumps([data, output.get("text", "")]))
+    for cell in committed.cells:
+        assert not HERE.search(cell.source), cell.source
+
+
+def test_its_solutions_are_folded(committed):
+    """A heading `Solution` is followed by code that is folded in JupyterLab and on the site; no other code is."""
+    solution = False
+    for cell in committed.cells:
+        if cell.cell_type == "markdown":
+            solution = cell.source.startswith("#### Solution")
+        else:
+            folded = cell.metadata.get("jupyter", {}) == FOLDED and {"solution", "hide-cell"} <= set(
+                cell.metadata.get("tags", [])
+            )
+            assert folded == solution, cell.source
+
+
+def test_lessons_have_aims_exercises_and_references(committed, request):
+    text = "\n".join(cell.source for cell in cells(committed, "markdown"))
+    assert text.startswith("# ") and len(re.findall(r"^# ", text, re.MULTILINE)) == 1
+    assert "Aims" in text
+    if "browse_results" not in request.node.name:
+        assert re.search(r"^### Exercise", text, re.MULTILINE)
+        assert text.count("#### Solution") >= text.count("### Exercise")
+        assert "https://doi.org/" in text
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """What a notebook sees of the project, with results of its own."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("workflow", "slurm", "conf", "psst_core", "README.md"):
+        (folder / name).symlink_to(TOP / name)
+    shutil.copytree(TOP / "notebooks", folder / "notebooks")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::Warning")
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_and_its_numbers_are_right(path, project):
+    """A kernel of its own executes every cell, and is then asked for the numbers of the text and the solutions."""
+    notebook, asked = nbformat.read(path, as_version=4), NUMBERS[path.stem]
+    questions = [nbformat.v4.new_code_cell(f"print(repr(({expression})))") for expression in asked]
+    notebook.cells += questions
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(project / "notebooks")}}).execute()
+    answers = {
+        expression: ast.literal_eval(cell.outputs[0].text) for expression, cell in zip(asked, questions, strict=True)
+    }
+    assert answers == asked
+
+
+def test_each_notebook_has_numbers():
+    assert set(NUMBERS) == {path.stem for path in NOTEBOOKS}
+    assert all(NUMBERS.values())
+
+
+@pytest.fixture
+def lab(project, tmp_path):
+    """The address of a JupyterLab over the project's folder, with settings of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folders = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    folders |= {"JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"), "IPYTHONDIR": str(tmp_path / "ipython")}
+    command = [Path(sys.executable).with_name("jupyter"), "lab", "--no-browser", "--allow-root", f"--port={port}"]
+    command += ["--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={project}"]
+    command += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
+    with (tmp_path / "lab.log").open("w") as log:
+        server = subprocess.Popen(command, env=os.environ | folders, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}/lab/tree/notebooks/"
+    for _ in range(60):
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):
+            break
+        time.sleep(1)
+    yield address
+    server.terminate()
+    server.wait(30)
+
+
+def pixels(image):
+    """A digest of what an image shows."""
+    return image.evaluate(
+        """async image => {
+            const bytes = await (await fetch(image.src)).arrayBuffer();
+            const digest = await crypto.subtle.digest("SHA-256", bytes);
+            return image.naturalWidth + " " + Array.from(new Uint8Array(digest)).join();
+        }"""
+    )
+
+
+def wait_until(happened, seconds=60):
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore::Warning")
+def test_a_person_browses_results_in_jupyterlab(lab, page, tmp_path):
+    """Every cell is run; a control is moved, and the picture follows; a run and its traces are opened."""
+    page.goto(lab + "browse_results.ipynb?reset")
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady", timeout=60_000)
+    for command in ("notebook:clear-all-cell-outputs", "notebook:run-all-cells"):
+        page.evaluate("command => void window.jupyterapp.commands.execute(command)", command)
+    picture, dropdowns = page.locator("img.widget-image").first, page.locator(".widget-dropdown")
+    picture.wait_for(timeout=180_000)
+    picture.scroll_into_view_if_needed()
+    seen = [pixels(picture)]
+    for control, choice in (("measure", "oscillation power (mV²)"), ("y axis", "solver")):
+        dropdowns.filter(has_text=control).locator("select").select_option(choice)
+        wait_until(lambda: pixels(picture) not in seen)
+        seen.append(pixels(picture))
+    page.get_by_role("tab", name="Run", exact=True).click()
+    shown = page.locator("img.widget-image:visible")
+    wait_until(lambda: shown.count() == 2 and shown.last.evaluate("image => image.naturalWidth") > 600)
+    page.get_by_role("tab", name="Origin").click()
+    page.get_by_text("code_digest").wait_for()
+    assert page.complaints == []
