@@ -75,7 +75,7 @@ measure: $(INSTALLED)
 	$(BIN)/python -c 'from psst_core.machine import remember; remember()'
 
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --extra test --upgrade \
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra test --extra notebooks --extra docs --upgrade \
 	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements.lock
 
 clean:

@@ -47,7 +47,7 @@ class Browser:
     """
 
     def __init__(self, folder: str | Path = "results") -> None:
-        plt.draw_if_interactive()  # loads the notebook's backend; a style's context would undo what that sets
+        plt.draw_if_interactive()  # type: ignore[no-untyped-call]  # loads the notebook's backend before any style does
         self.folder, self.silent = Path(folder), False
         self.sweep: Results
         self.sliders: dict[str, Any] = {}
