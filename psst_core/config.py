@@ -26,7 +26,7 @@ from psst_core.keys import Config, flatten
 from psst_core.registry import lookup, parameters, suggestion
 from psst_core.schema import PsstConfig, SweepConfig
 
-OPEN = ("recorder.variables", "recorder.runs")  # begin empty; what may stand in them is checked later
+OPEN = {"recorder.variables": "pn=[v]", "recorder.runs": "trial=[0]"}  # begin empty; what may stand there: checks.py
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
@@ -114,6 +114,8 @@ def update(config: DictConfig, key: str, value: Any) -> None:
     Raises:
         PsstError: naming the key and the value, when there is no such key or the value is of another type.
     """
+    if key in OPEN:
+        raise PsstError(f"{key}={value}: name what it is for, such as {key}.{OPEN[key]}")
     for name in OPEN:
         if key.startswith(f"{name}."):
             with _messages(f"{key}={value}"), open_dict(config):

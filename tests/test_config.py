@@ -152,6 +152,7 @@ def test_traces_are_asked_for_among_the_overrides():
     assert recorder["variables"] == {"pn": ["v", "sodium.m"]}
     assert recorder["runs"] == {"network.coupling": [0.5], "trial": [0]}
     for word, message in (
+        ("recorder.variables=v", r"name what it is for, such as recorder\.variables\.pn=\[v\]"),
         ("recorder.variables.hh=[v]", "recorder.variables=hh: must be pn or ln"),
         ("recorder.variables.pn=[w]", r"recorder\.variables\.pn=w: must be v or"),
         ("recorder.variables.pn=v", r"recorder\.variables\.pn=v: .* str is not"),

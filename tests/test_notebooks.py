@@ -25,6 +25,35 @@ HERE = re.compile(r"/(root|home|tmp|work|Users)/|https?://(?!doi\.org/)")
 
 # By notebook, expressions that its kernel is asked for at the end, and what they must be.
 NUMBERS = {
+    "05_long_runs_and_sweeps": {
+        "lobe_variables, round(lobe_bytes / 1e9, 1)": (840, 43.0),
+        "streamed_equal": True,
+        "bool(memory['memory'].iloc[2] < 20 < memory['memory'].iloc[5])": True,
+        "same": {"spike_step": True, "spike_cell": True, "mean_potential": True, "last state": True},
+        "counts[:, 1].tolist()": [0, 0, 5, 9, 10, 13, 14, 15, 16, 17, 17, 18, 18],
+        "runs_in_chunks.tolist()": [4, 9],
+        "bool(costs.loc[32, 'chain, 3 cells'] < 16 * costs.loc[1, 'chain, 3 cells'])": True,
+        "full_bytes, reduced_bytes, round(longest_ms)": (280_000_000_000, 2_000_000_000, 571),
+        "len(all_points.runs), len(constrained.runs)": (16, 12),
+        "anew": {"a": (0, 13), "b": (0, 13), "c": (13, 13), "d": (12, 25), "e": (13, 26), "f": (13, 13)},
+    },
+    "07_benchmarks": {
+        "bool(max(largest_differences.values()) < 1e-11)": True,
+        "spikes.tolist()": [0, 0, 1, 6, 7, 9, 10, 11, 11, 12, 13, 13, 14, 14, 15, 15, 16, 16, 16, 17],
+        "bool(cell_us.loc['PSST, 32 runs', 'median'] < cell_us.loc['NumPy', 'median'] / 4)": True,
+        "bool(0 < pays_from[1] < 1e6)": True,
+        "bool(batch_gain[64] > 1.2)": True,
+        "round(ratio_in_blocks, 3), round(ratio_in_turn, 3)": (1.378, 1.013),
+    },
+    "08_clusters": {
+        "plan['runs'], sum(row['chunks'] for row in plan['chunks']) == len(jobs)": (720, True),
+        "jobs['mem_mb'].nunique()": 1,
+        "len(made), len(set(made.values()))": (3, 1),
+        "accepted, chosen_partitions": (True, ["short", "standard", "gpu"]),
+        "[found['runs'] for found in maps.values()]": [1000, 1000],
+        "bool(core_hours['float32'] < core_hours['float64'])": True,
+        "attempts, third_fits": ({1: (3100, 125), 2: (6200, 250), 3: (9300, 375)}, False),
+    },
     "browse_results": {
         "browser.sweep.cube['run_id'].size": 48,
         "browser.place['size'], browser.place['coupling']": (1, 1),

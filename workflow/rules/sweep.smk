@@ -48,10 +48,8 @@ onsuccess:
                 table.to_string(index=False, float_format="{:.3g}".format),
                 file=sys.stderr,
             )
-    print(
-        f"Done: {cube_file()} and the figures in {RESULTS / plan().name / 'figures'}/",
-        file=sys.stderr,
-    )
+    figures = f" and {RESULTS / plan().name / 'figures'}/" if figure_files() else ""
+    print(f"Done: {cube_file()}{figures}", file=sys.stderr)
 
 
 onerror:
