@@ -1,7 +1,7 @@
 # make sweep   the main job: the locust antennal lobe over size, coupling and solver, to figures
 # make figures every experiment in conf/experiment/, to results/report.html; SCALE=paper at the size of a publication
 # make test    the fast tests
-# make docs    the documentation, to site/index.html
+# make docs    the documentation, to site/html/index.html
 # Each makes the virtual environment .venv when it is missing; PYTHON=python3.13 chooses another Python for it.
 
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
@@ -45,7 +45,7 @@ figures: $(INSTALLED)
 	$(BIN)/snakemake --config experiment=report --report results/report.html
 
 docs: $(INSTALLED)
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d .doctrees notebooks site
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d site/doctrees notebooks site/html
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ($(REST))'
@@ -79,4 +79,4 @@ lock:
 	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements.lock
 
 clean:
-	rm -rf .venv .doctrees site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	rm -rf .venv site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
