@@ -51,6 +51,13 @@ NUMBERS = {
         "totals['euler', 0.05], totals['euler', 0.1]": (229, None),
         "totals['exponential_euler', 0.1], totals['exponential_euler', 0.2]": (206, 201),
     },
+    "04_networks": {
+        "bool(largest_difference < 1e-12), counts, library_counts": (True, [18, 18, 0], [18, 18, 0]),
+        "bool(shift < 1e-6), bool(apart < 1e-4)": (True, True),
+        "left_over, during[-1]": ([30, 28, 23, 20, 17, 16], [1, 0, 0]),
+        "rivals[0.8, (5.0, 4.5)], rivals[0.8, (5.0, 5.0)]": ([31, 0], [23, 23]),
+        "[followed[weight][1] for weight in (0.05, 0.1, 0.15, 0.2, 0.25)]": [0, 9, 14, 17, 18],
+    },
     "05_long_runs_and_sweeps": {
         "lobe_variables, round(lobe_bytes / 1e9, 1)": (840, 43.0),
         "streamed_equal": True,
