@@ -70,6 +70,16 @@ NUMBERS = {
         "len(all_points.runs), len(constrained.runs)": (16, 12),
         "anew": {"a": (0, 13), "b": (0, 13), "c": (13, 13), "d": (12, 25), "e": (13, 26), "f": (13, 13)},
     },
+    "06_antennal_lobe": {
+        "bool(20 < len(spikes_of['pn']) < 300), bool(20 < len(spikes_of['ln']) < 300)": (True, True),
+        "bool(power.sel(ach=1, gaba=0.05) > 3 * power.sel(ach=1, gaba=1)), bool(power.sel(ach=0).max() < 10)": (
+            True,
+            True,
+        ),
+        "bool(sum(in_boxes[0.5]) < sum(in_boxes[1.0]) < sum(in_boxes[2.0])), bool(correlation > 0.7)": (True, True),
+        "bool(sum(in_boxes[2.0]) > 10 * outside[2.0])": True,
+        "bool(by_spread[0.0] > 0.95), bool(by_spread[0.25] < 0.5)": (True, True),
+    },
     "07_benchmarks": {
         "bool(max(largest_differences.values()) < 1e-11)": True,
         "spikes.tolist()": [0, 0, 1, 6, 7, 9, 10, 11, 11, 12, 13, 13, 14, 14, 15, 15, 16, 16, 16, 17],
