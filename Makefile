@@ -45,7 +45,7 @@ figures: $(INSTALLED)
 	$(BIN)/snakemake --config experiment=report --report results/report.html
 
 docs: $(INSTALLED)
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d site/doctrees notebooks site/html
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --write-all -d site/doctrees notebooks site/html
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ($(REST))'

@@ -74,10 +74,15 @@ class Browser:
     def place(self) -> dict[str, int]:
         return {dim: getattr(slider, "index", slider.value) for dim, slider in self.sliders.items()}
 
+    @property
+    def run_id(self) -> str:
+        """Of the run at the place; empty where none is planned."""
+        return str(self.sweep.cube["run_id"].isel({d: i for d, i in self.place.items() if d != POPULATION}).item())
+
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The widgets, and the picture for pages on which nothing moves."""
-        picture = base64.b64encode(self.picture.value).decode()
-        return dict(self.box._repr_mimebundle_(**kwargs)) | {"image/png": picture}
+        """The widgets, and the picture, if there is one, for pages on which nothing moves."""
+        picture = {"image/png": base64.b64encode(self.picture.value).decode()} if self.picture.value else {}
+        return dict(self.box._repr_mimebundle_(**kwargs)) | picture
 
     @staticmethod
     def _dropdown(name: str, then: Callable[[Any], None]) -> Any:
@@ -88,9 +93,11 @@ class Browser:
     @contextlib.contextmanager
     def _silence(self) -> Iterator[None]:
         """Several controls are set, and nothing is drawn meanwhile."""
-        before, self.silent = self.silent, True
-        yield
-        self.silent = before
+        self.silent = True
+        try:
+            yield
+        finally:
+            self.silent = False
 
     def _list(self, button: Any = None) -> None:
         """Look for sweeps, and open again the one that was open, or the first one."""
@@ -160,16 +167,14 @@ class Browser:
             return
         numbers = set(numeric_names(self.sweep))
         self.view.disabled = not {self.x.value, self.y.value} <= numbers
-        at = {dim: i for dim, i in self.place.items() if dim != POPULATION}
-        run_id = str(self.sweep.cube["run_id"].isel(at).item())
         self.run.value, self.message.value = self._measured(), ""
         try:
             with plt.style.context(STYLE):
-                (self._show_measure, self._show_run, self._show_origin)[self.pages.selected_index](run_id)
+                (self._show_measure, self._show_run, self._show_origin)[self.pages.selected_index]()
         except PsstError as error:
             self.message.value = f"<p>{escape(str(error))}</p>"
 
-    def _show_measure(self, run_id: str) -> None:
+    def _show_measure(self) -> None:
         x, y, picture = self.x.value, self.y.value, (self.sweep, self.measure.value)
         if x is None:
             raise PsstError("One point: its measures stand on the left, its spikes under Run.")
@@ -181,11 +186,11 @@ class Browser:
             figure = views.draw_curves(*picture, x, y, self.place)
         self.picture.value = _png(figure)
 
-    def _show_run(self, run_id: str) -> None:
+    def _show_run(self) -> None:
         self.raster.value = self.traces.value = b""
-        if not run_id:
+        if not self.run_id:
             raise PsstError("No run is planned here: a constraint of the sweep leaves it out.")
-        run = self.sweep.run(run_id=run_id)
+        run = self.sweep.run(run_id=self.run_id)
         if has_membranes(run.config):
             self.raster.value = _png(raster.draw_run(run))
         if run.traces:
@@ -193,10 +198,10 @@ class Browser:
         else:
             self.message.value = "<p>No traces were kept of this run: see recorder.variables and recorder.runs.</p>"
 
-    def _show_origin(self, run_id: str) -> None:
+    def _show_origin(self) -> None:
         self.origin.value = _table(facts(self.sweep))
-        if run_id:
-            known = blame(self.sweep, find(self.sweep, [f"run_id={run_id}"]))
+        if self.run_id:
+            known = blame(self.sweep, find(self.sweep, [f"run_id={self.run_id}"]))
             configuration = known.pop("configuration")
             rows = [(name, to_yaml(value) if isinstance(value, dict) else str(value)) for name, value in known.items()]
             self.origin.value = (
