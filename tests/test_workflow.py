@@ -68,7 +68,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("workflow")
     done = tiny(folder)
     assert done.returncode == 0, done.stderr
-    assert "figures in results/tiny/figures" in done.stderr
+    assert "and results/tiny/figures/" in done.stderr
     return folder
 
 
