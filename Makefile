@@ -10,6 +10,8 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 INSTALLED := .venv/installed-$(VERSION)
 REST := slow or slurm or chaos or peers or browser
 KILLS ?= 30
+# Tests that wait for other processes more than they compute run two at a time; the others alone, as some measure.
+WAITING := tests/slurm tests/test_notebooks.py tests/test_docs.py
 
 EXPERIMENTS ?= $(basename $(notdir $(wildcard conf/experiment/*.yaml)))
 
@@ -51,7 +53,8 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ($(REST))'
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest --durations=25 -m '$(REST)'
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=10 -m '$(REST)' $(WAITING)
+	$(BIN)/python -m pytest --durations=20 -m '$(REST)' $(WAITING:%=--ignore=%)
 
 chaos: $(INSTALLED)
 	KILLS=$(KILLS) $(BIN)/python -m pytest -s -m chaos

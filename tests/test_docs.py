@@ -15,7 +15,7 @@ import psst_core
 
 SOURCE = Path(__file__).parent.parent / "notebooks"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("notebooks")]
 
 
 class Page(HTMLParser):

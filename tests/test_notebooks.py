@@ -17,6 +17,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+pytestmark = pytest.mark.xdist_group("notebooks")
 TOP = Path(__file__).parent.parent
 NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
 PICTURE_BYTES, NOTEBOOK_BYTES = 80_000, 600_000
@@ -61,9 +62,9 @@ NUMBERS = {
     "05_long_runs_and_sweeps": {
         "lobe_variables, round(lobe_bytes / 1e9, 1)": (840, 43.0),
         "streamed_equal": True,
-        "bool(memory['memory'].iloc[2] < 20 < memory['memory'].iloc[5])": True,
+        "bool(memory['memory'].iloc[2] < 20), bool(60 < memory['memory'].iloc[5] < 100)": (True, True),
         "same": {"spike_step": True, "spike_cell": True, "mean_potential": True, "last state": True},
-        "counts[:, 1].tolist()": [0, 0, 5, 9, 10, 13, 14, 15, 16, 17, 17, 18, 18],
+        "counts[:, 1].tolist()": [0, 0, 5, 9, 11, 13, 15, 16, 17, 18, 18, 18, 18],
         "runs_in_chunks.tolist()": [4, 9],
         "bool(costs.loc[32, 'chain, 3 cells'] < 16 * costs.loc[1, 'chain, 3 cells'])": True,
         "full_bytes, reduced_bytes, round(longest_ms)": (280_000_000_000, 2_000_000_000, 571),
