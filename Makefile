@@ -10,7 +10,8 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 INSTALLED := .venv/installed-$(VERSION)
 REST := slow or slurm or chaos or peers or browser
 KILLS ?= 30
-# Tests that wait for other processes more than they compute run two at a time; the others alone, as some measure.
+SITE ?= site
+## Tests that wait for other processes more than they compute run two at a time; the others alone, as some measure.
 WAITING := tests/slurm tests/test_notebooks.py tests/test_docs.py
 
 EXPERIMENTS ?= $(basename $(notdir $(wildcard conf/experiment/*.yaml)))
@@ -47,7 +48,8 @@ figures: $(INSTALLED)
 	$(BIN)/snakemake --config experiment=report --report results/report.html
 
 docs: $(INSTALLED)
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --write-all -d site/doctrees notebooks site/html
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --write-all \
+	    -d $(SITE)/doctrees notebooks $(SITE)/html
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ($(REST))'

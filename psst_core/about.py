@@ -5,10 +5,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
-from psst_core.dataset import read, status_word
+from psst_core.dataset import read, status_counts
 from psst_core.digest import code_digest
 from psst_core.files import to_yaml
 from psst_core.results import Results
@@ -49,7 +46,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
     """What a reader may ask of a sweep, and the answer."""
     cube, record = results.cube, results.record
     jobs = []
-    for chunk in results.finished["chunk"].drop_duplicates():
+    for chunk in [] if results.alone else results.finished["chunk"].drop_duplicates():
         with read(results.chunks / f"{chunk}.nc") as file:
             jobs.append(dict(file.attrs))
     axes = [
@@ -69,16 +66,13 @@ def facts(results: Results) -> list[tuple[str, str]]:
         ("hosts", _distinct(job.get("host") for job in jobs)),
         ("processors", _distinct(job.get("processor") for job in jobs)),
         ("simulated", _span(str(job["created"]) for job in jobs if "created" in job)),
-        ("jobs", f"{len(jobs)}, together {sum(float(job.get('job_seconds', 0.0)) for job in jobs):.0f} s"),
+        (
+            "jobs",
+            f"{len(jobs)}, together {sum(float(job.get('job_seconds', 0.0)) for job in jobs):.0f} s" if jobs else "",
+        ),
         ("history of the cube", str(cube.attrs.get("history", ""))),
     ]
     return [(name, text) for name, text in found if text]
-
-
-def status_counts(cube: xr.Dataset) -> dict[str, int]:
-    """By what became of them, how many runs."""
-    numbers, counts = np.unique(cube["status"].values, return_counts=True)
-    return {status_word(number): int(count) for number, count in zip(numbers, counts, strict=True)}
 
 
 def _versions(text: str) -> str:

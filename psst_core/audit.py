@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from psst_core.analysis import MEASURES
-from psst_core.dataset import STATUS, checksum, read
+from psst_core.dataset import STATUS, checksum, read, status_counts
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
@@ -63,12 +63,9 @@ def audit(results: Path, name: str) -> Audit:
                 sound[str(chunk)] = data.load()
     again = cube(record, table, sound.get)
     findings += _cube_faults(results / name / "sweep.nc", again)
-    words = {value: word for word, value in STATUS.items()}
-    found, numbers = np.unique(again["status"].values, return_counts=True)
-    counts = {words[int(value)]: int(number) for value, number in zip(found, numbers, strict=True)}
     masks = zip(MEASURES, again["undefined"].attrs["flag_masks"], strict=True)
     undefined = {measure: int(np.count_nonzero(again["undefined"].values & mask)) for measure, mask in masks}
-    return Audit(counts, undefined, findings)
+    return Audit(status_counts(again), undefined, findings)
 
 
 def _records(results: Path, name: str, plan: str, findings: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:

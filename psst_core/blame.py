@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from psst_core.chunk import simulate_chunk
-from psst_core.dataset import REPLICATES, STATUS, read
+from psst_core.dataset import REPLICATES, read, status_word
 from psst_core.errors import PsstError
 from psst_core.hardware import processor
 from psst_core.keys import put
@@ -52,12 +52,11 @@ def blame(sweep: Results, row: Mapping[str, Any]) -> dict[str, Any]:
     file = _finished(sweep, row)
     with read(file) as chunk:
         position = int(row["position"])
-        words = {value: word for word, value in STATUS.items()}
         job = {name: _plain(chunk.attrs[name]) for name in PROVENANCE if name in chunk.attrs}
         found = {
             "run_id": planned["id"],
             "point": {name: _plain(row[name]) for name in (*sweep.axes, *REPLICATES)},
-            "status": words[int(chunk["status"][position])],
+            "status": status_word(chunk["status"][position]),
             "wall_time_s": round(float(chunk["wall_time"][position]), 3),
             "seed": int(chunk["seed"][position]),
             "chunk": str(file),

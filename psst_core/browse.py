@@ -13,30 +13,35 @@ from typing import Any
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
+from traitlets import TraitError
 
-from psst_core.about import facts, status_counts
+from psst_core.about import facts
 from psst_core.axes import RUN
 from psst_core.blame import blame, find
-from psst_core.dataset import status_word
+from psst_core.dataset import STATUS, status_counts, status_word
 from psst_core.errors import PsstError
 from psst_core.figures import STYLE, raster, traces, views
 from psst_core.figures.style import has_membranes, label, numeric_names, numeric_parameters, population_name, short
 from psst_core.files import to_yaml
 from psst_core.gather import PARTIAL
-from psst_core.results import Results, open_sweep
+from psst_core.keys import Config
+from psst_core.results import CUBE, Results, open_sweep
 
 PAGES = ("Measure", "Run", "Origin")
 POPULATION = "population"
 MANY = 1000
 WIDE = {"width": "22em"}
+UNREADABLE = (PsstError, OSError, RuntimeError)
+NO_RUN = "No run is planned here: a constraint of the sweep leaves it out."
 
 
 class Browser:
     """Widgets over the sweeps of a folder, or over one; a notebook shows them where it is the value of a cell.
 
     Args:
-        folder: such as `results`, or `results/locust_coupling`.
+        folder: such as `results`, or `results/locust_coupling`; or the file of a cube.
 
     Attributes:
         sweep: the one that is open. Its cube is read lazily, a run when it is looked at.
@@ -49,11 +54,12 @@ class Browser:
     def __init__(self, folder: str | Path = "results") -> None:
         plt.draw_if_interactive()  # type: ignore[no-untyped-call]  # loads the notebook's backend before any style does
         self.folder, self.silent = Path(folder), False
-        self.sweep: Results
+        self.opened: Results | None = None
+        self.about = ""
         self.sliders: dict[str, Any] = {}
         self.sweeps = self._dropdown("sweep", self._open)
-        self.x = self._dropdown("x axis", self._offer)
-        self.measure, self.y = self._dropdown("measure", self._show), self._dropdown("y axis, lines", self._show)
+        self.x = self._dropdown("x axis", self._turn)
+        self.measure, self.y = self._dropdown("measure", self._look), self._dropdown("y axis, lines", self._look)
         self.view = widgets.ToggleButtons(options=["curves", "map"], style={"button_width": "6em"})
         self.again = widgets.Button(description="Read again", tooltip="what has been gathered since", icon="refresh")
         self.title, self.run, self.message, self.origin = (widgets.HTML() for _ in range(4))
@@ -65,10 +71,17 @@ class Browser:
         left = widgets.VBox(controls, layout={"flex": "0 0 auto", "width": "23em"})
         right = widgets.VBox([self.message, self.pages], layout={"flex": "1 1 0", "min_width": "20em"})
         self.box = widgets.HBox([left, right])
-        self.view.observe(self._show, "value")
-        self.pages.observe(self._show, "selected_index")
-        self.again.on_click(self._list)
+        self.view.observe(self._told(self._look), "value")
+        self.pages.observe(self._told(self._show), "selected_index")
+        self.again.on_click(self._told(self._again))
         self._list()
+        self._told(self._open)(None)
+
+    @property
+    def sweep(self) -> Results:
+        if self.opened is None:
+            raise PsstError("No sweep is open: choose one that can be read.")
+        return self.opened
 
     @property
     def place(self) -> dict[str, int]:
@@ -84,11 +97,24 @@ class Browser:
         picture = {"image/png": base64.b64encode(self.picture.value).decode()} if self.picture.value else {}
         return dict(self.box._repr_mimebundle_(**kwargs)) | picture
 
-    @staticmethod
-    def _dropdown(name: str, then: Callable[[Any], None]) -> Any:
+    def _dropdown(self, name: str, then: Callable[[], None]) -> Any:
         made = widgets.Dropdown(description=name, layout=WIDE, style={"description_width": "7em"})
-        made.observe(then, "value")
+        made.observe(self._told(then), "value")
         return made
+
+    def _told(self, then: Callable[[], None]) -> Callable[[Any], None]:
+        """What follows when a person moves a control; an error is told beside the pages, elsewhere no one sees it."""
+
+        def follow(change: Any) -> None:
+            if self.silent:
+                return
+            self.message.value = ""
+            try:
+                then()
+            except UNREADABLE as error:
+                self.message.value = f"<p>{escape(str(error))}</p>"
+
+        return follow
 
     @contextlib.contextmanager
     def _silence(self) -> Iterator[None]:
@@ -99,35 +125,55 @@ class Browser:
         finally:
             self.silent = False
 
-    def _list(self, button: Any = None) -> None:
-        """Look for sweeps, and open again the one that was open, or the first one."""
-        folders = [self.folder, *sorted(self.folder.glob("*")), *sorted(self.folder.glob(f"*/{PARTIAL}"))]
-        there = [folder for folder in folders if (folder / "sweep.nc").is_file()]
-        if not there:
+    def _again(self) -> None:
+        self._list()
+        self._open()
+
+    def _list(self) -> None:
+        """Look for sweeps, and choose the one that was chosen, or the first one."""
+        patterns = (CUBE, f"*/{CUBE}", f"*/{PARTIAL}/{CUBE}")
+        found = [self.folder] if self.folder.is_file() else [file for one in patterns for file in self.folder.glob(one)]
+        if not found:
             raise PsstError(
                 f"{self.folder.resolve()}: no sweep.nc in it or in its folders; run snakemake, or gather what is "
                 "finished: psst gather NAME --partial"
             )
+        there = {_name(file, self.folder): file for file in sorted(found)}
         chosen = self.sweeps.value
+        if chosen not in found and chosen is not None and chosen.parent.name == PARTIAL:
+            chosen = chosen.parent.parent / CUBE  # the whole has taken its place
         with self._silence():
-            _fill(self.sweeps, {_name(folder, self.folder): folder for folder in sorted(there)})
-            self.sweeps.value = chosen if chosen in there else self.sweeps.value
-        self._open()
+            self.sweeps.options = there
+            self.sweeps.value = chosen if chosen in found else next(iter(there.values()))
 
-    def _open(self, change: Any = None) -> None:
-        """Open the chosen sweep: its measures, its axes, a slider for each dimension."""
-        if self.silent:
-            return
+    def _open(self) -> None:
+        """Open the chosen sweep: its measures, its axes, a slider for each dimension.
+
+        What was chosen of them stays, where it is there too. A sweep that cannot be read leaves all as it was.
+        """
+        try:
+            opened = open_sweep(self.sweeps.value)
+            cube, counts = opened.cube, status_counts(opened.cube)
+        except UNREADABLE:
+            if self.opened and self.opened.file in self.sweeps.options.values():
+                with self._silence():
+                    self.sweeps.value = self.opened.file
+            raise
+        self.opened, self.about, before = opened, "", self.sliders
+        written = ", ".join(f"{count:,} {word}" for word, count in counts.items())
+        self.title.value = f"<b>{escape(str(cube.attrs['title']))}</b><br>runs: {written}"
         with self._silence():
-            self.sweep = open_sweep(self.sweeps.value)
-            cube = self.sweep.cube
-            counts = ", ".join(f"{count:,} {word}" for word, count in status_counts(cube).items())
-            self.title.value = f"<b>{escape(str(cube.attrs['title']))}</b><br>runs: {counts}"
             _fill(self.measure, views.measures(cube))
-            _fill(self.x, {label(cube[name]): name for name in (*self._grid(), *self._parameters())})
+            along = [RUN] if cube.sizes.get(RUN, 1) > 1 else []
+            _fill(self.x, {label(cube[name]): name for name in (*self._grid(), *self._parameters(), *along)})
             self.sliders = {str(dim): self._slider(str(dim)) for dim in (*cube["status"].dims, POPULATION)}
+            for dim, slider in before.items():
+                with contextlib.suppress(KeyError, TraitError):
+                    self.sliders[dim].value = slider.value
+                slider.close()
             self.point.children = [slider for dim, slider in self.sliders.items() if cube.sizes[dim] > 1]
-        self._offer()
+            self._others()
+        self._show()
 
     def _grid(self) -> list[str]:
         """The dimensions of several values that are no replicates."""
@@ -148,37 +194,39 @@ class Browser:
             slider = widgets.IntSlider(min=0, max=len(words) - 1, **settings)
         else:
             slider = widgets.SelectionSlider(options=words, **settings)
-        slider.observe(self._show, "value")
+        slider.observe(self._told(self._show), "value")
         return slider
 
-    def _offer(self, change: Any = None) -> None:
+    def _others(self) -> None:
         """Offer what goes with the x axis: other dimensions of the grid, or other parameters along `run`."""
-        if self.silent:
-            return
         alike = self._grid() if self.x.value in self._grid() else self._parameters()
         cube, others = self.sweep.cube, [name for name in alike if name != self.x.value]
-        with self._silence():
-            _fill(self.y, {label(cube[name]): name for name in others} | {"none": None})
-        self._show()
+        _fill(self.y, {label(cube[name]): name for name in others} | {"none": None})
 
-    def _show(self, change: Any = None) -> None:
-        """Draw the page that is open; where that cannot be, say why."""
-        if self.silent:
-            return
-        numbers = set(numeric_names(self.sweep))
-        self.view.disabled = not {self.x.value, self.y.value} <= numbers
-        self.run.value, self.message.value = self._measured(), ""
-        try:
-            with plt.style.context(STYLE):
-                (self._show_measure, self._show_run, self._show_origin)[self.pages.selected_index]()
-        except PsstError as error:
-            self.message.value = f"<p>{escape(str(error))}</p>"
+    def _turn(self) -> None:
+        """Another x axis was chosen."""
+        with self._silence():
+            self._others()
+        self._look()
+
+    def _look(self) -> None:
+        """Another measure or view of it was chosen, which the other pages do not show."""
+        if PAGES[self.pages.selected_index] == "Measure":
+            self._show()
+
+    def _show(self) -> None:
+        """Draw the page that is open."""
+        self.run.value = self._measured()
+        self.view.disabled = not {self.x.value, self.y.value} <= set(numeric_names(self.sweep))
+        with plt.style.context(STYLE):
+            (self._show_measure, self._show_run, self._show_origin)[self.pages.selected_index]()
 
     def _show_measure(self) -> None:
+        self.picture.value = b""
         x, y, picture = self.x.value, self.y.value, (self.sweep, self.measure.value)
         if x is None:
             raise PsstError("One point: its measures stand on the left, its spikes under Run.")
-        if x in self._parameters():
+        if x in (*self._parameters(), RUN):
             figure = views.draw_points(*picture, x, y, self.place)
         elif self.view.value == "map" and not self.view.disabled:
             figure = views.draw_map(*picture, x, y, self.place)
@@ -189,7 +237,7 @@ class Browser:
     def _show_run(self) -> None:
         self.raster.value = self.traces.value = b""
         if not self.run_id:
-            raise PsstError("No run is planned here: a constraint of the sweep leaves it out.")
+            raise PsstError(NO_RUN)
         run = self.sweep.run(run_id=self.run_id)
         if has_membranes(run.config):
             self.raster.value = _png(raster.draw_run(run))
@@ -199,15 +247,16 @@ class Browser:
             self.message.value = "<p>No traces were kept of this run: see recorder.variables and recorder.runs.</p>"
 
     def _show_origin(self) -> None:
-        self.origin.value = _table(facts(self.sweep))
-        if self.run_id:
-            known = blame(self.sweep, find(self.sweep, [f"run_id={self.run_id}"]))
-            configuration = known.pop("configuration")
-            rows = [(name, to_yaml(value) if isinstance(value, dict) else str(value)) for name, value in known.items()]
-            self.origin.value = (
-                f"<h3>This run</h3>{_table(rows)}<details><summary>Its configuration</summary>"
-                f"<pre>{escape(to_yaml(configuration))}</pre></details><h3>The sweep</h3>{self.origin.value}"
-            )
+        self.origin.value = ""
+        if not self.about:
+            self.about = f"<h3>The sweep</h3>{_table(facts(self.sweep))}{_folded(self.sweep.record['config'])}"
+        self.origin.value = self.about
+        if not self.run_id:
+            raise PsstError(NO_RUN)
+        known = blame(self.sweep, find(self.sweep, [f"run_id={self.run_id}"]))
+        configuration = known.pop("configuration")
+        rows = [(name, to_yaml(value) if isinstance(value, dict) else str(value)) for name, value in known.items()]
+        self.origin.value = f"<h3>This run</h3>{_table(rows)}{_folded(configuration)}{self.about}"
 
     def _measured(self) -> str:
         """The run at the place: what became of it, its parameters along `run`, and its measures."""
@@ -215,18 +264,30 @@ class Browser:
         rows = [("run", str(here["run_id"].item())), ("status", status_word(here["status"]))]
         along = [name for name, axis in self.sweep.axes.items() if axis.dimension == RUN]
         rows += [(label(here[name]), short(here[name].item())) for name in along]
-        rows += [(name, short(here[measure].item())) for name, measure in views.measures(here).items()]
+        undefined = "undefined" if here["status"] == STATUS["ok"] else ""
+        for name, measure in views.measures(here).items():
+            value = here[measure].item()
+            rows.append((name, short(value) if np.isfinite(value) else undefined))
         return _table(rows)
 
 
-def _name(folder: Path, above: Path) -> str:
-    return folder.name if folder == above else ", ".join(folder.relative_to(above).parts)
+def _name(file: Path, above: Path) -> str:
+    """`NAME`, or `NAME, partial`."""
+    if file.parent == above or file == above:
+        return above.name
+    return ", ".join(file.parent.relative_to(above).parts)
 
 
 def _fill(dropdown: Any, options: dict[str, Any]) -> None:
-    """Give it these options, and choose the first one."""
+    """Give it these options; what was chosen among several stays, where it is among them."""
+    chosen = dropdown.label if len(dropdown.options) > 1 else None
     dropdown.options = options
-    dropdown.index = 0 if options else None
+    dropdown.index = list(options).index(chosen) if chosen in options else 0 if options else None
+
+
+def _folded(configuration: Config) -> str:
+    """HTML, to be opened."""
+    return f"<details><summary>Its configuration</summary><pre>{escape(to_yaml(configuration))}</pre></details>"
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:

@@ -105,6 +105,12 @@ def status_word(number: Any) -> str:
     return next(word for word, value in STATUS.items() if value == number).replace("_", " ")
 
 
+def status_counts(data: xr.Dataset) -> dict[str, int]:
+    """By what became of them, how many runs."""
+    numbers, counts = np.unique(data["status"].values, return_counts=True)
+    return {status_word(number): int(count) for number, count in zip(numbers, counts, strict=True)}
+
+
 @contextlib.contextmanager
 def atomic_netcdf(target: Path, sizes: Mapping[Any, int] | None = None) -> Iterator[Path]:
     """As `atomic`; before it takes its place the file is opened and read again, and given its checksum.

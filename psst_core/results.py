@@ -21,6 +21,8 @@ from psst_core.network import Network, connect
 from psst_core.sweep import Axis
 
 TRACE = "trace_"
+CUBE = "sweep.nc"
+PLANNED = ("plan.csv", "config.yaml")
 SHOWN = 20
 
 
@@ -57,22 +59,28 @@ class RunData:
 
 
 class Results:
-    """A sweep in `results/<name>`, or what is finished of it in `results/<name>/partial`.
+    """A sweep in `results/<name>`, what is finished of it in `results/<name>/partial`, or the file of a cube alone.
 
     Attributes:
         folder: where it lies.
+        alone: whether there is a cube's file and nothing else: measures, axes and configuration, but no runs.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        for file in ("plan.csv", "config.yaml"):
+    def __init__(self, path: str | Path) -> None:
+        self.alone = Path(path).is_file()
+        self.folder = Path(path).parent if self.alone else Path(path)
+        self.file = Path(path) if self.alone else self.folder / CUBE
+        for file in () if self.alone else PLANNED:
             if not (self.folder / file).is_file():
                 raise PsstError(f"{self.folder}: holds no {file}; is it the folder of a sweep, such as results/NAME?")
 
     @cached_property
     def cube(self) -> xr.Dataset:
         """`sweep.nc`: the measures, over the axes of the grid and `run`, along which the others lie."""
-        return read(self.folder / "sweep.nc")
+        found = read(self.file)
+        if "status" not in found:
+            raise PsstError(f"{self.file}: holds no status of runs; it is no cube that psst gather made")
+        return found
 
     @cached_property
     def error_estimate(self) -> xr.Dataset:
@@ -82,6 +90,8 @@ class Results:
     @cached_property
     def plan(self) -> pd.DataFrame:
         """A row a run: its place on `run` where there is one, its axes, replicate numbers, chunk and position."""
+        if self.alone:
+            raise PsstError(f"{self.file}: a cube alone, without its runs; they are where it was made: results/NAME")
         table = read_table(self.folder / "plan.csv")
         return table.assign(**{str(name): typed(table[name]) for name in table if name not in ("run_id", "chunk")})
 
@@ -93,19 +103,29 @@ class Results:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """`config.yaml`: experiment, overrides, axes, resolved configuration."""
+        """`config.yaml`: experiment, overrides, axes, resolved configuration; of a cube alone, its attributes."""
+        if self.alone:
+            cube = self.cube
+            axes = [
+                {"key": axis.attrs["key"], "name": name, "dimension": axis.dims[0], "values": axis.values.tolist()}
+                for name, axis in cube.coords.items()
+                if "key" in axis.attrs
+            ]
+            config = from_yaml(cube.attrs["configuration"])
+            asked = {"experiment": cube.attrs["experiment"], "overrides": cube.attrs["overrides"].split()}
+            return asked | {"axes": axes, "config": config}
         content: dict[str, Any] = from_yaml((self.folder / "config.yaml").read_text(encoding="utf-8"))
         return content
 
     @cached_property
     def axes(self) -> dict[str, Axis]:
         """By name, in the order of the sweep."""
-        points = self.plan.drop_duplicates(RUN).sort_values(RUN) if RUN in self.plan else self.plan
-        return {
-            name: Axis(axis["key"], name, tuple(axis["values"] if dimension == name else points[name]), dimension)
-            for axis in self.record["axes"]
-            for name, dimension in [(axis["name"], axis["dimension"])]
-        }
+        found = {}
+        for axis in self.record["axes"]:
+            name, dimension = axis["name"], axis["dimension"]
+            values = axis["values"] if dimension == name else self.cube[name].values.tolist()
+            found[name] = Axis(axis["key"], name, tuple(values), dimension)
+        return found
 
     @property
     def chunks(self) -> Path:
@@ -220,6 +240,8 @@ def _listed(column: pd.Series, value: Any) -> str:
     return f"{', '.join(map(str, values[:3]))}, … ({len(values):,} values)"
 
 
-def open_sweep(folder: str | Path) -> Results:
-    """Open the sweep in a folder such as `results/locust_coupling`."""
-    return Results(folder)
+def open_sweep(path: str | Path) -> Results:
+    """Open the sweep in a folder such as `results/locust_coupling`, or the file of a cube."""
+    path = Path(path)
+    whole = path.name == CUBE and all((path.parent / file).is_file() for file in PLANNED)
+    return Results(path.parent if whole else path)

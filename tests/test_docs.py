@@ -1,9 +1,11 @@
 """The documentation site: builds without a warning, its links lead somewhere, and nothing comes from the network."""
 
+import functools
+import http.server
 import pkgutil
 import re
 import subprocess
-import sys
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,7 +15,8 @@ from conftest import run_sweep
 
 import psst_core
 
-SOURCE = Path(__file__).parent.parent / "notebooks"
+TOP = Path(__file__).parent.parent
+SOURCE = TOP / "notebooks"
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("notebooks")]
 
@@ -43,15 +46,17 @@ class Page(HTMLParser):
             self.scripts += data
 
 
+class SilentHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("docs")
-    command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--keep-going"]
-    built = subprocess.run(
-        [*command, "-d", folder / "doctrees", SOURCE, folder / "site"], capture_output=True, text=True, check=False
-    )
+    built = subprocess.run(["make", "docs", f"SITE={folder}"], cwd=TOP, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
-    return folder / "site"
+    return folder / "html"
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +88,28 @@ def test_nothing_comes_from_the_network(site, pages):
         if re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", path.read_text())
     ]
     assert not loaded + scripts + styles
+
+
+@pytest.mark.browser
+def test_pages_and_their_search_ask_only_their_own_server(site, page):
+    handler = functools.partial(SilentHandler, directory=site)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        home, seen = f"http://127.0.0.1:{server.server_port}/", []
+        page.on("request", lambda request: seen.append(request.url))
+        page.route(home + "favicon.ico", lambda route: route.fulfill(status=204))  # which a browser asks of any server
+        page.goto(home + "tutorial.html")
+        page.goto(home + "search.html?q=synapse")
+        page.locator("#search-results li").first.wait_for(timeout=20_000)
+        page.wait_for_load_state("networkidle")
+        server.shutdown()
+    assert page.complaints == []
+    assert not [url for url in seen if not url.startswith((home, "data:"))]
+
+
+def test_sources_of_odd_names_are_linked_whole(pages):
+    links = {unquote(link) for page in pages.values() for link in page.links if "doi.org" in link}
+    assert "https://doi.org/10.1175/1520-0469(1963)020<0130:DNF>2.0.CO;2" in links
 
 
 def test_every_module_is_there(pages):

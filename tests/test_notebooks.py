@@ -73,11 +73,10 @@ NUMBERS = {
     },
     "06_antennal_lobe": {
         "bool(20 < len(spikes_of['pn']) < 300), bool(20 < len(spikes_of['ln']) < 300)": (True, True),
-        "bool(power.sel(ach=1, gaba=0.05) > 3 * power.sel(ach=1, gaba=1)), bool(power.sel(ach=0).max() < 10)": (
-            True,
-            True,
-        ),
-        "bool(sum(in_boxes[0.5]) < sum(in_boxes[1.0]) < sum(in_boxes[2.0])), bool(correlation > 0.7)": (True, True),
+        "bool(power.sel(ach=1, gaba=0.05) > 3 * power.sel(ach=1).drop_sel(gaba=0.05).max())": True,
+        "bool(power.sel(ach=0).max() < 10)": True,
+        "bool(sum(in_boxes[0.5]) < sum(in_boxes[1.0]) < sum(in_boxes[2.0]))": True,
+        "round(float(by_level), 1), round(float(correlation), 1)": (0.9, 0.9),
         "bool(sum(in_boxes[2.0]) > 10 * outside[2.0])": True,
         "bool(by_spread[0.0] > 0.95), bool(by_spread[0.25] < 0.5)": (True, True),
     },

@@ -19,7 +19,7 @@ from psst_core.cli import parser
 from psst_core.config import CONF
 from psst_core.files import from_yaml
 
-DOI = re.compile(r"doi:(10\.\d+/(?:\([^()]*\)|[^\s(),;])*[^\s(),;.])")
+DOI = re.compile(r"doi:(10\.\d+/(?:\([^()]*\)|[^\s(),;]|;(?=\d))*[^\s(),;.])")
 NAMES = {"float": "number", "int": "whole number", "str": "word", "bool": "true or false", "Any": ""}
 
 
@@ -131,7 +131,14 @@ def kind_of(hint: Any) -> str:
     """What a value may be, in words."""
     text = re.sub(r"typing\.|psst_core\.\w+\.|<class '|'>", "", str(hint))
     if found := re.fullmatch(r"(dict|list|tuple)\[(.*)\]", text):
-        return "by name" if found[1] == "dict" else f"list of {kind_of(found[2].split(',')[0])}s"
+        inner = kind_of(found[2].partition(",")[0])
+        return (
+            "by name"
+            if found[1] == "dict"
+            else f"list of {inner}s"
+            if inner and not inner.startswith("list")
+            else "list"
+        )
     return " or ".join("none" if word == "None" else NAMES.get(word, word) for word in text.split(" | "))
 
 

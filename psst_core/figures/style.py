@@ -1,5 +1,6 @@
 """What the figures have in common: widths, labels, and which axis goes where."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -98,12 +99,17 @@ def mean_and_confidence(variable: xr.DataArray) -> tuple[xr.DataArray, xr.DataAr
     return networks.mean("network"), width
 
 
-def series(cube: xr.Dataset, lines: str | None) -> list[tuple[Any, Any]]:
-    """Values of the axis `lines`, a few of them where it has many, and their colours, from dark to bright."""
+def series(cube: xr.Dataset, lines: str | None, place: int = 0) -> list[tuple[Any, Any]]:
+    """Values of the axis `lines`, a few of them where it has many, and their colours, from dark to bright.
+
+    Args:
+        place: the position of a value that must be among them.
+    """
     if lines is None:
         return [(None, "C0")]
     values = cube[lines].values
-    values = values[np.unique(np.linspace(0, len(values) - 1, LINES).round().astype(int))]
+    few = np.linspace(0, len(values) - 1, LINES).round().astype(int)
+    values = values[np.union1d(few, place)]
     colours = plt.get_cmap("viridis")(np.linspace(0.0, 0.8, len(values)))
     return [(value, tuple(colour)) for value, colour in zip(values, colours, strict=True)]
 
@@ -218,12 +224,19 @@ def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any)
         spine.set_visible(False)
     axes.tick_params(length=0)
     if grid.size <= 120:
+        decimals = _decimals(grid)
         for (row, column), value in np.ndenumerate(grid):
             if np.isfinite(value):
                 dark = norm(value) < 0.6
-                text = f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"
+                text = f"{value:.{decimals}f}" if abs(value) < 100 else f"{value:.0f}"
                 axes.text(column, row, text, ha="center", va="center", size=5.5, color="white" if dark else "black")
     return image
+
+
+def _decimals(values: Any) -> int:
+    """How many a table of these needs: one where some reach 2, two where some reach 0.2, and so on."""
+    most = float(np.nanmax(np.abs(values), initial=0.0, where=np.isfinite(values)))
+    return max(1, 1 - math.floor(math.log10(most / 2))) if most > 0 else 1
 
 
 def ticks_of(values: Any, most: int) -> tuple[Any, list[str]]:

@@ -26,11 +26,13 @@ from psst_core.figures.style import (
     population_name,
     scale_x,
     series,
+    short,
     undefined,
 )
 from psst_core.results import Results
 
-MARKED = 60
+MARKED = 60  # values along x, up to which each is marked
+NAMED = 30  # runs, up to which each has its name
 HERE = "#D55E00"
 HEIGHT = 3.2
 Place = Mapping[str, int]
@@ -38,7 +40,7 @@ Place = Mapping[str, int]
 
 def measures(cube: xr.Dataset) -> dict[str, str]:
     """By what they are called, the names of what a view may show."""
-    return {label(cube[name]): name for name in (*MEASURES, "wall_time")}
+    return {label(cube[name]): name for name in (*MEASURES, "wall_time") if name in cube}
 
 
 def draw_map(results: Results, measure: str, x: str, y: str, place: Place) -> Figure:
@@ -56,8 +58,7 @@ def draw_map(results: Results, measure: str, x: str, y: str, place: Place) -> Fi
         axes.add_patch(Rectangle(corner, 1, 1, edgecolor=HERE, facecolor="none", linewidth=1.5, clip_on=False))
     axes.set(xlabel=label(results.cube[x]), ylabel=label(results.cube[y]))
     figure.colorbar(image, label=label(values), pad=0.01)
-    missing = "" if mean.notnull().all() else "; grey: undefined or no result"
-    figure.suptitle(text + missing, size=8)
+    figure.suptitle(text + (" (grey: all)" if mean.isnull().any() else ""), size=8)
     return figure
 
 
@@ -67,12 +68,15 @@ def draw_curves(results: Results, measure: str, x: str, lines: str | None, place
     figure, axes = plt.subplots(figsize=(PAGE, HEIGHT))
     numbers = np.issubdtype(values[x].dtype, np.number)
     along = values[x].values if numbers else np.arange(values.sizes[x])
-    for value, colour in series(results.cube, lines):
+    shown = series(results.cube, lines, place.get(lines or "", 0))
+    for value, colour in shown:
         mean, band = mean_and_band(values if lines is None else values.sel({lines: value}))
+        here = lines is not None and value == results.cube[lines].values[place[lines]]
+        look: dict[str, Any] = {"color": colour, "label": _word(value), "lw": 2.2 if here else 1.0}
         if values.sizes[x] <= MARKED:
-            axes.errorbar(along, mean, band, color=colour, label=_word(value), capsize=2, marker="o")
+            axes.errorbar(along, mean, band, capsize=2, marker="o", elinewidth=1.0, **look)
         else:
-            axes.plot(along, mean, color=colour, label=_word(value))
+            axes.plot(along, mean, **look)
             axes.fill_between(along, mean - band, mean + band, color=colour, alpha=0.2, lw=0)
     if numbers:
         scale_x(axes, along)
@@ -85,6 +89,8 @@ def draw_curves(results: Results, measure: str, x: str, lines: str | None, place
     axes.set(xlabel=label(results.cube[x]), ylabel=label(values))
     if lines is not None:
         figure.legend(title=label(results.cube[lines]), loc="outside right center")
+        if len(shown) < values.sizes[lines]:
+            text += f"; {len(shown)} of {values.sizes[lines]} lines"
     figure.suptitle(text, size=8)
     return figure
 
@@ -102,6 +108,10 @@ def draw_points(results: Results, measure: str, x: str, colour: str | None, plac
     if not mean.notnull().any():
         undefined(axes)
     axes.set(xlabel=label(mean[x]), ylabel=label(mean))
+    if x == RUN and mean.sizes[RUN] <= NAMED:
+        along = [axis.name for axis in results.axes.values() if axis.dimension == RUN]
+        names = [", ".join(short(mean[name].values[place]) for name in along) for place in range(mean.sizes[RUN])]
+        axes.set_xticks(mean[RUN], names, rotation=45, ha="right")
     if colour:
         figure.colorbar(dots, label=label(mean[colour]), pad=0.01)
     figure.suptitle(f"{mean.sizes[RUN]:,} points, {text}", size=8)
@@ -115,10 +125,10 @@ def _over(results: Results, measure: str, shown: list[str], place: Place, what: 
     at = {dim: values[dim].values[i] for dim, i in rest.items()}
     population = population_name(at.pop("population")) if "population" in at else ""
     text = caption(results, shown, what, at)
+    if missing := int(values.isel(rest).isnull().sum()):
+        text += f"; {missing:,} of {values.isel(rest).size:,} values undefined or without result"
     return values.isel(rest), f"{population}, {text}" if population else text
 
 
 def _word(value: Any) -> str | None:
-    if value is None:
-        return None
-    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value).replace("_", " ")
+    return None if value is None else short(value).replace("_", " ")

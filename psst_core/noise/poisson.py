@@ -22,7 +22,7 @@ class Poisson(Sampled, Current):
     """Excitation g (v − E) by a Poisson train of spikes for each cell: g' = −g/τ, a spike adds `weight` to g.
 
     The number of spikes in each `interval` is Poisson with mean rate·interval and arrives at its end, so that the train
-    is the same at every dt and for every solver.
+    is the same at every dt and for every solver. After Stein 1965 (doi:10.1016/S0006-3495(65)86709-1).
     """
 
     states: ClassVar[tuple[str, ...]] = ("conductance",)

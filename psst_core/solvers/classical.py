@@ -1,4 +1,4 @@
-"""The classical explicit methods (Hairer, Nørsett & Wanner 1993, doi:10.1007/978-3-540-78862-1, table II.1.1)."""
+"""The classical explicit methods."""
 
 from psst_core.registry import register
 from psst_core.solvers.base import RungeKutta, Tableau
@@ -6,7 +6,7 @@ from psst_core.solvers.base import RungeKutta, Tableau
 
 @register("solver", "euler")
 class Euler(RungeKutta):
-    """x ← x + dt f(t, x)."""
+    """x ← x + dt f(t, x). Hairer, Nørsett & Wanner 1993, I.7 (doi:10.1007/978-3-540-78862-1)."""
 
     order = 1
     stages = 1
@@ -15,7 +15,10 @@ class Euler(RungeKutta):
 
 @register("solver", "midpoint")
 class Midpoint(RungeKutta):
-    """Runge's method: the slope at the middle of the step."""
+    """Runge's method, the slope at the middle of the step: x ← x + dt f(t + dt/2, x + dt/2 f(t, x)).
+
+    Hairer, Nørsett & Wanner 1993, II.1 (doi:10.1007/978-3-540-78862-1).
+    """
 
     order = 2
     stages = 2
@@ -24,7 +27,10 @@ class Midpoint(RungeKutta):
 
 @register("solver", "heun")
 class Heun(RungeKutta):
-    """The mean of the slopes at both ends of the step."""
+    """The mean of the slopes at both ends of the step: x ← x + dt/2 (k₁ + k₂), k₁ = f(t, x), k₂ = f(t + dt, x + dt k₁).
+
+    Heun 1900; Hairer, Nørsett & Wanner 1993, II.1 (doi:10.1007/978-3-540-78862-1).
+    """
 
     order = 2
     stages = 2
@@ -33,7 +39,11 @@ class Heun(RungeKutta):
 
 @register("solver", "rk4")
 class RK4(RungeKutta):
-    """Kutta's fourth-order method."""
+    """Kutta's fourth-order method: x ← x + dt/6 (k₁ + 2k₂ + 2k₃ + k₄).
+
+    k₁ = f(t, x), k₂ = f(t + dt/2, x + dt/2 k₁), k₃ = f(t + dt/2, x + dt/2 k₂), k₄ = f(t + dt, x + dt k₃). Hairer,
+    Nørsett & Wanner 1993, table II.1.2 (doi:10.1007/978-3-540-78862-1).
+    """
 
     order = 4
     stages = 4
