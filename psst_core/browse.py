@@ -218,11 +218,14 @@ class Browser:
         """Draw the page that is open."""
         self.run.value = self._measured()
         self.view.disabled = not {self.x.value, self.y.value} <= set(numeric_names(self.sweep))
-        with plt.style.context(STYLE):
-            (self._show_measure, self._show_run, self._show_origin)[self.pages.selected_index]()
+        try:
+            with plt.style.context(STYLE):
+                (self._show_measure, self._show_run, self._show_origin)[self.pages.selected_index]()
+        except UNREADABLE:
+            self.picture.value = self.raster.value = self.traces.value = b""
+            raise
 
     def _show_measure(self) -> None:
-        self.picture.value = b""
         x, y, picture = self.x.value, self.y.value, (self.sweep, self.measure.value)
         if x is None:
             raise PsstError("One point: its measures stand on the left, its spikes under Run.")
@@ -235,15 +238,12 @@ class Browser:
         self.picture.value = _png(figure)
 
     def _show_run(self) -> None:
-        self.raster.value = self.traces.value = b""
         if not self.run_id:
             raise PsstError(NO_RUN)
         run = self.sweep.run(run_id=self.run_id)
-        if has_membranes(run.config):
-            self.raster.value = _png(raster.draw_run(run))
-        if run.traces:
-            self.traces.value = _png(traces.draw_run(run))
-        else:
+        self.raster.value = _png(raster.draw_run(run)) if has_membranes(run.config) else b""
+        self.traces.value = _png(traces.draw_run(run)) if run.traces else b""
+        if not run.traces:
             self.message.value = "<p>No traces were kept of this run: see recorder.variables and recorder.runs.</p>"
 
     def _show_origin(self) -> None:
