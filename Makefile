@@ -33,7 +33,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "PSST needs Python 3.11, 3.12 or 3.13; choose one with PYTHON=")'
 	@test -x $(BIN)/python -a "$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = $(VERSION) \
 	    || $(PYTHON) -m venv --clear .venv
-	@echo 'Installing the packages of requirements.lock into .venv (a minute or two, 2.7 GB) ...'
+	@echo 'Installing the packages of requirements.lock into .venv (a minute or two, 3.2 GB) ...'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -50,6 +50,7 @@ figures: $(INSTALLED)
 docs: $(INSTALLED)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --write-all \
 	    -d $(SITE)/doctrees notebooks $(SITE)/html
+	@echo 'Done: $(SITE)/html/index.html'
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ($(REST))'

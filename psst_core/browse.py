@@ -138,7 +138,8 @@ class Browser:
                 f"{self.folder.resolve()}: no sweep.nc in it or in its folders; run snakemake, or gather what is "
                 "finished: psst gather NAME --partial"
             )
-        there = {_name(file, self.folder): file for file in sorted(found)}
+        found.sort(key=lambda file: (file.parent.name == PARTIAL, file))
+        there = {_name(file, self.folder): file for file in found}
         chosen = self.sweeps.value
         if chosen not in found and chosen is not None and chosen.parent.name == PARTIAL:
             chosen = chosen.parent.parent / CUBE  # the whole has taken its place

@@ -33,7 +33,10 @@ from psst_core.status import status
 RESULTS = Path("results")
 WATCH_SECONDS = 5.0
 EXPERIMENT = "locust_coupling"
-WORDS = "experiment=NAME, name=NAME, and overrides such as network.size=60,120 solver=rk4, as after snakemake --config"
+WORDS = (
+    "experiment=NAME, name=NAME, and overrides such as network.size=60,120 solver=rk4; snakemake --config takes the "
+    "same overrides in one text, overrides='network.size=60,120 solver=rk4'"
+)
 
 
 def parser() -> argparse.ArgumentParser:

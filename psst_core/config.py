@@ -26,6 +26,7 @@ from psst_core.keys import Config, flatten
 from psst_core.registry import lookup, parameters, suggestion
 from psst_core.schema import PsstConfig, SweepConfig
 
+HEADER = "# @package _global_"
 OPEN = {"recorder.variables": "pn=[v]", "recorder.runs": "trial=[0]"}  # begin empty; what may stand there: checks.py
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
@@ -68,6 +69,13 @@ def _own() -> Path | None:
     return own if own.is_dir() and own != CONF else None
 
 
+def _check_header(experiment: str) -> None:
+    """An experiment of one's own sets keys of all groups, which Hydra must be told in its first line."""
+    path = (_own() or CONF) / "experiment" / f"{experiment}.yaml"
+    if path.is_file() and HEADER not in path.read_text(encoding="utf-8"):
+        raise PsstError(f"{path}: must begin with the line `{HEADER}`, as it sets keys of all groups")
+
+
 def is_file(group: str, choice: str) -> bool:
     """Whether a choice is the path of a file of one's own, which a sweep may be."""
     return group == "sweep" and choice.endswith((".yaml", ".yml"))
@@ -90,6 +98,7 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
                 f"{group}={choice}: no such {group}{suggestion(choice, known[group])}; "
                 f"conf/{group}/ has: {', '.join(known[group])}"
             )
+    _check_header(choices.get("experiment", ""))
     ConfigStore.instance().store(name="schema", node=PsstConfig)
     GlobalHydra.instance().clear()
     overrides = [f"{group}={choice}" for group, choice in choices.items()]

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 
 import matplotlib.image
 import numpy as np
@@ -168,11 +169,13 @@ def test_a_partial_sweep_and_what_is_gathered_since(tmp_path):
     browser.pages.selected_index = RUN
     assert "no result yet" in browser.message.value and not browser.raster.value
     browser.sliders["trial"].value = "1"
+    shutil.copytree(tmp_path / "sweep" / "partial", tmp_path / "other" / "partial")
     made_up_sweep(tmp_path, [SIZE, COUPLING, SOLVER])
     browser.again.click()
     assert browser.sweeps.label == "sweep" and "24 ok" in browser.title.value
     assert browser.measure.value == "synchrony" and browser.place["trial"] == 1
     assert browser.raster.value and "no result" not in browser.message.value
+    assert list(browser.sweeps.options) == ["sweep", "other, partial"]
 
 
 def test_sampled_parameters_are_points(tmp_path):

@@ -143,6 +143,16 @@ def test_an_own_experiment(project):
     with pytest.raises(PsstError, match="stimulus"):
         make_plan("mine", "stimulus.populations=[pn]")
     assert "psst_core.plugins.m_current" in deciding_modules(make_plan("mine").config)
+    write(project, {"conf/experiment/mine.yaml": "defaults: [override /network: adapting]\n"})
+    with pytest.raises(PsstError, match=r"experiment/mine\.yaml: must begin with the line `# @package _global_`"):
+        make_plan("mine")
+
+
+def test_the_experiment_of_the_readme(project):
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```yaml\n(# @package.*?)```", readme, re.DOTALL)
+    write(project, {"conf/experiment/mine.yaml": text})
+    assert len(make_plan("mine").places) == 18
 
 
 def test_changed_code_changes_the_ids_of_its_own_runs_alone(project):

@@ -29,10 +29,10 @@ def draw_maps(results: Results, measure: str) -> Figure:
         for panel, solver in zip(row, columns, strict=True):
             image = heat_map(panel, here if solver is None else here.sel(solver=solver), x, y, scale)
             panel.set_title(f"{population_name(population)}{f', {solver}' if solver else ''}".replace("_", " "))
-        if y:
-            row[0].set_ylabel(label(cube[y]))
         figure.colorbar(image, ax=list(row), label=label(cube[measure]).replace(" (", "\n("), pad=0.01)
     figure.supxlabel(label(cube[x]), size=8)
+    if y:
+        figure.supylabel(label(cube[y]), size=8)
     missing = "" if values.notnull().all() else "; grey: undefined or no result"
     figure.suptitle(caption(results, shown, "mean") + missing, size=8)
     return figure
