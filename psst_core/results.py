@@ -67,12 +67,12 @@ class Results:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.alone = Path(path).is_file()
-        self.folder = Path(path).parent if self.alone else Path(path)
-        self.file = Path(path) if self.alone else self.folder / CUBE
-        for file in () if self.alone else PLANNED:
-            if not (self.folder / file).is_file():
-                raise PsstError(f"{self.folder}: holds no {file}; is it the folder of a sweep, such as results/NAME?")
+        self.file = Path(path) if Path(path).is_file() else Path(path) / CUBE
+        self.folder = self.file.parent
+        missing = [file for file in PLANNED if not (self.folder / file).is_file()]
+        self.alone = self.file == Path(path) and (self.file.name != CUBE or bool(missing))
+        if missing and not self.alone:
+            raise PsstError(f"{self.folder}: holds no {missing[0]}; is it the folder of a sweep, such as results/NAME?")
 
     @cached_property
     def cube(self) -> xr.Dataset:
@@ -105,15 +105,14 @@ class Results:
     def record(self) -> dict[str, Any]:
         """`config.yaml`: experiment, overrides, axes, resolved configuration; of a cube alone, its attributes."""
         if self.alone:
-            cube = self.cube
+            attributes = self.cube.attrs
             axes = [
                 {"key": axis.attrs["key"], "name": name, "dimension": axis.dims[0], "values": axis.values.tolist()}
-                for name, axis in cube.coords.items()
+                for name, axis in self.cube.coords.items()
                 if "key" in axis.attrs
             ]
-            config = from_yaml(cube.attrs["configuration"])
-            asked = {"experiment": cube.attrs["experiment"], "overrides": cube.attrs["overrides"].split()}
-            return asked | {"axes": axes, "config": config}
+            asked = {"experiment": attributes["experiment"], "overrides": attributes["overrides"].split()}
+            return asked | {"axes": axes, "config": from_yaml(attributes["configuration"])}
         content: dict[str, Any] = from_yaml((self.folder / "config.yaml").read_text(encoding="utf-8"))
         return content
 
@@ -242,6 +241,4 @@ def _listed(column: pd.Series, value: Any) -> str:
 
 def open_sweep(path: str | Path) -> Results:
     """Open the sweep in a folder such as `results/locust_coupling`, or the file of a cube."""
-    path = Path(path)
-    whole = path.name == CUBE and all((path.parent / file).is_file() for file in PLANNED)
-    return Results(path.parent if whole else path)
+    return Results(path)

@@ -131,14 +131,10 @@ def kind_of(hint: Any) -> str:
     """What a value may be, in words."""
     text = re.sub(r"typing\.|psst_core\.\w+\.|<class '|'>", "", str(hint))
     if found := re.fullmatch(r"(dict|list|tuple)\[(.*)\]", text):
+        if found[1] == "dict":
+            return "by name"
         inner = kind_of(found[2].partition(",")[0])
-        return (
-            "by name"
-            if found[1] == "dict"
-            else f"list of {inner}s"
-            if inner and not inner.startswith("list")
-            else "list"
-        )
+        return f"list of {inner}s" if inner and not inner.startswith("list") else "list"
     return " or ".join("none" if word == "None" else NAMES.get(word, word) for word in text.split(" | "))
 
 

@@ -68,7 +68,7 @@ def draw_curves(results: Results, measure: str, x: str, lines: str | None, place
     figure, axes = plt.subplots(figsize=(PAGE, HEIGHT))
     numbers = np.issubdtype(values[x].dtype, np.number)
     along = values[x].values if numbers else np.arange(values.sizes[x])
-    shown = series(results.cube, lines, place.get(lines or "", 0))
+    shown = series(results.cube, lines, place[lines] if lines else 0)
     for value, colour in shown:
         mean, band = mean_and_band(values if lines is None else values.sel({lines: value}))
         here = lines is not None and value == results.cube[lines].values[place[lines]]
@@ -125,9 +125,10 @@ def _over(results: Results, measure: str, shown: list[str], place: Place, what: 
     at = {dim: values[dim].values[i] for dim, i in rest.items()}
     population = population_name(at.pop("population")) if "population" in at else ""
     text = caption(results, shown, what, at)
-    if missing := int(values.isel(rest).isnull().sum()):
-        text += f"; {missing:,} of {values.isel(rest).size:,} values undefined or without result"
-    return values.isel(rest), f"{population}, {text}" if population else text
+    values = values.isel(rest)
+    if missing := int(values.isnull().sum()):
+        text += f"; {missing:,} of {values.size:,} values undefined or without result"
+    return values, f"{population}, {text}" if population else text
 
 
 def _word(value: Any) -> str | None:
