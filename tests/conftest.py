@@ -121,6 +121,12 @@ def program(arguments: str) -> Program:
     return Program(*json.loads(arguments))
 
 
+@pytest.fixture
+def compiled_once(monkeypatch):
+    """Jobs of a test share their compiled programs."""
+    monkeypatch.setattr("psst_core.devices.Program", lambda *arguments: program(json.dumps(arguments)))
+
+
 def with_trials(config: dict[str, Any], count: int) -> list[Run]:
     return [Run(config, 0, trial) for trial in range(count)]
 
