@@ -1,5 +1,6 @@
 """What the tests share: TensorFlow set up as in a job, configurations by name, and a way to integrate a few runs."""
 
+import contextlib
 import functools
 import itertools
 import json
@@ -36,6 +37,13 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 @pytest.fixture(scope="session", autouse=True)
 def _tensorflow_as_in_a_job():
     prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
+
+
+@pytest.fixture(scope="module")
+def no_results(tmp_path_factory):
+    """Plans are made in an empty folder: what whoever runs the tests has in results/ would change their division."""
+    with contextlib.chdir(tmp_path_factory.mktemp("empty")):
+        yield
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from psst_core.keys import put
 from psst_core.ledger import CHUNKS, SAVED
 from psst_core.plan import claim, make_plan
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
+pytestmark = pytest.mark.usefixtures("compiled_once", "no_results")
 PIECES = "run.duration=30 recorder.window=[0,30] recorder.interval=0.1 sweep.networks=1 hardware.jobs=1 "
 PIECES += "hardware.job_minutes=1000 figures=[] numerics.check=none "
 ODOUR = "stimulus.onset=0 stimulus.share=1 stimulus.amplitude=30 stimulus.rise=1 network.size=8 "

@@ -11,6 +11,8 @@ from psst_core.plan import make_plan
 from psst_core.schema import units
 from psst_core.sweep import expand
 
+pytestmark = pytest.mark.usefixtures("no_results")
+
 
 @pytest.mark.parametrize("experiment", groups()["experiment"])
 def test_every_experiment_composes_and_plans(experiment):

@@ -18,6 +18,8 @@ from psst_core.keys import put
 from psst_core.ledger import CHUNKS, SAVED
 from psst_core.plan import make_plan
 
+pytestmark = pytest.mark.usefixtures("no_results")
+
 ONE_JOB = "run.duration=40 recorder.window=[0,40] recorder.interval=0.1 sweep.networks=1 sweep.trials=9 figures=[] "
 ONE_JOB += "hardware.jobs=1 hardware.job_minutes=1000 hardware.lanes=2 numerics.check=none "
 SWEEPS = {

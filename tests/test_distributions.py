@@ -15,6 +15,8 @@ from psst_core.network import Network, connect, draw_parameters
 from psst_core.plan import make_plan
 from psst_core.seeds import generator
 
+pytestmark = pytest.mark.usefixtures("no_results")
+
 NORMAL = {"distribution": "normal", "mean": 100.0, "sd": 10.0, "low": None, "high": None}
 
 

@@ -12,6 +12,8 @@ from psst_core.figures.error_estimate import relative
 from psst_core.keys import put
 from psst_core.plan import make_plan
 
+pytestmark = pytest.mark.usefixtures("no_results")
+
 CHECKED = TINY + "network.size=8 network.coupling=0.2,1 solver=rk4 numerics.check=halve_dt numerics.share=0.5"
 
 

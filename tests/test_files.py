@@ -14,7 +14,7 @@ from psst_core.errors import PsstError
 from psst_core.files import remove_leftovers, write_text
 from psst_core.ledger import CHUNKS
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
+pytestmark = pytest.mark.usefixtures("compiled_once", "no_results")
 
 
 @contextlib.contextmanager

@@ -15,6 +15,8 @@ from psst_core.keys import get, put
 from psst_core.ledger import read_manifest
 from psst_core.plan import claim, describe, make_plan
 
+pytestmark = pytest.mark.usefixtures("no_results")
+
 
 def members(plan):
     return [run["id"] for m in plan.manifests.values() for batch in m["batches"] for run in batch]

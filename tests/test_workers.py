@@ -17,6 +17,8 @@ from psst_core.keys import put
 from psst_core.ledger import CHUNKS, SAVED
 from psst_core.plan import make_plan
 
+pytestmark = pytest.mark.usefixtures("no_results")
+
 SWEEP = "run.duration=40 recorder.window=[0,40] recorder.interval=0.1 sweep.networks=1 sweep.trials=5 figures=[] "
 SWEEP += "hardware.jobs=1 hardware.job_minutes=1000 hardware.lanes=1 numerics.check=none "
 SWEEP += "network.populations.hh.mechanisms.noise.sigma=1"
