@@ -1,17 +1,16 @@
 """What types cannot say: ranges, references, times that fit the step. Errors come before any job starts."""
 
-import contextlib
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psst_core import solvers, stimuli  # noqa: F401  (importing fills the registry)
 from psst_core.datafiles import digest_file
 from psst_core.dataset import trace_name
 from psst_core.distributions import is_distribution, of
-from psst_core.errors import PsstError
+from psst_core.errors import PsstError, named
 from psst_core.keys import Config, flatten, get, start_values
 from psst_core.mechanisms import Mechanism
 from psst_core.network import Network, draw_parameters, share_out, start_state
@@ -90,7 +89,7 @@ def check_part(config: Config, part: str) -> None:
         _check_part(kind, settings, part)
         made = build(kind, settings, part)
         if isinstance(made, Mechanism):
-            with _named(part):
+            with named(part):
                 made.check(config["run"]["dt"])
         elif kind == "stimulus":
             made.check(share_out(config["network"]))
@@ -109,7 +108,7 @@ def data_files(config: Config) -> dict[str, str]:
 
 def _check_part(kind: str, settings: Mapping[str, Any], key: str) -> None:
     _check_fields(lookup(kind, settings["type"], f"{key}.type"), settings, key)
-    with _named(key):
+    with named(key):
         build(kind, settings, key)
 
 
@@ -127,7 +126,7 @@ def _check_number(value: Any, metadata: Mapping[str, Any], key: str) -> None:
         return
     made = of(value, key)
     check_ranges(type(made), value, key)
-    with _named(key):
+    with named(key):
         made.check()
     low, high = metadata.get("minimum", -math.inf), metadata.get("maximum", math.inf)
     smallest, largest = made.support()
@@ -172,16 +171,8 @@ def _check_steps(network: Network, dt: float) -> None:
     }
     for room, parts in rooms.items():
         for name, part in parts.items():
-            with _named(f"{room}.{name}"):
+            with named(f"{room}.{name}"):
                 part.check(dt)
-
-
-@contextlib.contextmanager
-def _named(key: str) -> Iterator[None]:
-    try:
-        yield
-    except PsstError as error:
-        raise PsstError(f"{key}.{error}") from error
 
 
 def _check_choice(value: str, known: Sequence[str], key: str) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from psst_core.datafiles import read_array
+from psst_core.datafiles import InputFile, in_unit, read_variable
 from psst_core.errors import PsstError
-from psst_core.registry import register, setting
+from psst_core.registry import data_file, register, setting
 
 
 @dataclass(frozen=True)
@@ -168,9 +168,12 @@ class Pairs(Connectivity):
 @register("connectivity", "file")
 @dataclass
 class FromFile(Connectivity):
-    """Weights [post, pre] from a NetCDF or npz file; a zero is no connection."""
+    """Weights from a NetCDF or npz file; a zero is no connection.
 
-    path: str = ""
+    A NetCDF variable has the dimensions `post` and `pre`, in any order; an array in an npz file is [post, pre].
+    """
+
+    path: str = data_file()
     variable: str = "weight"
 
     def connect(self, n_pre: int, n_post: int, recurrent: bool, random: np.random.Generator) -> Connections:
@@ -183,16 +186,29 @@ class FromFile(Connectivity):
 
     def check(self, n_pre: int, n_post: int, recurrent: bool) -> None:
         weights = self._weights()
-        if weights.min(initial=0.0) < 0:
+        if negative := np.count_nonzero(weights < 0):
             raise PsstError(
-                f"connectivity.path={self.path}: {self.variable} holds negative weights; must be at least 0"
+                f"{self._key}={self.path}: {self.variable!r} holds {negative} negative weights; must be at least 0; "
+                "what inhibits is a synapse with a low reversal"
             )
         shape = weights.shape
         if shape != (n_post, n_pre):
             raise PsstError(
-                f"connectivity.path={self.path}: {self.variable} has the shape {shape}, but the projection is from "
-                f"{n_pre} onto {n_post} cells and needs {(n_post, n_pre)}, [post, pre]"
+                f"{self._key}={self.path}: {self.variable!r} has the shape {shape} as [post, pre], but the projection "
+                f"is from {n_pre} onto {n_post} cells and needs {(n_post, n_pre)}"
             )
 
     def _weights(self) -> npt.NDArray[np.float64]:
-        return read_array(self.path, self.variable, "connectivity.path")
+        read = read_variable(self.path, self.variable, self._key, kinds="iufb")
+        weights = read.along("post", "pre")
+        try:
+            return in_unit(weights, read.unit, "1", read.where)
+        except PsstError as error:
+            raise PsstError(
+                f"{error}; weights are factors on the projection's conductance: of conductances in mS/cm2 write "
+                "conductance: 1.0 there and units 1 here"
+            ) from error
+
+    @property
+    def _key(self) -> str:
+        return self.path.key if isinstance(self.path, InputFile) else "connectivity.path"

@@ -125,9 +125,11 @@ class Mechanism:
         held: values kept over a step and renewed by events, with their start.
         reads: the ions whose concentration it reads.
         random: whether it draws random numbers.
+        units: of the states that have one.
     """
 
     states: ClassVar[tuple[str, ...]] = ()
+    units: ClassVar[Mapping[str, str]] = {}
     held: ClassVar[dict[str, float]] = {}
     reads: ClassVar[tuple[str, ...]] = ()
     random: ClassVar[bool] = False
@@ -177,6 +179,7 @@ class Pool(Mechanism):
 
     ion: ClassVar[str]
     states: ClassVar[tuple[str, ...]] = ("concentration",)
+    units: ClassVar[Mapping[str, str]] = {"concentration": "mM"}
 
 
 class System(Mechanism):
@@ -244,6 +247,7 @@ class LinearSynapse(Synapse):
     """
 
     states: ClassVar[tuple[str, ...]] = ("conductance",)
+    units: ClassVar[Mapping[str, str]] = {"conductance": "mS/cm2"}
     reversal: float
 
 

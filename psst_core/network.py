@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from psst_core import channels, distributions, noise, pools, synapses, systems  # noqa: F401  (fills the registry)
 from psst_core.connectivity import Connections, Connectivity
-from psst_core.datafiles import read_arrays
-from psst_core.errors import PsstError
+from psst_core.datafiles import InputFile, Variable, in_unit, read_variable, variable_names
+from psst_core.errors import PsstError, named
 from psst_core.keys import Config, distribution_keys, get, put, start_values
 from psst_core.mechanisms import (
     Channel,
@@ -28,11 +28,12 @@ from psst_core.mechanisms import (
     System,
     Tensor,
 )
-from psst_core.registry import build
+from psst_core.registry import build, suggestion
 from psst_core.seeds import generator
 
 Array = npt.NDArray[np.float64]
 BACK = ".back"
+NO_CELLS = {"time", "run", "network", "trial"}  # dimensions of PSST's own files that are not of cells
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,8 @@ class Network:
             rule = build("connectivity", part["connectivity"], f"{key}.connectivity")
             transmitter = kinds[part["synapse"]].transmitter
             strength = part["conductance"] * config["coupling"] * (config[transmitter] if transmitter else 1.0)
-            strength *= _scaling(config, part, rule, sizes)
+            with named(key):
+                strength *= _scaling(config, part, rule, sizes)
             ends = part["pre"], part["post"]
             projections[name] = Projection(name, *ends, part["synapse"], strength, rule, part["weight"])
         network = cls(populations, kinds, projections)
@@ -161,7 +163,8 @@ class Network:
         """Raise where parts do not fit each other, or a start value fits no variable."""
         for name, projection in self.projections.items():
             pre, post = self.populations[projection.pre], self.populations[projection.post]
-            projection.connectivity.check(pre.size, post.size, pre is post)
+            with named(f"network.projections.{name}"):
+                projection.connectivity.check(pre.size, post.size, pre is post)
             for end, population in (("pre", pre), ("post", post)):
                 if population.system is not None:
                     raise PsstError(
@@ -218,6 +221,16 @@ class Network:
     def start_values(self) -> dict[str, dict[str, Any]]:
         """By population, each integrated variable (`v`, `sodium.m`, `ach.open`) and its value at t = 0."""
         return {name: self._own_starts(name) | p.start for name, p in self.populations.items()}
+
+    def start_units(self) -> dict[str, dict[str, str]]:
+        """By population, the unit of each integrated variable; `1` for none."""
+        found = {}
+        for name, population in self.populations.items():
+            own = {"v": "mV"} if population.system is None else dict(population.system.units)
+            for key, part in self.parts(name).items():
+                own |= {f"{key}.{state}": unit for state, unit in part.units.items()}
+            found[name] = {variable: own.get(variable, "1") for variable in self._own_starts(name)}
+        return found
 
     def _own_starts(self, name: str) -> dict[str, Any]:
         """The variables of a population and their mechanisms' own values at t = 0."""
@@ -320,27 +333,49 @@ def start_state(
 
     From `network.start_file` where it holds a variable `population.variable`; all jittered by a Gaussian factor.
     """
-    given = read_arrays(config["start_file"], "network.start_file") if config["start_file"] else {}
+    given = _given_starts(network, config["start_file"]) if config["start_file"] else {}
     state: dict[str, dict[str, Array]] = {}
     for name, values in network.start_values().items():
         size, state[name] = network.sizes[name], {}
         for variable, value in values.items():
             drawing = generator(seed, f"start value:{name}.{variable}", number, trial)
             own = distributions.values(value, f"network.populations.{name}.start.{variable}", size, drawing)
-            cells = given.pop(f"{name}.{variable}", own)
-            if cells.shape != (size,):
-                raise PsstError(
-                    f"network.start_file={config['start_file']}: {name}.{variable} has the shape {cells.shape}; "
-                    f"the population has {size} cells"
-                )
+            cells = given.get(f"{name}.{variable}", own)
             random = generator(seed, f"start:{name}.{variable}", number, trial)
             state[name][variable] = cells * (1.0 + config["start_jitter"] * random.standard_normal(size))
-    if given:
-        raise PsstError(
-            f"network.start_file={config['start_file']}: {', '.join(sorted(given))}: no such variables; "
-            "name them population.variable, like pn.v"
-        )
     return state
+
+
+def _given_starts(network: Network, path: str) -> dict[str, Array]:
+    """The start values in a file, by `population.variable`, [cell]."""
+    file, units, given = InputFile(path, "network.start_file"), network.start_units(), {}
+    for key in variable_names(file, file.key):
+        name, _, variable = key.partition(".")
+        if variable not in units.get(name, {}):
+            known = [f"{population}.{own}" for population, variables in units.items() for own in variables]
+            raise PsstError(
+                f"{file.key}={file}: {key!r}: the network has no such variable{suggestion(key, known)}; leave it out, "
+                f"or name it population.variable; there are: {', '.join(known)}"
+            )
+        read = read_variable(file, key, file.key)
+        cells = _of_cells(read, name, network.sizes)
+        given[key] = in_unit(cells, read.unit, units[name][variable], read.where)
+    return given
+
+
+def _of_cells(read: Variable, name: str, sizes: Mapping[str, int]) -> Array:
+    """A number of a file for each cell of a population, [cell]: one for all of them, or one for each in its place."""
+    if read.values.ndim == 0:
+        return np.full(sizes[name], float(read.values))
+    other = {*sizes} - {name} | NO_CELLS
+    if read.dims and len(read.dims) == 1 and read.dims[0] in other:
+        raise PsstError(
+            f"{read.where} has the dimension {read.dims[0]}, which is not that of the cells of {name}; call it cell"
+        )
+    cells = read.along(*(read.dims or ("cell",))) if read.values.ndim == 1 else read.values
+    if cells.shape != (sizes[name],):
+        raise PsstError(f"{read.where} has the shape {cells.shape}; the population {name} has {sizes[name]} cells")
+    return cells
 
 
 def _scaling(config: Mapping[str, Any], part: Mapping[str, Any], rule: Connectivity, sizes: Mapping[str, int]) -> float:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from psst_core import plugins
+from psst_core.datafiles import InputFile
 from psst_core.errors import PsstError
 
 T = TypeVar("T")
@@ -35,6 +36,11 @@ def setting(
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def data_file(default: str | None = "") -> Any:
+    """The path of a file that the class reads (by `datafiles.read_variable`); its content decides the ids of runs."""
+    return dataclasses.field(default=default, metadata={"file": True})
 
 
 def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
@@ -100,10 +106,19 @@ def run_settings(cls: type) -> list[str]:
     return [f.name for f in dataclasses.fields(cls) if f.metadata.get("per_run")]
 
 
+def file_fields(cls: type) -> list[str]:
+    """The fields that are paths of files."""
+    return [f.name for f in dataclasses.fields(cls) if f.metadata.get("file")]
+
+
 def build(kind: str, settings: Mapping[str, Any], key: str, naming: str = "type") -> Any:
     """An instance of the class that `settings[naming]` names, with the other settings as its fields."""
     cls = lookup(kind, settings[naming], f"{key}.{naming}")
-    return cls(**{name: value for name, value in settings.items() if name != naming})
+    values = {name: value for name, value in settings.items() if name != naming}
+    for name in file_fields(cls):
+        if values.get(name):
+            values[name] = InputFile(values[name], f"{key}.{name}" if key else name)
+    return cls(**values)
 
 
 def check_ranges(cls: type, settings: Mapping[str, Any], key: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from psst_core.distributions import KEY
 from psst_core.keys import Config, get
-from psst_core.registry import lookup, setting
+from psst_core.registry import data_file, lookup, setting
 
 MOST = 1_000_000
 
@@ -77,7 +77,7 @@ class NetworkConfig:
         size: cells, of all populations together.
         scaling: in_degree keeps a cell's expected input at any size; or none.
         start_jitter: the standard deviation of a Gaussian factor on each start value, around 1.
-        start_file: NetCDF or npz, with start values as variables such as `pn.v`.
+        start_file: NetCDF or npz, with start values as variables such as `pn.v`, one number a cell or one for all.
     """
 
     size: int = setting(1, minimum=1, maximum=10_000_000)
@@ -86,7 +86,7 @@ class NetworkConfig:
     gaba: float = setting(1.0, minimum=0)
     scaling: str = "in_degree"
     start_jitter: float = setting(0.0, minimum=0)
-    start_file: str | None = None
+    start_file: str | None = data_file(None)
     populations: dict[str, PopulationConfig] = field(default_factory=dict)
     synapses: dict[str, Any] = field(default_factory=dict)
     projections: dict[str, ProjectionConfig] = field(default_factory=dict)

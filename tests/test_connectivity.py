@@ -3,14 +3,19 @@
 import numpy as np
 import pytest
 
-from psst_core.connectivity import AllToAll, FixedInDegree, FromFile, Pairs, Probability
+from psst_core.connectivity import AllToAll, FixedInDegree, Pairs, Probability
 from psst_core.errors import PsstError
+from psst_core.registry import build
 from psst_core.seeds import generator
 
 
 def draw(rule, n_pre=40, n_post=60, recurrent=False, seed=1):
     rule.check(n_pre, n_post, recurrent)
     return rule.connect(n_pre, n_post, recurrent, generator(seed, "connectivity:test", 0)).matrix(n_post, n_pre)
+
+
+def from_file(path, **settings):
+    return build("connectivity", {"type": "file", "path": str(path), **settings}, "network.projections.p.connectivity")
 
 
 def test_probability_has_the_expected_share_and_no_self_connections():
@@ -63,29 +68,10 @@ def test_weights_from_a_file(tmp_path, ending):
         import xarray as xr
 
         xr.Dataset({"weight": (("post", "pre"), weight)}).to_netcdf(path)
-    rule = FromFile(path)
+    rule = from_file(path)
     assert np.array_equal(draw(rule, 3, 2), weight)
     assert rule.in_degree(3, 2) == 1
     with pytest.raises(PsstError, match=r"\(2, 3\).*\(3, 2\)"):
         rule.check(2, 3, False)
     with pytest.raises(PsstError, match="no variable 'other'; there are: weight"):
-        FromFile(path, "other").check(3, 2, False)
-
-
-def test_files_that_cannot_be_read(tmp_path):
-    (tmp_path / "broken.npz").write_bytes(b"PK not a zip")
-    (tmp_path / "broken.nc").write_bytes(b"CDF?")
-    (tmp_path / "table.csv").write_text("1,2")
-    np.savez(tmp_path / "pickled.npz", weight=np.array([{"a": 1}], dtype=object))
-    np.savez(tmp_path / "holes.npz", weight=np.array([[np.nan, 1.0]]))
-    reasons = {
-        "broken.npz": "cannot be read",
-        "broken.nc": "cannot be read",
-        "table.csv": "must be a NetCDF",
-        "missing.nc": "no such file",
-        "pickled.npz": "pickle|no variable|cannot be read",
-        "holes.npz": "not finite",
-    }
-    for name, reason in reasons.items():
-        with pytest.raises(PsstError, match=reason):
-            FromFile(str(tmp_path / name)).check(2, 1, False)
+        from_file(path, variable="other").check(3, 2, False)

@@ -60,7 +60,7 @@ def test_start_values_from_the_configuration_and_from_a_file():
     started = start_state(Network.from_config(given["network"]), given["network"], 1, 0, 0)
     assert started["pn"]["v"][0] == pytest.approx(-70.84481449)
     wrong_size = put(given, {"network.size": 60})
-    with pytest.raises(PsstError, match="45 cells"):
+    with pytest.raises(PsstError, match="ln has 15 cells"):
         start_state(Network.from_config(wrong_size["network"]), wrong_size["network"], 1, 0, 0)
     with pytest.raises(PsstError, match=r"start=potasium\.n"):
         check(put(config, {"network.populations.pn.start": {"potasium": {"n": 0.1}}}))

@@ -1,5 +1,6 @@
 """Bombardment by many independent inputs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,6 +27,7 @@ class Poisson(Sampled, Current):
     """
 
     states: ClassVar[tuple[str, ...]] = ("conductance",)
+    units: ClassVar[Mapping[str, str]] = {"conductance": "mS/cm2"}
     rate: float = parameter(1000.0, "Hz", minimum=0)
     weight: float = parameter(0.01, "mS/cm2", minimum=0)
     tau: float = parameter(5.0, "ms", minimum=1e-3)

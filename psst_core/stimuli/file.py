@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from psst_core import tf
-from psst_core.datafiles import read_array
+from psst_core.datafiles import read_variable
 from psst_core.errors import PsstError
 from psst_core.mechanisms import Clock, Tensor
-from psst_core.registry import parameter, register, setting
+from psst_core.registry import data_file, parameter, register, setting
 from psst_core.stimuli.base import Stimulus
 
 
@@ -22,12 +22,12 @@ class FromFile(Stimulus):
     """
 
     amplitude: float = parameter(1.0, "1")
-    path: str = ""
+    path: str = data_file()
     variable: str = "current"
     interval: float = setting(1.0, "ms", minimum=1e-6)
 
     def table(self, n_cells: int) -> npt.NDArray[np.float64]:
-        samples = read_array(self.path, self.variable, "stimulus.path")
+        samples = read_variable(self.path, self.variable, "stimulus.path").values
         samples = samples[:, None] if samples.ndim == 1 else samples
         if samples.ndim != 2 or samples.shape[0] < 2 or samples.shape[1] not in (1, n_cells):
             raise PsstError(
