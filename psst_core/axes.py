@@ -227,6 +227,17 @@ def as_number(text: str) -> int | float | str:
     return text.strip()
 
 
+def _array(values: Sequence[Any]) -> Array:
+    """Values as an array that changes none of them."""
+    if all(isinstance(value, float) for value in values):
+        return np.array(values, float)
+    if all(isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 for value in values):
+        return np.array(values, np.int64)
+    found = np.empty(len(values), object)
+    found[:] = values
+    return found
+
+
 def _constrain(
     constraints: Sequence[str],
     columns: Columns,
@@ -239,10 +250,7 @@ def _constrain(
         raise PsstError(f"sweep.where={constraints[0]}: the sweep has no axis to compare")
     arrays: dict[str, Array] = {}
     for key, dimension in dimensions.items():
-        values = np.array(columns[key])
-        arrays[key] = arrays[names[key]] = (values if values.dtype.kind in "if" else values.astype(object))[
-            places[dimension]
-        ]
+        arrays[key] = arrays[names[key]] = _array(columns[key])[places[dimension]]
     inside = np.logical_and.reduce([holds(text, arrays) for text in constraints])
     if not inside.any():
         raise PsstError(f"sweep.where={' and '.join(constraints)}: holds at none of the {len(inside):,} points")

@@ -6,25 +6,29 @@ way in which its numbers were written.
 
 import contextlib
 import dataclasses
+import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
+from hydra.version import setbase
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from psst_core import channels, noise, pools, solvers, stimuli, synapses, systems  # noqa: F401  (fills the registry)
+from psst_core import channels, noise, pools, solvers, stimuli, synapses, systems, yaml_files  # noqa: F401  (fills the registry)
 from psst_core.distributions import KEY
 from psst_core.errors import PsstError
 from psst_core.keys import Config, flatten
 from psst_core.registry import lookup, parameters, suggestion
 from psst_core.schema import PsstConfig, SweepConfig
+from psst_core.written import shown, typed
 
 HEADER = "# @package _global_"
 OPEN = {"recorder.variables": "pn=[v]", "recorder.runs": "trial=[0]"}  # begin empty; what may stand there: checks.py
@@ -56,11 +60,10 @@ def _read_sweep(path: str) -> Any:
     if not Path(path).is_file():
         raise PsstError(f"sweep={path}: no such file (paths are relative to the folder where you start)")
     try:
-        return OmegaConf.merge(OmegaConf.structured(SweepConfig), OmegaConf.load(path))
-    except RecursionError as error:
-        raise PsstError(f"sweep={path}: holds itself") from error
-    except (OmegaConfBaseException, yaml.YAMLError, OSError, TypeError, ValueError) as error:
-        raise PsstError(f"sweep={path}: {_first_lines(error)}") from error
+        content = yaml_files.read_fitted(Path(path), SweepConfig, "sweep")
+    except (PsstError, OSError) as error:
+        raise PsstError(f"sweep={error}") from error
+    return OmegaConf.merge(OmegaConf.structured(SweepConfig), content)
 
 
 def _own() -> Path | None:
@@ -99,22 +102,44 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
                 f"conf/{group}/ has: {', '.join(known[group])}"
             )
     _check_header(choices.get("experiment", ""))
-    ConfigStore.instance().store(name="schema", node=PsstConfig)
-    GlobalHydra.instance().clear()
-    overrides = [f"{group}={choice}" for group, choice in choices.items()]
-    if own := _own():
-        path = str(own).replace("'", r"\'")
-        overrides.append(f"hydra.searchpath=['file://{path}']")
+    with _hydra():
+        try:
+            config = hydra_compose("config", [f"{group}={_quoted(choice)}" for group, choice in choices.items()])
+        except (HydraException, OmegaConfBaseException, RecursionError) as error:
+            raise PsstError(f"the configuration does not compose: {_first_lines(error)}") from error
+    for group, path in files.items():
+        config[group] = _read_sweep(path)
     try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = hydra_compose("config", overrides)
-        for group, path in files.items():
-            config[group] = _read_sweep(path)
         _complete(config)
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError, RecursionError) as error:
+    except (OmegaConfBaseException, RecursionError) as error:
         raise PsstError(f"the configuration does not compose: {_first_lines(error)}") from error
     OmegaConf.set_struct(config, True)
     return config
+
+
+@contextlib.contextmanager
+def _hydra() -> Iterator[None]:
+    """Hydra over PSST's configuration and one's own, both read by yaml_files.py."""
+    ConfigStore.instance().store(name="schema", node=PsstConfig)
+    yaml_files.use()
+    path = ConfigSearchPathImpl()
+    path.append("hydra", "pkg://hydra.conf")
+    path.append("main", f"{yaml_files.SCHEME}://{CONF}")
+    if own := _own():
+        path.append("own", f"{yaml_files.SCHEME}://{own}")
+    path.append("schema", "structured://")
+    setbase("1.3")
+    GlobalHydra.instance().clear()
+    Hydra.create_main_hydra2("psst", path)
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _quoted(choice: str) -> str:
+    """A choice that Hydra takes for no number."""
+    return QuotedString(choice, Quote.single).with_quotes()
 
 
 def update(config: DictConfig, key: str, value: Any) -> None:
@@ -124,30 +149,39 @@ def update(config: DictConfig, key: str, value: Any) -> None:
         PsstError: naming the key and the value, when there is no such key or the value is of another type.
     """
     if key in OPEN:
-        raise PsstError(f"{key}={value}: name what it is for, such as {key}.{OPEN[key]}")
+        raise PsstError(f"{key}={shown(value)}: name what it is for, such as {key}.{OPEN[key]}")
     for name in OPEN:
         if key.startswith(f"{name}."):
-            with _messages(f"{key}={value}"), open_dict(config):
+            value = typed(value, list[str] if name == "recorder.variables" else list[Any], key)
+            with _messages(f"{key}={shown(value)}"), open_dict(config):
                 OmegaConf.select(config, name)[key.removeprefix(f"{name}.")] = value
             return
     *path, last = key.split(".")
     if last == "type":
-        raise PsstError(f"{key}={value}: a type cannot be overridden; choose another file in conf/ or write one")
+        raise PsstError(f"{key}={shown(value)}: a type cannot be overridden; choose another file in conf/ or write one")
     node: Any = config
     for depth, part in enumerate(path):
         if not isinstance(node, DictConfig) or part not in node:
-            raise _unknown(node, ".".join(path[: depth + 1]), part)
+            raise unknown(config, node, ".".join(path[: depth + 1]), part, key)
         node = node[part]
     if not isinstance(node, DictConfig) or last not in node:
-        raise _unknown(node, key, last)
+        raise unknown(config, node, key, last, key)
     if isinstance(node[last], DictConfig):
-        raise PsstError(f"{key}={value}: is a group of keys ({', '.join(map(str, node[last]))}); name one of them")
-    if isinstance(node[last], float) and isinstance(value, int | str) and not isinstance(value, bool):
-        value = _number(value, key)
-    if isinstance(node[last], int) and isinstance(value, float) and value.is_integer():
-        value = int(value)
-    with _messages(f"{key}={value}"):
-        node[last] = value
+        raise PsstError(
+            f"{key}={shown(value)}: is a group of keys ({', '.join(map(str, node[last]))}); name one of them"
+        )
+    _set(node, last, value, key)
+
+
+def _set(node: DictConfig, name: str, value: Any, key: str) -> None:
+    """Set one entry of a node, as its type demands."""
+    entry = node._get_node(name)
+    hint, optional = entry._metadata.ref_type, entry._metadata.optional  # type: ignore[union-attr]
+    if hint is Any and isinstance(node[name], float):
+        hint = float
+    value = typed(value, hint, key, optional)
+    with _messages(f"{key}={shown(value)}"):
+        node[name] = value
 
 
 def resolve(config: DictConfig) -> Config:
@@ -200,10 +234,8 @@ def _number_or_distribution(value: Any, key: str) -> Any:
 
 
 def _number(value: Any, key: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise PsstError(f"{key}={value}: must be a number") from error
+    found: float = typed(value, float, key)
+    return found
 
 
 def _typed(kind: str, settings: Any, key: str, naming: str = "type") -> DictConfig:
@@ -213,24 +245,43 @@ def _typed(kind: str, settings: Any, key: str, naming: str = "type") -> DictConf
     cls = lookup(kind, settings[naming], f"{key}.{naming}")
     spread = [name for name in parameters(cls) if isinstance(settings.get(name), DictConfig)]
     fields = [(naming, str, settings[naming]), *((name, Any, None) for name in spread)]
-    typed = OmegaConf.structured(dataclasses.make_dataclass(cls.__name__, fields, bases=(cls,), kw_only=True))
+    made = OmegaConf.structured(dataclasses.make_dataclass(cls.__name__, fields, bases=(cls,), kw_only=True))
     for name, value in settings.items():
         name = str(name)
-        if name not in typed:
+        if name not in made:
             raise PsstError(
-                f"{key}.{name}: no such key of the {naming} {settings[naming]}{suggestion(name, typed)}; there are: "
-                f"{', '.join(typed)}; to change a {naming}, copy the whole file in conf/ and change it there"
+                f"{key}.{name}: no such key of the {naming} {settings[naming]}{suggestion(name, made)}; there are: "
+                f"{', '.join(made)}; to change a {naming}, copy the whole file in conf/ and change it there"
             )
-        with _messages(f"{key}.{name}"):
-            typed[name] = _number_or_distribution(value, f"{key}.{name}") if name in spread else value
-    return typed  # type: ignore[no-any-return]
+        if name in spread:
+            made[name] = _number_or_distribution(value, f"{key}.{name}")
+        else:
+            _set(made, name, OmegaConf.to_container(value) if OmegaConf.is_config(value) else value, f"{key}.{name}")
+    return made  # type: ignore[no-any-return]
 
 
-def _unknown(node: Any, key: str, name: str) -> PsstError:
+def unknown(config: Any, node: Any, key: str, name: str, asked: str) -> PsstError:
+    """Says that there is no such key, and which one may be meant: near it, or of its name anywhere.
+
+    Args:
+        node: where the key's last part, `name`, was looked for.
+        asked: the whole key that was asked for.
+    """
     if not isinstance(node, DictConfig):
         return PsstError(f"{key}: no such key; {key.rpartition('.')[0]} is a single value")
     known = [str(entry) for entry in node]
-    return PsstError(f"{key}: no such key{suggestion(name, known)}; there are: {', '.join(known)}")
+    near = suggestion(name, known) or _elsewhere(config, asked)
+    return PsstError(f"{key}: no such key{near}; there are: {', '.join(known)}")
+
+
+def _elsewhere(config: DictConfig, asked: str) -> str:
+    """Keys that end in the one asked for, the shortest first."""
+    keys = [key for key, _ in flatten(OmegaConf.to_container(config, resolve=False)) if key.split(".")[0] != "paper"]
+    found = sorted((key for key in keys if key.endswith(f".{asked}")), key=lambda key: (key.count("."), key))
+    if not found:
+        last = {key.rpartition(".")[2]: key for key in sorted(keys, key=lambda key: -key.count("."))}
+        found = [last[name] for name in difflib.get_close_matches(asked, last, n=1)]
+    return f" (did you mean {' or '.join(found[:3])}?)" if found else ""
 
 
 @contextlib.contextmanager

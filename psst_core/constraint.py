@@ -1,12 +1,15 @@
 """Constraints of a sweep: comparisons of its axes, such as `network.ach > network.gaba`.
 
 Names are axes, words are values of axes, and there are numbers, + - * / %, comparisons, and, or, not and brackets. A
-text is parsed, never executed.
+text is parsed, never executed. Numbers are the decimal ones that were written: 0.1 + 0.2 is 0.3. They are compared as
+doubles with a bound on the error, and as fractions where that does not decide.
 """
 
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,26 +17,128 @@ import numpy.typing as npt
 
 from psst_core.errors import PsstError
 from psst_core.registry import suggestion
+from psst_core.written import exact, shown
 
 Array = npt.NDArray[Any]
 LONGEST = 1000
-ARITHMETIC: dict[type, Callable[..., Any]] = {
+ROUNDING = 2.0**-51  # more than the relative error of an operation on doubles
+LEAST = 1e-300  # and its absolute one
+Exact = Callable[[Array], list[Fraction]]
+ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
     ast.Mod: operator.mod,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
 }
-ORDER: dict[type, Callable[..., Any]] = {
+COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
 }
-EQUALITY: dict[type, Callable[..., Any]] = {ast.Eq: operator.eq, ast.NotEq: operator.ne}
-LOGIC: dict[type, Callable[..., Any]] = {ast.And: np.logical_and, ast.Or: np.logical_or, ast.Not: np.logical_not}
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A number at each point, [point] or [].
+
+    Attributes:
+        near, error: a double, and how far it may be from the number.
+        undefined: where there is none, as it divides by 0.
+        exact: at some points, by their places, the number.
+    """
+
+    near: Array
+    error: Array
+    undefined: Array
+    exact: Exact
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """Whether something is so at each point, [point] or [], and where that is undefined."""
+
+    holds: Array
+    undefined: Array
+
+
+@dataclass(frozen=True)
+class _Word:
+    """A word at each point, [point], or one."""
+
+    value: Any
+
+
+def _constant(value: Fraction) -> _Number:
+    near = np.array(float(value))
+    return _Number(near, _bound(near), np.array(False), lambda at: [value] * len(at))
+
+
+def _column(values: Array) -> _Number:
+    near = values.astype(float)
+    kept: dict[Any, Fraction] = {}
+
+    def exactly(at: Array) -> list[Fraction]:
+        found = values[at].tolist()
+        for value in set(found) - kept.keys():
+            kept[value] = exact(value)
+        return [kept[value] for value in found]
+
+    return _Number(near, _bound(near), np.zeros(len(values), bool), exactly)
+
+
+def _bound(near: Array) -> Array:
+    return np.abs(near) * ROUNDING + LEAST
+
+
+def _calculated(op: type, one: _Number, other: _Number, length: int) -> _Number:
+    """The result of an operation."""
+    function = ARITHMETIC[op]
+    undefined = one.undefined | other.undefined
+    if op in (ast.Div, ast.Mod):
+        undefined = undefined | _is_zero(other, undefined, length)
+    a, b = np.abs(one.near), np.abs(other.near)
+    with np.errstate(all="ignore"):
+        near = function(one.near, other.near)
+        if op in (ast.Add, ast.Sub):
+            error = one.error + other.error
+        elif op is ast.Mult:
+            error = a * other.error + b * one.error + one.error * other.error
+        else:
+            quotient = one.near / other.near
+            error = (one.error + np.abs(quotient) * other.error) / (b - other.error)
+            error = np.where(b > 2 * other.error, error + _bound(quotient), np.inf)
+            if op is ast.Mod:
+                jumps = np.abs(quotient - np.round(quotient)) <= 2 * error
+                error = np.where(jumps, np.inf, one.error + (np.abs(quotient) + 1) * other.error + _bound(a))
+        error = error + _bound(near)
+
+    def exactly(at: Array) -> list[Fraction]:
+        return [function(x, y) for x, y in zip(one.exact(at), other.exact(at), strict=True)]
+
+    return _Number(near, error, undefined, exactly)
+
+
+def _is_zero(number: _Number, undefined: Array, length: int) -> Array:
+    """Where a number is exactly 0, [point]."""
+    zero = np.zeros(length, bool)
+    at = np.flatnonzero(np.broadcast_to(~(np.abs(number.near) > number.error) & ~undefined, length))
+    zero[at] = [value == 0 for value in number.exact(at)]
+    return zero
+
+
+def _compared(op: type, one: _Number, other: _Number, length: int) -> _Truth:
+    """Whether a comparison of numbers holds, [point]; by fractions where doubles are too close."""
+    undefined = np.broadcast_to(one.undefined | other.undefined, length)
+    with np.errstate(all="ignore"):
+        apart = np.abs(one.near - other.near) > 2 * (one.error + other.error)
+        found = np.broadcast_to(COMPARISONS[op](one.near, other.near), length).copy()
+    at = np.flatnonzero(~np.broadcast_to(apart, length) & ~undefined)
+    found[at] = [COMPARISONS[op](x, y) for x, y in zip(one.exact(at), other.exact(at), strict=True)]
+    return _Truth(found, undefined)
 
 
 def holds(text: str, columns: Mapping[str, Array]) -> Array:
@@ -48,91 +153,131 @@ def holds(text: str, columns: Mapping[str, Array]) -> Array:
     if len(text) > LONGEST:
         raise PsstError(f"sweep.where: a constraint has {len(text):,} characters; at most {LONGEST:,} are read")
     try:
-        found = _Reader(text, columns).read(ast.parse(text.strip(), mode="eval").body)
+        reader = _Reader(text, columns)
+        found = reader.truth(ast.parse(text.strip(), mode="eval").body)
     except PsstError:
         raise
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         raise PsstError(f"sweep.where={text}: cannot be read; write comparisons such as network.gaba<0.5") from error
-    if np.asarray(found).dtype != bool:
-        raise PsstError(f"sweep.where={text}: is no comparison; write one such as network.gaba<0.5")
-    length = len(next(iter(columns.values()), ()))
-    return np.broadcast_to(found, length)
+    if (at := np.flatnonzero(found.undefined)).size:
+        point = ", ".join(f"{name}={shown(columns[name][at[0]])}" for name in reader.used)
+        guard = "and".join([*(f"({divisor}!=0)" for divisor in dict.fromkeys(reader.divisors)), f"({text.strip()})"])
+        raise PsstError(f"sweep.where={text}: divides by 0 at {point}; leave such points out by sweep.where={guard}")
+    return np.broadcast_to(found.holds, reader.length)
 
 
 class _Reader:
-    """Walks the syntax tree of one constraint."""
+    """Walks the syntax tree of one constraint.
+
+    Attributes:
+        used: the axes that it names.
+        divisors: what it divides by.
+    """
 
     def __init__(self, text: str, columns: Mapping[str, Array]) -> None:
         self.text, self.columns = text, columns
-        texts = (column for column in columns.values() if column.dtype == object)
-        self.words = {str(value) for column in texts for value in np.unique(column.astype(str))}
+        self.length = len(next(iter(columns.values()), ()))
+        texts = (column for column in columns.values() if not is_numeric(column))
+        self.words = {word for column in texts for word in map(shown, set(column.tolist()))}
+        self.used: list[str] = []
+        self.divisors: list[str] = []
 
-    def read(self, node: ast.expr) -> Any:
+    def read(self, node: ast.expr) -> _Number | _Truth | _Word:
         match node:
             case ast.Constant(value=bool() | None):
                 pass
-            case ast.Constant(value=int() | float() as number):
-                return float(number)
+            case ast.Constant(value=int() | float()):
+                return _constant(self.literal(node))
             case ast.Constant(value=str() as word):
-                return word
+                return _Word(word)
             case ast.Name() | ast.Attribute():
                 return self.name(ast.unparse(node))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return np.logical_not(self.truth(operand))
-            case ast.UnaryOp(op=op, operand=operand) if type(op) in ARITHMETIC:
-                return ARITHMETIC[type(op)](self.number(operand))
+                truth = self.truth(operand)
+                return _Truth(~truth.holds, truth.undefined)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.number(operand)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return _calculated(ast.Sub, _constant(Fraction(0)), self.number(operand), self.length)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
-                with np.errstate(all="ignore"):
-                    return ARITHMETIC[type(op)](self.number(left), self.number(right))
+                if isinstance(op, ast.Div | ast.Mod):
+                    self.divisors.append(ast.unparse(right).replace(" ", ""))
+                return _calculated(type(op), self.number(left), self.number(right), self.length)
             case ast.BoolOp(op=op, values=[first, *others]):
                 result = self.truth(first)
                 for other in others:
-                    result = LOGIC[type(op)](result, self.truth(other))
+                    result = _joined(isinstance(op, ast.And), result, self.truth(other))
                 return result
             case ast.Compare(left=left, ops=ops, comparators=rights):
-                sides, result = [left, *rights], np.True_
+                sides, truths = [left, *rights], []
                 for one, comparison, other in zip(sides, ops, rights, strict=False):
-                    result = result & self.compare(one, comparison, other)
+                    truths.append(self.compare(one, comparison, other))
+                result = truths[0]
+                for truth in truths[1:]:
+                    result = _joined(True, result, truth)
                 return result
         raise PsstError(
             f"sweep.where={self.text}: {ast.unparse(node)} is not supported; there are names of axes, numbers, + - * / "
             "%, comparisons, and, or, not and brackets"
         )
 
-    def name(self, name: str) -> Any:
+    def literal(self, node: ast.expr) -> Fraction:
+        """A number as it is written."""
+        try:
+            return exact(ast.get_source_segment(self.text.strip(), node) or "")
+        except PsstError as error:
+            raise PsstError(f"sweep.where={self.text}: {error}") from error
+
+    def name(self, name: str) -> _Number | _Word:
         if name in self.columns:
-            return self.columns[name]
+            self.used.append(name)
+            column = self.columns[name]
+            return _column(column) if is_numeric(column) else _Word(np.array([shown(value) for value in column]))
         if name in self.words:
-            return name
+            return _Word(name)
         known = [*self.columns, *sorted(self.words)]
         raise PsstError(
             f"sweep.where={self.text}: {name} is no axis{suggestion(name, known)}; there are: {', '.join(known)}"
         )
 
-    def compare(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Any:
-        if type(op) in ORDER:
-            with np.errstate(all="ignore"):
-                return ORDER[type(op)](self.number(left), self.number(right))
-        if type(op) not in EQUALITY:
+    def compare(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> _Truth:
+        if type(op) not in COMPARISONS:
             raise PsstError(f"sweep.where={self.text}: compare by <, <=, >, >=, == or !=")
-        one, other = self.read(left), self.read(right)
-        if _is_word(one) != _is_word(other):
-            raise PsstError(f"sweep.where={self.text}: compares a word with a number")
-        return EQUALITY[type(op)](one, other)
+        if isinstance(op, ast.Eq | ast.NotEq):
+            one, other = self.read(left), self.read(right)
+            if isinstance(one, _Word) != isinstance(other, _Word):
+                raise PsstError(
+                    f"sweep.where={self.text}: compares a word with a number; write quotes around a word that looks "
+                    "like a number, in a sweep file"
+                )
+            if isinstance(one, _Word) and isinstance(other, _Word):
+                return _Truth(np.asarray(COMPARISONS[type(op)](one.value, other.value)), np.array(False))
+        return _compared(type(op), self.number(left), self.number(right), self.length)
 
-    def number(self, node: ast.expr) -> Any:
+    def number(self, node: ast.expr) -> _Number:
         """Of a part that must be one."""
         value = self.read(node)
-        if _is_word(value) or np.asarray(value).dtype == bool:
+        if not isinstance(value, _Number):
             raise PsstError(f"sweep.where={self.text}: {ast.unparse(node)} is no number")
         return value
 
-    def truth(self, node: ast.expr) -> Any:
+    def truth(self, node: ast.expr) -> _Truth:
         value = self.read(node)
-        if np.asarray(value).dtype != bool:
-            raise PsstError(f"sweep.where={self.text}: {ast.unparse(node)} is no comparison")
+        if not isinstance(value, _Truth):
+            raise PsstError(f"sweep.where={self.text}: {ast.unparse(node)} is no comparison; write one such as x<0.5")
         return value
 
 
-def _is_word(value: Any) -> bool:
-    return isinstance(value, str) or np.asarray(value).dtype == object
+def _joined(both: bool, one: _Truth, other: _Truth) -> _Truth:
+    """`and`, or `or`: one side that decides is enough where the other is undefined."""
+    decides = [(~side.holds if both else side.holds) & ~side.undefined for side in (one, other)]
+    holds = (one.holds & other.holds) if both else (one.holds | other.holds)
+    undefined = (one.undefined | other.undefined) & ~(decides[0] | decides[1])
+    return _Truth(np.where(decides[0] | decides[1], not both, holds), undefined)
+
+
+def is_numeric(column: Array) -> bool:
+    """Whether a column holds numbers: of a kind of numpy's, or as objects that are too large for it."""
+    if column.dtype != object:
+        return column.dtype.kind in "iuf"
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in column.tolist())

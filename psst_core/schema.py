@@ -1,8 +1,10 @@
 """The typed schema of a configuration: every key with its type, default, unit and range."""
 
 import dataclasses
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from psst_core.distributions import KEY
 from psst_core.keys import Config, get
@@ -238,6 +240,21 @@ SCHEMAS: dict[str, type] = {
     for f in dataclasses.fields(PsstConfig)
     if isinstance(f.type, type) and dataclasses.is_dataclass(f.type)
 }
+
+
+@functools.cache
+def text_keys() -> frozenset[str]:
+    """The dotted keys that take words, or lists of words, even where these look like numbers."""
+    return frozenset(_text_keys(PsstConfig, ""))
+
+
+def _text_keys(schema: type, above: str) -> Iterator[str]:
+    for name, hint in get_type_hints(schema).items():
+        parts = get_args(hint)
+        if hint is str or (str in parts and get_origin(hint) is not dict):
+            yield f"{above}{name}"
+        elif dataclasses.is_dataclass(hint):
+            yield from _text_keys(hint, f"{above}{name}.")  # type: ignore[arg-type]
 
 
 def class_of(config: Config, part: str) -> type:

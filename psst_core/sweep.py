@@ -18,10 +18,12 @@ from psst_core.axes import RUN, Points, visit
 from psst_core.checks import check, check_part
 from psst_core.config import compose, groups, resolve, update
 from psst_core.errors import PsstError
+from psst_core.grammar import RUNS
 from psst_core.identity import Identity
 from psst_core.keys import Config, array_keys, get, parameter_keys, put
 from psst_core.registry import check_ranges
 from psst_core.schema import MOST, SampleConfig, units
+from psst_core.written import Plain, typed
 
 SWEEPABLE = ("network", "stimulus", "solver", "run")
 SAFE = re.compile(r"[A-Za-z0-9_.,=+\-()\[\]:/*<>!% ]*")
@@ -133,6 +135,8 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     for axis in found:
         _check_axis(axis)
         units(typical.config, axis.key)
+    for variant in dict.fromkeys(variants):
+        variant.config["recorder"]["runs"] = _recorded(typical.config["recorder"]["runs"], found)
     runs = tuple(_runs(points, variants, list(product(*replicates))))
     for variant in dict.fromkeys(variants):
         variant.check_parts()
@@ -158,7 +162,7 @@ def _requested(
     known: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     """The axes of the file and of the overrides, by key; what is fixed of them leaves `choices` and `fixed`."""
-    axes = {key: grammar.axis_values(key, text, known.get(key, ())) for key, text in first.sweep.axes.items()}
+    axes = {key: grammar.axis_values(key, text, known) for key, text in first.sweep.axes.items()}
     axes |= given
     for key in axes.keys() & fixed.keys():
         axes[key] = [fixed.pop(key)]
@@ -210,20 +214,20 @@ def _sorted(
         if text.startswith(f"{WHERE}="):
             fixed.setdefault(WHERE, []).append(text.removeprefix(f"{WHERE}="))
             continue
-        override = grammar.parse(text)
-        key = override.key_or_group
+        override = grammar.parse(text, known)
+        key = override.key
         if key == "experiment":
             raise PsstError(f"override {text!r}: name the experiment with --config experiment=")
         if key in {**choices, **fixed, **given}:
             raise PsstError(f"override {text!r}: {key} is given twice")
         if key.startswith("sweep.axes"):
             raise PsstError(f"{key}: give the axis by its own key, such as network.coupling=0.1,0.2")
-        if override.is_sweep_override():
-            given[key] = grammar.values(override, known.get(key, ()))
+        if override.is_axis:
+            given[key] = override.value
         elif key in known:
-            choices[key] = str(override.value())
+            choices[key] = override.value
         else:
-            fixed[key] = override.value()
+            fixed[key] = override.value
     return choices, fixed, given
 
 
@@ -310,6 +314,16 @@ def _typed(config: DictConfig, key: str, values: Sequence[Any]) -> list[Any]:
             value = OmegaConf.select(probe, key)
         typed.append(value)
     return typed
+
+
+def _recorded(runs: Mapping[str, Sequence[Any]], axes: Sequence[Axis]) -> dict[str, list[Any]]:
+    """`recorder.runs` with values as its axes have them."""
+    words = {name for axis in axes for name in (axis.name, axis.key) if all(isinstance(v, str) for v in axis.values)}
+
+    def read(value: Any, key: str) -> Any:
+        return value if key in words else typed(Plain(value) if isinstance(value, str) else value, Any, RUNS + key)
+
+    return {key: [read(value, key) for value in values] for key, values in runs.items()}
 
 
 def _check_axis(axis: Axis) -> None:

@@ -51,8 +51,8 @@ BROKEN = [
     ("network.size=-60", "network.size=-60", "between 1 and 10,000,000"),
     ("network.size=0", "network.size=0", "between 1 and 10,000,000"),
     ("network.size=61", "network.size=61", "multiple of 4"),
-    ("network.size=60.5", "network.size=60.5", "Integer"),
-    ("network.size=many", "network.size=many", "Integer"),
+    ("network.size=60.5", "network.size=60.5", "must be a whole number"),
+    ("network.size=many", "network.size=many", "must be a whole number"),
     ("network.coupling=-1", "network.coupling=-1", "at least 0"),
     ("network.coupling=nan", "network.coupling=nan", "finite"),
     ("network.coupling=0.1,inf", "network.coupling=inf", "finite"),
@@ -157,7 +157,7 @@ def test_traces_are_asked_for_among_the_overrides():
         ("recorder.variables=v", r"name what it is for, such as recorder\.variables\.pn=\[v\]"),
         ("recorder.variables.hh=[v]", "recorder.variables=hh: must be pn or ln"),
         ("recorder.variables.pn=[w]", r"recorder\.variables\.pn=w: must be v or"),
-        ("recorder.variables.pn=v", r"recorder\.variables\.pn=v: .* str is not"),
+        ("recorder.variables.pn=v", r"recorder\.variables\.pn=v: must be a list, such as recorder\.variables\.pn=\[v\]"),
     ):
         with pytest.raises(PsstError, match=message):
             expand("locust_coupling", [word])

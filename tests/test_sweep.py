@@ -235,8 +235,8 @@ def test_axes_from_end_to_end_and_by_pattern(text, values):
     "text,message",
     [
         ("network.gaba=logspace(0,1,3)", r"both ends must be above 0.*linspace\(first,last,count\)"),
-        ("network.gaba=linspace(0,1)", r"missing a required argument: 'count'"),
-        ("network.gaba=linspace(0,1,2000000)", r"the count between 1 and 1,000,000"),
+        ("network.gaba=linspace(0,1)", r"linspace\(0,1\): write linspace\(first,last,count\)"),
+        ("network.gaba=linspace(0,1,2000000)", r"a whole number between 1 and 1,000,000"),
         ("stimulus=glob(x*)", r"fits none of constant, none, odour"),
         ("network.gaba=glob(*)", r"it is no group"),
         ("network.gaba=range(1,0,0.1)", r"axis network\.gaba: is empty"),

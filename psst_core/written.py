@@ -1,0 +1,212 @@
+"""Values as people write them: one reading of numbers for the command line, YAML files and tables.
+
+A number is a decimal one, `12`, `-0.5`, `.5`, `1e3`; leading zeros say nothing. What other programs read as a number in
+another way (`0x1F`, `1_000`, `1:30`, `yes`) is refused, and so is a number that Python's own cannot hold.
+"""
+
+import math
+import re
+from decimal import Decimal
+from fractions import Fraction
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
+
+from psst_core.errors import PsstError
+
+WHOLE = re.compile(r"[+-]?[0-9]+")
+DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+NOT_FINITE = re.compile(r"[+-]?\.?(inf|infinity|nan)", re.IGNORECASE)
+LONGEST = 400  # characters of a number
+EXACT = 2**53  # beyond which a double skips whole numbers
+FOREIGN = {
+    "a number with underscores, which other programs leave out": re.compile(r"[+-]?\.?[0-9][0-9.eE+-]*_[0-9_.eE+-]*"),
+    "a number of another base than ten": re.compile(r"[+-]?0[xXoObB][0-9a-fA-F_]+"),
+    "a number to the base of sixty for some programs": re.compile(r"[+-]?[0-9][0-9_]*(:[0-9]+)+(\.[0-9_]*)?"),
+    "a number for some programs, with a letter for the exponent that is no e": re.compile(
+        r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[dD][+-]?[0-9]+"
+    ),
+    "true or false for some programs, a word for others": re.compile(r"yes|no|on|off", re.IGNORECASE),
+}
+REMEDY = "write a decimal number such as 1000, 0.5 or 1e3, or true or false"
+
+
+class Plain(str):
+    """A word of a file that stands without quotes, so that it may be a number.
+
+    Attributes:
+        line: where it stands, counted from 1.
+    """
+
+    line: int
+
+    def __new__(cls, text: str, line: int = 0) -> "Plain":
+        made = super().__new__(cls, text)
+        made.line = line
+        return made
+
+
+def number(text: str) -> int | float | None:
+    """The number that a text is; None where it is none.
+
+    Raises:
+        PsstError: for one that cannot be kept, or that could mean another.
+    """
+    if NOT_FINITE.fullmatch(text):
+        return float(text.replace(".", ""))
+    if not DECIMAL.fullmatch(text):
+        for what, pattern in FOREIGN.items():
+            if pattern.fullmatch(text):
+                raise PsstError(f"{text} is {what}; {REMEDY}, and quotes around it in a file where it is a word")
+        return None
+    if len(text) > LONGEST:
+        raise PsstError(f"{text[:20]}… has {len(text):,} digits; at most {LONGEST} are read")
+    if WHOLE.fullmatch(text):
+        return int(text)
+    found = float(text)
+    if math.isinf(found) or (found == 0 and Decimal(text) != 0):
+        raise PsstError(f"{text} is beyond the numbers that a double holds, 5e-324 to 1.8e308")
+    if found.is_integer() and abs(found) < EXACT and Decimal(text) != found:
+        raise PsstError(f"{text} has more digits than a double holds, which would make it {found:g}; write fewer")
+    return found + 0.0  # no -0.0
+
+
+def scalar(text: str) -> Any:
+    """A number, true, false or null, else the text as it stands."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if text.lower() in ("null", ""):
+        return None if text else ""
+    found = number(text)
+    return text if found is None else found
+
+
+def exact(value: int | float | str) -> Fraction:
+    """The number as it is written: of a float, the shortest decimal one that means it.
+
+    Raises:
+        PsstError: for a text that is no finite number.
+    """
+    if isinstance(value, str):
+        found = number(value)
+        if found is None or not math.isfinite(found):
+            raise PsstError(f"{value or 'nothing'} is no finite number; {REMEDY.partition(',')[0]}")
+        return Fraction(Decimal(value)) if found else Fraction(0)
+    if isinstance(value, int):
+        return Fraction(int(value))
+    return Fraction(Decimal(repr(float(value))))
+
+
+def typed(value: Any, hint: Any, key: str, optional: bool = False) -> Any:
+    """A value as the schema types its key; texts that are numbers are read.
+
+    Args:
+        hint: int, float, bool, str, a list of these, or Any, which takes everything.
+
+    Raises:
+        PsstError: where it is of another type, naming the key.
+    """
+    if get_origin(hint) in (Union, UnionType):
+        optional = optional or NoneType in get_args(hint)
+        hint = next(part for part in get_args(hint) if part is not NoneType)
+    if get_origin(hint) is list:
+        if not isinstance(value, list):
+            raise PsstError(f"{key}={shown(value)}: must be a list, such as {key}=[{shown(value) or 1}]")
+        return [typed(item, get_args(hint)[0], key) for item in value]
+    if hint is Any:
+        return _read(value, key)
+    if optional and (value is None or (isinstance(value, Plain) and value.lower() in ("null", "~", ""))):
+        return None
+    if isinstance(value, list) and hint in (int, float):
+        several = ",".join(map(shown, value))
+        raise PsstError(f"{key}={shown(value)}: is a list where one number belongs; an axis is written {key}={several}")
+    if isinstance(value, list | dict):
+        raise PsstError(f"{key}={shown(value)}: is a {_kind(value)} where {EXPECTED[hint]} belongs")
+    return _one(value, hint, key)
+
+
+EXPECTED = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
+
+
+def _one(value: Any, hint: Any, key: str) -> Any:
+    """A single value as a type."""
+    if hint is str:
+        if not isinstance(value, str):
+            raise PsstError(f"{key}={shown(value)}: must be a word; in a file, write quotes around it")
+        return str(value)
+    given, value = value, _read(value, key)
+    if hint in (int, float) and isinstance(value, str):
+        value = number_of(value, key, EXPECTED[hint])
+    if isinstance(value, bool) != (hint is bool) or (hint is not bool and not isinstance(value, int | float)):
+        raise PsstError(f"{key}={shown(given)}: must be {EXPECTED[hint]}")
+    if hint is int:
+        return whole(value, key)
+    if hint is float and isinstance(value, int):
+        return _float(value, key)
+    return value
+
+
+def number_of(value: Any, key: str, wanted: str = "a number") -> int | float:
+    """The number that a value is.
+
+    Raises:
+        PsstError: where it is none.
+    """
+    if isinstance(value, str):
+        with_key = _read(Plain(value), key)
+        value = value if with_key is None else with_key
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PsstError(f"{key}={shown(value)}: must be {wanted}")
+    return value
+
+
+def whole(value: int | float, key: str) -> int:
+    """A whole number, however it is written; exact.
+
+    Raises:
+        PsstError: where it has a fraction, or is a float that no longer tells whole numbers apart.
+    """
+    if isinstance(value, int):
+        return value
+    if not value.is_integer():
+        raise PsstError(f"{key}={value:g}: must be a whole number")
+    if abs(value) >= EXACT:
+        raise PsstError(f"{key}={value:g}: is a whole number beyond 2^53; write all its digits, without a point or e")
+    return int(value)
+
+
+def _float(value: int, key: str) -> float:
+    if abs(value) < EXACT or (abs(value) < 10**300 and int(float(value)) == value):
+        return float(value)
+    raise PsstError(f"{key}={value}: a double holds no such number exactly; write it with an exponent, such as 1e17")
+
+
+def _read(value: Any, key: str) -> Any:
+    """A value of any type, with all that stands without quotes in it read."""
+    if isinstance(value, list):
+        return [_read(item, key) for item in value]
+    if isinstance(value, dict):
+        return {name: _read(item, f"{key}.{name}") for name, item in value.items()}
+    if not isinstance(value, Plain):
+        return value
+    if value.lower() in ("", "~"):
+        return None
+    try:
+        found = scalar(str(value))
+    except PsstError as error:
+        raise PsstError(f"{key}={value}: {error}") from error
+    return found
+
+
+def _kind(value: Any) -> str:
+    return "list" if isinstance(value, list) else "group of keys"
+
+
+def shown(value: Any) -> str:
+    """A value as it is written."""
+    if isinstance(value, list):
+        return f"[{','.join(map(shown, value))}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{name}:{shown(item)}' for name, item in value.items())}}}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)

@@ -1,0 +1,193 @@
+"""YAML files that people write: read as they look, checked against the schema, and given to Hydra."""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import yaml
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult, ConfigSource
+from omegaconf import OmegaConf
+
+from psst_core.errors import PsstError
+from psst_core.registry import suggestion
+from psst_core.schema import PsstConfig
+from psst_core.written import Plain, typed
+
+SCHEME = "psst"
+GLOBAL = "_global_"
+DEFAULTS = "defaults"
+MERGE = "<<"
+AS_WRITTEN = ("sweep.axes", "recorder.runs", "paper")  # typed when it is known what they are for
+MOST_NODES = 100_000
+TEXT, MAP, LIST = (f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq"))
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a file: dictionaries, lists and texts, those without quotes as `Plain`.
+
+    Raises:
+        PsstError: naming the file and the line of what is no YAML, or means another thing than it shows.
+    """
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CBaseLoader)
+    except UnicodeDecodeError as error:
+        raise PsstError(f"{path}: is no text (UTF-8)") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise PsstError(
+            f"{path}: line {line} cannot be read; look there for a colon, comma, bracket or quote that is missing or "
+            "too many, a tab, and an indentation that differs"
+        ) from error
+    except yaml.YAMLError as error:
+        raise PsstError(f"{path}: is no text that YAML allows; write it anew") from error
+    except RecursionError as error:
+        raise PsstError(f"{path}: is nested too deeply") from error
+    return None if root is None else _Reader(path).read(root, ())
+
+
+class _Reader:
+    """Walks the nodes of one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.count = path, 0
+
+    def read(self, node: yaml.Node, above: tuple[yaml.Node, ...]) -> Any:
+        line = node.start_mark.line + 1
+        self.count += 1
+        if any(node is other for other in above):
+            raise PsstError(f"{self.path}: line {line} holds itself")
+        if self.count > MOST_NODES:
+            raise PsstError(f"{self.path}: has more than {MOST_NODES:,} values")
+        if node.tag not in (TEXT, MAP, LIST):
+            raise PsstError(f"{self.path}: line {line} has the tag {node.tag}; write the value without it")
+        above = (*above, node)
+        match node:
+            case yaml.ScalarNode(style=None):
+                return Plain(node.value, line)
+            case yaml.ScalarNode():
+                return str(node.value)
+            case yaml.SequenceNode():
+                return [self.read(item, above) for item in node.value]
+        merged: dict[str, Any] = {}
+        found: dict[str, Any] = {}
+        for name, item in node.value:
+            line = name.start_mark.line + 1
+            if not isinstance(name, yaml.ScalarNode) or not name.value:
+                raise PsstError(f"{self.path}: line {line} has a key that is no word")
+            if name.value in found or (name.value == MERGE and merged):
+                raise PsstError(f"{self.path}: line {line} has the duplicate key {name.value}; leave one of them")
+            value = self.read(item, above)
+            if name.value != MERGE:
+                found[name.value] = value
+            elif isinstance(value, dict):
+                merged = value
+            else:
+                raise PsstError(f"{self.path}: line {line} merges what has no keys; write <<: *NAME of one with keys")
+        return merged | found
+
+
+def fitted(content: Any, hint: Any, key: str = "") -> Any:
+    """A file's content as the schema types it; keys that the schema does not name are refused.
+
+    Args:
+        hint: a dataclass of the schema, a type, or Any.
+        key: where it belongs in the configuration.
+    """
+    if key in AS_WRITTEN:
+        return _texts(content)
+    if dataclasses.is_dataclass(hint) or get_origin(hint) is dict:
+        return _fitted_group(content, hint, key)
+    return typed(content, hint, key)
+
+
+def _fitted_group(content: Any, hint: Any, key: str) -> Any:
+    if not isinstance(content, Mapping):
+        example = next(iter(typing.get_type_hints(hint)), "a") if dataclasses.is_dataclass(hint) else "name"
+        raise PsstError(f"{f'{key}={content}: ' if key else ''}needs keys with values, such as {{{example}: …}}")
+    found = {}
+    types = typing.get_type_hints(hint) if dataclasses.is_dataclass(hint) else {}
+    for name, value in content.items():
+        inner = f"{key}.{name}" if key else name
+        if not types:
+            found[name] = fitted(value, get_args(hint)[1], inner)
+            continue
+        first, _, rest = name.partition(".")
+        if name not in types:
+            raise PsstError(f"{inner}: no such key{_nested(first, rest, types)}; there are: {', '.join(types)}")
+        found[name] = fitted(value, types[name], inner)
+    return found
+
+
+def _nested(first: str, rest: str, types: Mapping[str, Any]) -> str:
+    """What to write in place of a key that is none: a file has groups of keys, not dots."""
+    if rest and first in types:
+        return f" in a file; write {{{first}: {{{rest}: …}}}}"
+    return suggestion(first, types)
+
+
+def _texts(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: _texts(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [_texts(value) for value in content]
+    return None if isinstance(content, Plain) and content.lower() in ("", "~", "null") else content
+
+
+def read_fitted(path: Path, hint: Any, key: str = "") -> Any:
+    """A file's content as the schema types it.
+
+    Raises:
+        PsstError: naming the file and the key.
+    """
+    content = read_yaml(path)
+    try:
+        return {} if content is None else plain(fitted(content, hint, key))
+    except PsstError as error:
+        raise PsstError(f"{path}: {error}") from error
+
+
+def plain(content: Any) -> Any:
+    """With texts of Python's own class."""
+    if isinstance(content, dict):
+        return {name: plain(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [plain(value) for value in content]
+    return str(content) if isinstance(content, str) else content
+
+
+class PsstFiles(FileConfigSource):
+    """Hydra's source of files, which reads them as above."""
+
+    @staticmethod
+    def scheme() -> str:
+        return SCHEME
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        path = Path(self.path) / self._normalize_file_name(config_path)
+        with open(path, encoding="utf-8", errors="replace") as file:
+            header = ConfigSource._get_header_dict(file.read(512))
+        content = read_yaml(path)
+        content = {} if content is None else content
+        group = Path(config_path).parent.as_posix()
+        try:
+            if not isinstance(content, dict):
+                raise PsstError("needs keys with values")
+            defaults = {DEFAULTS: _texts(content.pop(DEFAULTS))} if DEFAULTS in content else {}
+            if header.get("package") not in (None, GLOBAL, group):
+                raise PsstError(f"begins with @package {header['package']}; only @package {GLOBAL} is read")
+            everywhere = header.get("package") == GLOBAL or group == "."
+            types = typing.get_type_hints(PsstConfig)
+            hint, key = (PsstConfig, "") if everywhere else (types.get(group, Any), group)
+            content = plain(defaults | fitted(content, hint, key))
+        except PsstError as error:
+            raise PsstError(f"{path}: {error}") from error
+        return ConfigResult(self.provider, f"{SCHEME}://{self.path}", OmegaConf.create(content), header)
+
+
+def use() -> None:
+    """Let Hydra read its files by this module."""
+    Plugins.instance().register(PsstFiles)
