@@ -8,7 +8,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import signal
 
-from psst_core.dataset import REPLICATES, STATUS
+from psst_core.dataset import ATTRIBUTES, REPLICATES, STATUS
 from psst_core.provenance import derived
 
 Array = npt.NDArray[Any]
@@ -29,9 +29,11 @@ UNDEFINED = {
     "flag_masks": MASKS,
     "flag_meanings": " ".join(MEASURES),
 }
+OF_THE_BAND = ("dominant_frequency", "band_power", "band_ratio")
 MIN_INTERVALS = 3
 SYNCHRONY_FLOOR = 1e-6
 POWER_FLOOR = 1e-9
+ROUNDING = 1e-9
 BLOCK = 2**21
 
 
@@ -66,7 +68,9 @@ def summarise(chunk: xr.Dataset, window: tuple[float, float], analysis: Mapping[
     dims = ("run", "population")
     kept = chunk[[*PER_RUN, *REPLICATES]].drop_encoding().assign(undefined=(dims, undefined, UNDEFINED))
     kept.attrs = derived(chunk.attrs, "Measures of the runs of a PSST chunk", "summarised")
-    return kept.assign({name: (dims, values[name]) for name in MEASURES}).assign_coords(population=chunk["population"])
+    about = band_attributes(analysis, interval)
+    measures = {name: (dims, values[name], about.get(name, {})) for name in MEASURES}
+    return kept.assign(measures).assign_coords(population=chunk["population"])
 
 
 def spike_measures(time: Array, cell: Array, run: Array, sizes: Array, runs: int, duration: float) -> dict[str, Array]:
@@ -127,30 +131,64 @@ def spectral_measures(potential: Array, interval: float, analysis: Mapping[str, 
     """Where the mean potential oscillates in the band, how strongly, and how far above the background.
 
     Hann window after removal of the linear trend. Power is the integral of the density over the band [mV²]; the ratio
-    is the mean density in the band over that outside it up to `background` Hz, zero excluded. NaN (undefined) when the
-    run does not cover two periods of the band's lowest frequency; without power only that is defined.
+    is the mean density in the band over that outside it up to `background` Hz, zero excluded. All are NaN (undefined)
+    when the stretch does not cover two periods of the band's lowest frequency; the dominant frequency also where the
+    density is largest at an end of the band, as in a slope it would be anywhere; the ratio also where the band reaches
+    from two periods to the background's end (no `analysis.band`); without power only that is defined.
 
     Args:
         potential: sampled every `interval` ms, [..., time].
     """
     undefined = np.full(potential.shape[:-1], np.nan)
-    measures = dict.fromkeys(("dominant_frequency", "band_power", "band_ratio"), undefined)
     frequency, density = spectrum(potential, interval, analysis["spectrum"])
-    low, high = analysis["band"]
-    if len(frequency) < 3 or frequency[1] > low / 2:
-        return measures
-    band = (frequency >= low) & (frequency <= high)
-    background = ~band & (frequency > 0) & (frequency <= analysis["background"])
-    if not band.any():
-        return measures
-    power = density[..., band].sum(axis=-1) * frequency[1]
-    noise = density[..., background].mean(axis=-1) if background.any() else np.zeros_like(power)
+    low, high = band(analysis, interval)
+    inside = within(frequency, low, high)
+    if not inside.any() or frequency[1] > low / 2 * (1 + ROUNDING):
+        return dict.fromkeys(OF_THE_BAND, undefined)
+    outside = ~inside & (frequency > 0) & (frequency <= analysis["background"])
+    power = density[..., inside].sum(axis=-1) * frequency[1]
+    noise = density[..., outside].mean(axis=-1) if analysis["band"] and outside.any() else np.zeros_like(power)
     strong = power > POWER_FLOOR
     return {
-        "dominant_frequency": np.where(strong, frequency[band][density[..., band].argmax(axis=-1)], np.nan),
+        "dominant_frequency": np.where(strong, peak(frequency[inside], density[..., inside]), np.nan),
         "band_power": power,
-        "band_ratio": _ratio(density[..., band].mean(axis=-1), noise, strong & (noise > 0)),
+        "band_ratio": _ratio(density[..., inside].mean(axis=-1), noise, strong & (noise > 0)),
     }
+
+
+def band(analysis: Mapping[str, Any], interval: float) -> tuple[float, float]:
+    """The lowest and the highest frequency of the oscillation that is looked for, Hz.
+
+    Those of `analysis.band`; where there is none, two periods in the spectrum's stretch and the background's end. The
+    first is not below the second where the stretch is too short for that.
+    """
+    if analysis["band"]:
+        return analysis["band"][0], analysis["band"][1]
+    first, last = (round(time / interval) for time in analysis["spectrum"])
+    return 2e3 / (interval * max(last - first, 1)), analysis["background"]
+
+
+def band_attributes(analysis: Mapping[str, Any], interval: float) -> dict[str, dict[str, Any]]:
+    """Of the measures that look at a band, the attributes that say at which."""
+    low, high = band(analysis, interval)
+    if low >= high:
+        return {name: {} for name in OF_THE_BAND}
+    text = f", {low:.4g}–{high:.4g} Hz"
+    return {
+        name: {"long_name": ATTRIBUTES[name]["long_name"] + text, "band": np.array([low, high])} for name in OF_THE_BAND
+    }
+
+
+def within(frequency: Array, low: float, high: float) -> Array:
+    """Which frequencies lie in a band, its ends included."""
+    found: Array = (frequency >= low * (1 - ROUNDING)) & (frequency <= high * (1 + ROUNDING))
+    return found
+
+
+def peak(frequency: Array, density: Array) -> Array:
+    """The frequency of the largest density [..., frequency]; NaN where that is the first or the last one."""
+    at = density.argmax(axis=-1)
+    return np.where((at > 0) & (at < len(frequency) - 1), frequency[at], np.nan)
 
 
 def spectrum(potential: Array, interval: float, stretch: tuple[float, float]) -> tuple[Array, Array]:

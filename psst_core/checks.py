@@ -188,6 +188,8 @@ def _check_times(config: Config) -> None:
     analysis, window = config["analysis"], recorder["window"]
     for key in ("recorder.window", "analysis.spectrum", "analysis.band"):
         values = get(config, key)
+        if key == "analysis.band" and values is None:
+            continue
         if len(values) != 2 or values[0] >= values[1]:
             raise PsstError(f"{key}={values}: must be two numbers, the first below the second")
     for time in window:
@@ -199,10 +201,13 @@ def _check_times(config: Config) -> None:
             f"set recorder.window=[0,{run['duration']:g}] or a longer run.duration"
         )
     nyquist = 500.0 / recorder["interval"]
-    if analysis["band"][0] <= 0 or analysis["band"][1] > nyquist:
+    shown = f"{nyquist:g} Hz that samples every recorder.interval={recorder['interval']:g} ms can show"
+    if analysis["band"] is not None and not 0 < analysis["band"][0] < analysis["band"][1] <= nyquist:
+        raise PsstError(f"analysis.band={analysis['band']}: must lie above 0 and within the {shown}")
+    if analysis["background"] > nyquist:
         raise PsstError(
-            f"analysis.band={analysis['band']}: must lie above 0 and within the {nyquist:g} Hz that samples every "
-            f"recorder.interval={recorder['interval']:g} ms can show"
+            f"analysis.background={analysis['background']:g} Hz: must lie within the {shown}; "
+            f"set analysis.background={nyquist:g}"
         )
 
 

@@ -50,17 +50,17 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "dominant_frequency": {
         "long_name": "dominant frequency",
         "units": "Hz",
-        "comment": "where the spectrum of the population's mean potential is largest inside analysis.band",
+        "comment": "where the spectrum of the population's mean potential is largest in the band; NaN at an end of it",
     },
     "band_power": {
         "long_name": "oscillation power",
         "units": "mV^2",
-        "comment": "power of the population's mean potential inside analysis.band",
+        "comment": "power of the population's mean potential in the band",
     },
     "band_ratio": {
         "long_name": "oscillation over background",
         "units": "1",
-        "comment": "mean spectral density inside analysis.band over that outside it, up to analysis.background",
+        "comment": "mean spectral density in the band over that outside it, up to analysis.background",
     },
     "status": {
         "long_name": "what became of the run",

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from psst_core.analysis import MEASURES
-from psst_core.dataset import ATTRIBUTES, REPLICATES, Array, read, write
+from psst_core.dataset import REPLICATES, Array, read, write
 from psst_core.files import from_yaml, write_text
 from psst_core.gather import axis_attributes, read_table, summary_name, typed
 from psst_core.ledger import CHUNKS, PLANS
@@ -89,7 +89,7 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.
     )
     result["first_shift"].attrs = {"long_name": "time of the first spike shifted by more than 1 ms", "units": "ms"}
     for name in MEASURES:
-        long_name, unit = ATTRIBUTES[name]["long_name"], ATTRIBUTES[name]["units"]
+        long_name, unit = (cube[name].attrs[key] for key in ("long_name", "units"))
         result[f"delta_{name}"].attrs = {"long_name": f"{long_name} at dt/2 minus that at dt", "units": unit}
         result[f"spread_{name}"].attrs = {"long_name": f"{long_name}, s.d. between trials", "units": unit}
     result.attrs = derived(cube.attrs, "Runs beside their twins at half the step", "compared with twins")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from psst_core.analysis import MEASURES, PER_RUN, UNDEFINED, summarise
+from psst_core.analysis import MEASURES, PER_RUN, UNDEFINED, band_attributes, summarise
 from psst_core.axes import RUN
 from psst_core.dataset import REPLICATES, STATUS, Array, file_units, read, write
 from psst_core.digest import code_digest
@@ -157,6 +157,8 @@ def cube(
         | {"population": np.asarray(populations)},
     )
     result["undefined"].attrs = UNDEFINED
+    for name, attributes in band_attributes(config["analysis"], config["recorder"]["interval"]).items():
+        result[name].attrs = attributes
     for axis in axes:
         result[axis["name"]].attrs = axis_attributes(config, axis["key"])
     title = config["description"] or record["experiment"]

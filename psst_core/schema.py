@@ -116,10 +116,18 @@ class RecorderConfig:
 
 @dataclass
 class AnalysisConfig:
-    """Of the spectrum of each population's mean potential: the stretch of time, the band, the background's end."""
+    """Of the spectrum of each population's mean potential.
+
+    Attributes:
+        spectrum: the stretch of time.
+        band: where the oscillation is looked for, which a file in conf/network/ may say; none: from two periods in that
+            stretch up to `background`. A spectrum that is largest at an end of it has no dominant frequency.
+        background: up to where the spectrum outside the band is what an oscillation stands above; none stands above
+            it where no band is given.
+    """
 
     spectrum: list[float] = setting([200.0, 600.0], "ms", minimum=0)
-    band: list[float] = setting([10.0, 60.0], "Hz", minimum=0)
+    band: list[float] | None = setting(None, "Hz", minimum=0)
     background: float = setting(200.0, "Hz", minimum=0)
 
 

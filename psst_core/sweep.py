@@ -200,6 +200,12 @@ def _variants(
             f"network: the sweep mixes networks of different populations, {' and '.join(map(str, populations))}; "
             "run one sweep for each"
         )
+    bands = {str(variant.config["analysis"]["band"]) for variant in made.values()}
+    if len(bands) > 1:
+        raise PsstError(
+            f"analysis.band: the choices of the sweep say {' and '.join(sorted(bands))}; give one for all, such as "
+            "analysis.band=[10,60]"
+        )
     return [made[chosen] for chosen in combinations]
 
 

@@ -5,10 +5,25 @@ import time as clock
 import numpy as np
 import pytest
 import xarray as xr
+from conftest import run_sweep
 from scipy import signal
 
-from psst_core.analysis import MASKS, MEASURES, PER_RUN, spectral_measures, spike_measures, summarise, synchrony
+from psst_core.analysis import (
+    MASKS,
+    MEASURES,
+    PER_RUN,
+    band,
+    band_attributes,
+    spectral_measures,
+    spike_measures,
+    summarise,
+    synchrony,
+)
+from psst_core.config import CONF
 from psst_core.dataset import STATUS
+from psst_core.errors import PsstError
+from psst_core.figures.style import label
+from psst_core.sweep import expand
 
 ANALYSIS = {"spectrum": [200.0, 600.0], "band": [10.0, 60.0], "background": 200.0}
 TIME = np.arange(2000) * 0.5
@@ -70,6 +85,41 @@ def test_a_sine_on_a_trend_is_found_with_its_power(frequency):
     assert found["dominant_frequency"] == pytest.approx(frequency, abs=2.5)
     assert found["band_power"] == pytest.approx(3**2 / 2, rel=0.02)
     assert found["band_ratio"] > 100
+
+
+BROAD = ANALYSIS | {"band": None}
+
+
+@pytest.mark.parametrize("frequency", [12.5, 42.5, 85.0, 120.0, 195.0])
+def test_without_a_band_any_frequency_is_found(frequency):
+    """From two periods in the stretch up to the background's end; no background is left outside."""
+    signal = -60 + 0.01 * TIME + 3 * np.sin(2 * np.pi * frequency * TIME / 1000)
+    found = spectral_measures(signal, 0.5, BROAD)
+    assert found["dominant_frequency"] == pytest.approx(frequency, abs=1e-9)
+    assert found["band_power"] == pytest.approx(3**2 / 2, rel=0.02) and np.isnan(found["band_ratio"])
+    assert band(BROAD, 0.5) == (5.0, 200.0) and band(ANALYSIS, 0.5) == (10.0, 60.0)
+
+
+@pytest.mark.parametrize("analysis", [ANALYSIS, BROAD], ids=["10 to 60 Hz", "no band"])
+@pytest.mark.parametrize("slope", ["falls", "rises"])
+def test_a_slope_has_no_dominant_frequency(analysis, slope):
+    """It is largest at an end of whatever band is looked at; its power there is a number."""
+    falling, rising = np.exp(-(TIME - 200) / 30), np.zeros(2000)
+    rising[799:802] = 1, -2, 1
+    found = spectral_measures(falling if slope == "falls" else rising, 0.5, analysis)
+    assert np.isnan(found["dominant_frequency"]) and found["band_power"] > 1e-9
+
+
+def test_an_oscillation_outside_the_band_is_not_taken_for_its_edge():
+    """The 32.5 Hz that a network at 85 Hz was said to have in the locust's band."""
+    signal = -60 + 3 * np.sin(2 * np.pi * 70.0 * TIME / 1000)
+    assert np.isnan(spectral_measures(signal, 0.5, ANALYSIS)["dominant_frequency"])
+
+
+def test_a_stretch_too_short_for_two_periods_is_undefined():
+    short = BROAD | {"spectrum": [0.0, 8.0]}
+    assert np.isnan(list(spectral_measures(np.sin(TIME), 0.5, short).values())).all()
+    assert band_attributes(short, 0.5)["band_power"] == {}
 
 
 def test_noise_has_no_ridge():
@@ -148,7 +198,9 @@ def one_by_one(chunk, window):
         outside = ~band & (frequency > 0) & (frequency <= 200)
         values["band_power"][i, j] = power = density[band].sum() * frequency[1]
         if power > 1e-9:
-            values["dominant_frequency"][i, j] = frequency[band][density[band].argmax()]
+            at = density[band].argmax()
+            inner = 0 < at < band.sum() - 1
+            values["dominant_frequency"][i, j] = frequency[band][at] if inner else np.nan
             values["band_ratio"][i, j] = density[band].mean() / density[outside].mean()
     return values
 
@@ -172,6 +224,39 @@ def test_what_is_not_a_number_is_undefined_or_not_ok():
         assert not (undefined & ~ok).any(), name
     assert (found["isi_cv"].isnull() & ok).any() and (found["dominant_frequency"].isnull() & ok).any()
     assert found["undefined"].attrs["flag_meanings"].split() == list(MEASURES)
+
+
+def test_cells_that_fire_together_at_85_hz(tmp_path):
+    """Seventeen spikes in 200 ms, as published: the band is the network's, in the cube's attributes and on axes."""
+    overrides = "run.duration=500 recorder.window=[100,500] recorder.variables.hh=[] analysis.spectrum=[100,500] "
+    results = run_sweep(tmp_path, "action_potential", overrides + "stimulus.amplitude=10 network.size=2")
+    cube = results.cube.squeeze()
+    assert cube["firing_rate"] == pytest.approx(85, abs=2.5)
+    assert cube["dominant_frequency"] == pytest.approx(85, abs=2.5) and cube["band_power"] > 100
+    assert cube["undefined"].item() == MASKS[MEASURES.index("band_ratio")]
+    assert label(cube["band_power"]) == "oscillation power, 5–200 Hz (mV²)"
+    assert cube["dominant_frequency"].attrs["band"].tolist() == [5, 200]
+
+
+def test_the_locusts_band_comes_with_its_network(tmp_path, monkeypatch):
+    (tmp_path / "conf" / "network").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf/network/calm.yaml").write_text("defaults: [locust_al]\nach: 0.5\n")
+    plain = (CONF / "network/locust_al.yaml").read_text().replace("band: [10.0, 60.0]", "band: null")
+    (tmp_path / "conf/network/broad.yaml").write_text(plain)
+
+    def found(experiment, *overrides):
+        return expand(experiment, overrides).config["analysis"]["band"]
+
+    for experiment in ("antennal_lobe", "locust_coupling", "locust_oscillation", "long_run"):
+        assert found(experiment) == [10, 60]
+    assert found("coba_hh", "network=locust_al", "run.dt=0.01") == found("antennal_lobe", "network=calm") == [10, 60]
+    assert found("coba_hh") is found("noisy_cells") is found("long_run", "network=hodgkin_huxley") is None
+    assert found("coba_hh", "analysis.band=[50,150]") == [50, 150]
+    assert found("antennal_lobe", "analysis.band=null") is None
+    with pytest.raises(PsstError, match=r"analysis.band: .* say None and \[10.0, 60.0\]; give one"):
+        found("antennal_lobe", "network=calm,broad")
+    assert found("antennal_lobe", "network=calm,broad", "analysis.band=[10,60]") == [10, 60]
 
 
 def test_thousands_of_small_runs_take_seconds():

@@ -117,6 +117,7 @@ def test_where_a_spectrum_peaks(tmp_path):
     np.testing.assert_allclose(found["peak (Hz)"], 200 / (2 * np.pi), atol=1.5)
     power = results.cube["band_power"].sel(coupling=1.0).mean(["network", "trial"])
     np.testing.assert_allclose(found["power in the band (mV²)"], power, rtol=1e-6)
+    assert (found[["band from (Hz)", "band to (Hz)"]] == [10, 60]).all(axis=None)
 
 
 def test_what_a_long_run_would_keep(tmp_path):

@@ -10,6 +10,7 @@ from psst_core.figures.style import (
     MANY,
     PAGE,
     caption,
+    heading,
     label,
     numeric_names,
     population_name,
@@ -55,7 +56,7 @@ def draw_curves(results: Results, bands: Bands, what: str) -> Figure:
             if measure != "dominant_frequency":
                 panel.set_ylim(bottom=0)
             if panel in axes[0]:
-                panel.set_title(label(cube[measure]).replace(" (", "\n("))
+                panel.set_title(heading(cube[measure]))
         row[0].set_ylabel(population_name(population))
     figure.supxlabel(label(cube[x]), size=8)
     smooth = f", each of {neighbours} neighbours" if neighbours > 1 else ""

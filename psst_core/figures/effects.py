@@ -13,7 +13,7 @@ from scipy.stats import t as student
 from psst_core.axes import RUN
 from psst_core.figures.curves import SHOWN
 from psst_core.figures.scatter import rank_correlation
-from psst_core.figures.style import PAGE, label, nothing, numeric_axes, population_name, short
+from psst_core.figures.style import PAGE, heading, label, nothing, numeric_axes, population_name, short
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -48,7 +48,7 @@ def draw(results: Results) -> Figure:
                 panel.errorbar(mine["correlation"], np.arange(len(causes)) + offset, xerr=width, label=method, **style)
             panel.set_xlim(-1.08, 1.08)
             if panel in axes[0]:
-                panel.set_title(label(results.cube[measure]).partition(" (")[0])
+                panel.set_title(heading(results.cube[measure]).partition("\n(")[0])
         names = [label(results.cube[cause]).replace(" (", "\n(") for cause in causes]
         row[0].set_yticks(range(len(causes)), names)
         row[0].set_ylabel(population_name(population))

@@ -6,7 +6,17 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from psst_core.dataset import REPLICATES
-from psst_core.figures.style import PAGE, ROWS, caption, heat_map, label, numeric_names, population_name, slices
+from psst_core.figures.style import (
+    PAGE,
+    ROWS,
+    caption,
+    heading,
+    heat_map,
+    label,
+    numeric_names,
+    population_name,
+    slices,
+)
 from psst_core.results import Results
 
 
@@ -29,7 +39,7 @@ def draw_maps(results: Results, measure: str) -> Figure:
         for panel, solver in zip(row, columns, strict=True):
             image = heat_map(panel, here if solver is None else here.sel(solver=solver), x, y, scale)
             panel.set_title(f"{population_name(population)}{f', {solver}' if solver else ''}".replace("_", " "))
-        figure.colorbar(image, ax=list(row), label=label(cube[measure]).replace(" (", "\n("), pad=0.01)
+        figure.colorbar(image, ax=list(row), label=heading(cube[measure]), pad=0.01)
     figure.supxlabel(label(cube[x]), size=8)
     if y:
         figure.supylabel(label(cube[y]), size=8)

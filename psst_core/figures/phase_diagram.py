@@ -17,6 +17,7 @@ from psst_core.figures.style import (
     GREY,
     PAGE,
     caption,
+    heading,
     label,
     numeric_axes,
     numeric_names,
@@ -52,7 +53,7 @@ def draw(results: Results) -> Figure:
             bar.ax.tick_params(labelsize=6)
             bar.ax.xaxis.set_major_locator(MaxNLocator(4))
             if panel in axes[0]:
-                bar.set_label(label(cube[measure]).replace(" (", "\n("))
+                bar.set_label(heading(cube[measure]))
         row[0].set_ylabel(f"{population_name(population)}\n{label(cube[y])}")
     figure.supxlabel(label(cube[x]), size=8)
     figure.suptitle(caption(results, shown, "mean"), size=8)

@@ -21,6 +21,7 @@ from psst_core.figures.style import (
     MANY,
     PAGE,
     caption,
+    heading,
     label,
     logarithmic,
     numeric_parameters,
@@ -84,7 +85,7 @@ def draw(results: Results) -> Figure:
             if panel in axes[-1]:
                 panel.set_xlabel(_wrapped(values[parameter]))
             _scale(panel, x)
-        row[0].set_ylabel(label(values[measure]).replace(" (", "\n("))
+        row[0].set_ylabel(heading(values[measure]))
     if len(populations) > 1:
         handles, names = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside right upper")

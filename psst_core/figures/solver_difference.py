@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from psst_core.figures.style import (
     PAGE,
     caption,
+    heading,
     label,
     mean_and_band,
     numeric_axes,
@@ -63,7 +64,7 @@ def draw(results: Results) -> Figure:
             if not (values.sel(solver=others) - values.sel(solver=first)).notnull().any():
                 undefined(panel)
             if panel in axes[0]:
-                panel.set_title(f"Δ {label(cube[measure])}")
+                panel.set_title(f"Δ {heading(cube[measure])}")
         row[0].set_ylabel(population_name(population))
     for panel in axes[-1]:
         panel.set_xlabel(label(cube[x]))

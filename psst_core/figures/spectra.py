@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from psst_core.analysis import spectrum
+from psst_core.analysis import band, peak, spectrum, within
 from psst_core.dataset import REPLICATES, Array
 from psst_core.figures.raster import strongest
 from psst_core.figures.style import COLUMN, PAGE, has_membranes, nothing, population_name, short
@@ -30,11 +30,13 @@ def draw(results: Results) -> Figure:
         return nothing("no run is finished")
     frequency, density, place = found
     analysis = results.record["config"]["analysis"]
+    low, high = _band(results)
     shown = (frequency > 0) & (frequency <= analysis["background"])
     width = COLUMN if len(density) == 1 else PAGE
     figure, axes = plt.subplots(1, len(density), figsize=(width, 2.4), squeeze=False, sharex=True)
     for number, (panel, (name, lines)) in enumerate(zip(axes[0], density.items(), strict=True)):
-        panel.axvspan(*analysis["band"], color="0.9", lw=0)
+        if analysis["band"]:
+            panel.axvspan(low, high, color="0.9", lw=0)
         if len(lines) > 1:
             panel.plot(frequency[shown], lines[:, shown].T, color=f"C{number}", lw=0.4, alpha=0.5)
         panel.plot(frequency[shown], lines[:, shown].mean(axis=0), color=f"C{number}", lw=1.5)
@@ -45,26 +47,33 @@ def draw(results: Results) -> Figure:
     axes[0, 0].set_ylabel("power spectral density\nof the mean potential (mV²/Hz)")
     count = len(next(iter(density.values())))
     replicates = f"{count} runs" if count > 1 else "1 run"
-    figure.suptitle(", ".join([*place, replicates]).replace("_", " "), size=8)
+    grey = [f"grey: {low:g}–{high:g} Hz"] if analysis["band"] else []
+    figure.suptitle(", ".join([*place, replicates, *grey]).replace("_", " "), size=8)
     return figure
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row for each population: where the mean spectrum peaks inside the band, and the power there."""
-    columns = ["population", "runs", "peak (Hz)", "peak (mV²/Hz)", "power in the band (mV²)"]
+    """A row for each population: the band, where the mean spectrum peaks inside it (not at an end), the power there."""
+    ends = ["band from (Hz)", "band to (Hz)"]
+    columns = ["population", "runs", *ends, "peak (Hz)", "peak (mV²/Hz)", "power in the band (mV²)"]
     found = densities(results)
     if found is None:
         return pd.DataFrame(columns=columns)
     frequency, density, _ = found
-    low, high = results.record["config"]["analysis"]["band"]
-    band = (frequency >= low) & (frequency <= high)
+    low, high = _band(results)
+    inside = within(frequency, low, high)
     rows = []
     for name, lines in density.items():
-        inside = lines.mean(axis=0)[band]
-        best = int(inside.argmax()) if inside.size else 0
-        peak = (frequency[band][best], inside[best]) if inside.size else (np.nan, np.nan)
-        rows.append((name, len(lines), *peak, inside.sum() * frequency[1]))
+        mean = lines.mean(axis=0)[inside]
+        best = float(peak(frequency[inside], mean)) if inside.any() else np.nan
+        height = mean.max() if np.isfinite(best) else np.nan
+        rows.append((name, len(lines), low, high, best, height, mean.sum() * frequency[1]))
     return pd.DataFrame(rows, columns=columns)
+
+
+def _band(results: Results) -> tuple[float, float]:
+    config = results.record["config"]
+    return band(config["analysis"], config["recorder"]["interval"])
 
 
 def densities(results: Results) -> tuple[Array, dict[str, Array], list[str]] | None:

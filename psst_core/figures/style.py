@@ -48,6 +48,11 @@ def label(variable: xr.DataArray) -> str:
     return f"{name} ({unit})" if unit else name
 
 
+def heading(variable: xr.DataArray) -> str:
+    """Its label on short lines: what, where it is looked for, the unit."""
+    return label(variable).replace(", ", ",\n").replace(" (", "\n(", 1)
+
+
 def population_name(population: Any) -> str:
     return NAMES.get(str(population), str(population))
 
