@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from psst_core import tf
+from psst_core import plugins, tf
 from psst_core.checkpoint import Checkpoint, State
 from psst_core.checks import data_files
 from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf, stored
@@ -46,6 +46,7 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, al
         SystemExit: when SIGTERM or SIGINT asked for it.
     """
     began = time.perf_counter() - process_seconds()
+    plugins.load()
     _check_unchanged(manifest)
     results = target.parent.parent
     compiled, saved = results / COMPILED, results / SAVED / f"{manifest['chunk']}.zip"

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -226,7 +227,7 @@ def show_status(given: argparse.Namespace) -> None:
     while True:
         now = status(RESULTS, given.name)
         counts = ", ".join(f"{count:,} {state}" for state, count in now.runs.items() if count)
-        left = f"; {_duration(now.seconds_left / 3600)} left{_error(now.error)}" if now.seconds_left is not None else ""
+        left = "" if now.seconds_left is None else f"; {_duration(now.seconds_left / 3600)} left{_error(now.error)}"
         print(f"{given.name}: {counts}{f' ({now.diverged:,} diverged)' if now.diverged else ''}{left}", flush=True)
         for chunk, said in now.jobs.items():
             print(f"  {chunk}: {said}", flush=True)
@@ -300,6 +301,8 @@ def clean(given: argparse.Namespace) -> None:
 
 
 def _duration(hours: float) -> str:
+    if math.isnan(hours):
+        return "unknown time (of plugins)"
     if hours >= 1:
         return f"{hours:.1f} h"
     return f"{60 * hours:.1f} min" if hours >= 1 / 60 else f"{3600 * hours:.0f} s"

@@ -22,7 +22,17 @@ from hydra.version import setbase
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from psst_core import channels, noise, pools, solvers, stimuli, synapses, systems, yaml_files  # noqa: F401  (fills the registry)
+from psst_core import (  # noqa: F401  (the others fill the registry)
+    channels,
+    noise,
+    plugins,
+    pools,
+    solvers,
+    stimuli,
+    synapses,
+    systems,
+    yaml_files,
+)
 from psst_core.distributions import KEY
 from psst_core.errors import PsstError
 from psst_core.keys import Config, flatten
@@ -92,6 +102,7 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
     Raises:
         PsstError: for a group or a choice that does not exist, an unknown key, or a wrong type in a file.
     """
+    plugins.load()
     known = groups()
     files = {group: choice for group, choice in choices.items() if is_file(group, choice)}
     choices = {group: choice for group, choice in choices.items() if group not in files}

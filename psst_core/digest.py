@@ -5,7 +5,9 @@ import functools
 import hashlib
 import importlib.util
 import json
+import sys
 from collections.abc import Iterable
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,11 @@ def digest(data: Any) -> str:
 def code_digest(modules: Iterable[str]) -> str:
     """The digest of some modules' code; comments, docstrings, layout and the Python version do not count."""
     return digest({module: _code(module) for module in modules})
+
+
+def code_of(module: str) -> str | None:
+    """The digest of one module's code; None where there is none of that name."""
+    return code_digest([module]) if _source(module) is not None else None
 
 
 def imported(modules: Iterable[str]) -> set[str]:
@@ -78,12 +85,24 @@ def _file(module: str) -> Path:
 
 
 def _source(module: str) -> Path | None:
-    """The file of a module, found without importing it; None for a name that is no module in Python."""
+    """The file of a module, found without importing it or its package; None for a name that is no module in Python."""
+    top, *below = module.split(".")
     try:
-        spec = importlib.util.find_spec(module)
-    except (ModuleNotFoundError, ValueError):
+        spec = importlib.util.find_spec(top) if top else None
+        for depth in range(len(below)):
+            if spec is None:
+                return None
+            name = ".".join([top, *below[: depth + 1]])
+            spec = PathFinder.find_spec(name, _places(spec))
+    except (ImportError, ValueError):
         return None
     return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _places(package: ModuleSpec) -> list[str]:
+    """Where a package's modules lie: where it says, if it is imported, else where Python would look."""
+    known = getattr(sys.modules.get(package.name), "__path__", None) or package.submodule_search_locations
+    return list(known or [])
 
 
 def _plain(node: Any) -> Any:

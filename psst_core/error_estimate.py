@@ -80,7 +80,7 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.
     for name in MEASURES:
         spread = cube[name].var("trial", ddof=1).mean("network") ** 0.5
         values[f"spread_{name}"] = spread.values.reshape(-1, len(populations))[points]
-    axes = {axis["name"]: axis_attributes(record["config"], axis["key"]) for axis in record["axes"]}
+    axes = {axis["name"]: axis_attributes(axis) for axis in record["axes"]}
     coordinates = {name: ("run", typed(pairs[name]), axes.get(name, {})) for name in (*axes, *REPLICATES)}
     coordinates |= {name: ("run", pairs[name].to_numpy(str), {}) for name in ("run_id", "twin_id")}
     result = xr.Dataset(

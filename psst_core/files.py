@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,11 @@ from typing import Any
 import yaml
 
 from psst_core.errors import PsstError
+
+TEXT_BYTES = 1_000_000_000  # of a text that is read at all; a plan of a million runs has 0.2 GB
+YAML_BYTES = 100_000_000
+YAML_NODES, YAML_DEPTH = 5_000_000, 100  # with aliases written out
+BLOCK_BYTES = 1 << 16
 
 
 @contextlib.contextmanager
@@ -63,10 +69,95 @@ def write_text(target: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
+def check_size(path: Path, most: int) -> None:
+    """Raise unless this is a file of at most so many bytes."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise PsstError(f"{path}: is missing{', it is a link to nothing' if path.is_symlink() else ''}") from None
+    except OSError as error:
+        raise PsstError(f"{path}: cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(found.st_mode):
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or pipe"
+        raise PsstError(f"{path}: is {what} in place of a file")
+    if found.st_size > most:
+        raise PsstError(
+            f"{path}: has {found.st_size / 1e6:,.0f} MB, more than the {most / 1e6:,.0f} MB of any such file"
+        )
+
+
+def read_text(path: Path, most: int = TEXT_BYTES) -> str:
+    """The text of a file.
+
+    Args:
+        most: the largest size in bytes that it may have; a larger one is not read at all.
+
+    Raises:
+        PsstError: when it is missing, no file, too large, or no text.
+    """
+    check_size(path, most)
+    try:
+        with open(path, "rb") as file:
+            start = file.read(BLOCK_BYTES)
+            if b"\0" in start:
+                raise PsstError(f"{path}: holds no text, it is damaged or another kind of file")
+            return (start + file.read()).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PsstError(f"{path}: holds no text in UTF-8 (byte {error.start:,}), it is damaged") from None
+    except OSError as error:
+        raise PsstError(f"{path}: cannot be read: {error.strerror}") from None
+
+
 def to_yaml(data: Any) -> str:
     """Plain data as YAML, its keys in their order."""
     return str(yaml.dump(data, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True))
 
 
-def from_yaml(text: str) -> Any:
-    return yaml.load(text, Loader=yaml.CSafeLoader)
+def from_yaml(text: str, source: Any = "YAML") -> Any:
+    """Plain data from YAML, of which no more is made than a sweep's record can hold.
+
+    Args:
+        source: the file that it is from, for errors.
+
+    Raises:
+        PsstError: when it is no YAML, or aliases or nesting would make more of it than the text shows.
+    """
+    try:
+        _check_yaml(text, source)
+        return yaml.load(text, Loader=yaml.CSafeLoader)
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as error:
+        if isinstance(error, PsstError):
+            raise
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "one of its values"
+        raise PsstError(f"{source}: is no YAML that can be read, see {where}; it is damaged or another file") from None
+
+
+def _check_yaml(text: str, source: Any) -> None:
+    """Raise for a text whose aliases, written out, or whose nesting is beyond what any file of ours has."""
+    if len(text) > YAML_BYTES:
+        raise PsstError(
+            f"{source}: has {len(text) / 1e6:,.0f} MB, more than the {YAML_BYTES / 1e6:,.0f} MB of any YAML"
+        )
+    sizes: dict[str | None, int] = {}
+    open_nodes: list[tuple[str | None, int]] = [(None, 0)]  # anchor, and nodes so far
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        match event:
+            case yaml.CollectionStartEvent():
+                open_nodes.append((event.anchor, 1))
+                anchor, size = None, 0
+            case yaml.CollectionEndEvent():
+                anchor, size = open_nodes.pop()
+            case yaml.ScalarEvent():
+                anchor, size = event.anchor, 1
+            case yaml.AliasEvent():
+                anchor, size = None, sizes.get(event.anchor, YAML_NODES + 1)  # unknown: it is inside itself
+            case _:
+                continue
+        if anchor:
+            sizes[anchor] = size
+        open_nodes[-1] = open_nodes[-1][0], open_nodes[-1][1] + size
+        if len(open_nodes) > YAML_DEPTH or open_nodes[-1][1] > YAML_NODES:
+            raise PsstError(
+                f"{source}: holds lists in lists or aliases of aliases beyond any file of ours; it is not read"
+            )

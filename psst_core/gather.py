@@ -2,7 +2,7 @@
 
 import io
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from psst_core.errors import PsstError
 from psst_core.files import from_yaml, to_yaml, write_text
 from psst_core.ledger import CHUNKS, PLANS, state
 from psst_core.provenance import CONVENTIONS, now, source
-from psst_core.schema import units
 
 PARTIAL = "partial"
 OTHER_RUNS = "holds other runs than planned; delete it, its chunk and the chunk's manifest, and run again"
@@ -160,7 +159,7 @@ def cube(
     for name, attributes in band_attributes(config["analysis"], config["recorder"]["interval"]).items():
         result[name].attrs = attributes
     for axis in axes:
-        result[axis["name"]].attrs = axis_attributes(config, axis["key"])
+        result[axis["name"]].attrs = axis_attributes(axis)
     title = config["description"] or record["experiment"]
     part = {PARTIAL: f"{finished} of {len(table)} runs"} if finished < len(table) else {}
     result.attrs = {
@@ -186,11 +185,11 @@ def _check_finished(folder: Path, chunks: Path, names: Iterable[str], analysis: 
         )
 
 
-def axis_attributes(config: dict[str, Any], key: str) -> dict[str, str]:
-    """Of a coordinate: `network size` from network.size, the key itself, and its unit where it has one."""
+def axis_attributes(axis: Mapping[str, Any]) -> dict[str, str]:
+    """Of a coordinate: `network size` from network.size, the key itself, and its unit where the record has one."""
+    key, unit = axis["key"], axis.get("unit")
     parts = [part for part in key.split(".") if part not in ("populations", "mechanisms", "synapses", "projections")]
     words = " ".join(parts[1:] if len(parts) > 2 else parts).replace("_", " ")
-    unit = units(config, key)
     return {"long_name": words, "key": key} | ({"units": file_units(unit)} if unit else {})
 
 

@@ -1,15 +1,17 @@
 """What a run is: the digest of everything that decides its numbers."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import KeysView, Mapping
+from collections.abc import Collection, KeysView, Mapping
 from typing import Any
 
+from psst_core import plugins
 from psst_core.checks import data_files
 from psst_core.digest import LENGTH, code_digest, digest, imported
 from psst_core.distributions import KEY
 from psst_core.keys import Config, flatten, put
-from psst_core.registry import lookup
+from psst_core.registry import NeedsPluginError, lookup
 
 PHYSICS = ("network", "stimulus", "solver", "run")
 STORING = ("psst_core.chunk", "psst_core.checkpoint", "psst_core.dataset", "psst_core.devices", "psst_core.team")
@@ -22,14 +24,20 @@ class Identity:
     A digest over the digests of all its values, so that a run costs only those in which it differs. The order of keys
     does not count, but that of the populations: it numbers the cells. Files count by their content, code by what it
     does.
+
+    Args:
+        config: as resolved.
+        files: by key, the SHA-256 of its input files; by default of those that are there.
+        code: the digest of the code that decides its numbers; by default of that which is here.
     """
 
-    def __init__(self, config: Config) -> None:
-        leaves = dict(flatten(put({name: config[name] for name in PHYSICS}, data_files(config))))
+    def __init__(self, config: Config, files: Mapping[str, str] | None = None, code: str | None = None) -> None:
+        files = data_files(config) if files is None else files
+        code = code_digest(deciding_modules(config)) if code is None else code
+        leaves = dict(flatten(put({name: config[name] for name in PHYSICS}, files)))
         self._places = {key: WIDTH * place for place, key in enumerate(sorted(leaves))}
         self._leaves = b"".join(_leaf(key, leaves[key]) for key in self._places)
-        cells, code = list(config["network"]["populations"]), code_digest(deciding_modules(config))
-        self._rest = digest({"cells": cells, "code": code}).encode()
+        self._rest = digest({"cells": list(config["network"]["populations"]), "code": code}).encode()
 
     @property
     def keys(self) -> KeysView[str]:
@@ -45,8 +53,17 @@ class Identity:
         return hashlib.sha256(leaves + self._rest + b"%d %d" % (network, trial)).hexdigest()[:LENGTH]
 
 
-def deciding_modules(config: Config) -> tuple[str, ...]:
-    """The modules whose code decides the numbers of this configuration's runs, or stores them."""
+def plugin_modules(config: Config) -> dict[str, str]:
+    """The modules of plugins among those that decide a configuration's numbers, with the digest of each one's code."""
+    return {module: code_digest([module]) for module in deciding_modules(config) if plugins.owns(module)}
+
+
+def deciding_modules(config: Config, known: Collection[str] = ()) -> tuple[str, ...]:
+    """The modules whose code decides the numbers of this configuration's runs, or stores them.
+
+    Args:
+        known: modules of plugins, which are then not looked up by what they register: no plugin need be imported.
+    """
     network = config["network"]
     kinds = [("stimulus", config["stimulus"]["type"]), ("solver", config["solver"]["name"])]
     kinds += [("synapse", part["type"]) for part in network["synapses"].values()]
@@ -56,7 +73,10 @@ def deciding_modules(config: Config) -> tuple[str, ...]:
         kinds += [("mechanism", part["type"]) for part in population["mechanisms"].values()]
         if population["equations"] is not None:
             kinds.append(("system", population["equations"]["type"]))
-    used = {lookup(kind, name, kind).__module__ for kind, name in kinds}
+    used = set(known)
+    for kind, name in kinds:
+        with contextlib.suppress(*([NeedsPluginError] if known else [])):
+            used.add(lookup(kind, name, kind).__module__)
     return tuple(sorted(imported({"psst_core.simulate", *used}) | set(STORING)))
 
 

@@ -14,7 +14,7 @@ from psst_core.checks import data_files
 from psst_core.dataset import REPLICATES
 from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError
-from psst_core.identity import deciding_modules
+from psst_core.identity import deciding_modules, plugin_modules
 from psst_core.keys import Config, array_keys, connectivity_keys, connectivity_name, get, parameter_keys, put
 from psst_core.ledger import Key, Manifest, Place, chunk_digest, recording, reuse
 from psst_core.machine import Machine, portions
@@ -136,7 +136,8 @@ def _manifest(
         ],
     }
     code = code_digest(deciding_modules(config))
-    return content | {"chunk": chunk_digest(content), "config": config, "code": code, "files": data_files(config)}
+    origin = {"code": code, "plugins": plugin_modules(config), "files": data_files(config)}
+    return content | {"chunk": chunk_digest(content), "config": config} | origin
 
 
 def _traced(run: SweepRun, sweep: Sweep) -> bool:

@@ -20,6 +20,7 @@ from psst_core.ledger import CHUNKS, FOLDERS, PLANNED, PLANS, Manifest, Place, s
 from psst_core.machine import Machine
 from psst_core.packing import pack
 from psst_core.provenance import checkout
+from psst_core.schema import units
 from psst_core.sweep import PAPER, Axis, Sweep, expand, split_overrides
 from psst_core.twins import sweep_of, twins
 
@@ -97,7 +98,8 @@ class Plan:
             "experiment": self.sweep.experiment,
             "overrides": list(self.sweep.overrides),
             "analysis_digest": self.analysis,
-            "axes": [_entry(axis) for axis in self.axes],
+            "plugins": {m: code for manifest in self.manifests.values() for m, code in manifest["plugins"].items()},
+            "axes": [_entry(axis, self.config) for axis in self.axes],
             "config": self.config,
         }
         return to_yaml(content)
@@ -143,9 +145,11 @@ def _command(experiment: str, overrides: Sequence[str], name: str) -> str:
     return shlex.join(["snakemake", "--config", *words])
 
 
-def _entry(axis: Axis) -> dict[str, Any]:
-    """An axis in the plan's record; the values along `run` are in its table."""
+def _entry(axis: Axis, config: Config) -> dict[str, Any]:
+    """An axis in the plan's record, with its unit where it has one; the values along `run` are in its table."""
     entry = {"key": axis.key, "name": axis.name, "dimension": axis.dimension}
+    unit = units(config, axis.key)
+    entry |= {"unit": unit} if unit else {}
     return entry | ({"values": list(axis.values)} if axis.dimension == axis.name else {})
 
 

@@ -74,16 +74,29 @@ def import_all(package: str, path: Iterable[str]) -> None:
         importlib.import_module(f"{package}.{module.name}")
 
 
+class NeedsPluginError(PsstError):
+    """A class is not PSST's, and no plugin has been imported: what only looks at results imports none."""
+
+
 def names(kind: str) -> list[str]:
-    plugins.load()
+    """The classes of a kind: PSST's, and those of plugins where they have been imported."""
     return sorted(_CLASSES[kind])
 
 
 def lookup(kind: str, name: Any, key: str) -> type:
-    """The class of that name; `key` is where the configuration names it."""
-    plugins.load()
+    """The class of that name; `key` is where the configuration names it.
+
+    Raises:
+        NeedsPluginError: when there is none, and plugins have not been imported.
+        PsstError: when there is none.
+    """
     known = _CLASSES[kind]
     if name not in known:
+        if not plugins.loaded():
+            raise NeedsPluginError(
+                f"{key}={name}: PSST has no such {kind}, and plugins, which may have it, are not imported to look at "
+                "results; in Python psst_core.plugins.load() imports those of the folder where you start"
+            )
         raise PsstError(
             f"{key}={name}: no such {kind}{suggestion(name, known)}; there are: {', '.join(sorted(known))}; "
             f"one of your own is a file in {plugins.FOLDER}/ where you start"

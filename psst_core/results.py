@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from psst_core import plugins
 from psst_core.axes import RUN, as_number
 from psst_core.dataset import REPLICATES, STATUS, Array, read
+from psst_core.digest import code_of
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
 from psst_core.gather import read_table, typed
@@ -48,7 +50,11 @@ class RunData:
     config: Config
 
     def connections(self) -> dict[str, Array]:
-        """By projection, the weights [post, pre] of the run's network, drawn again from its seed."""
+        """By projection, the weights [post, pre] of the run's network, drawn again from its seed.
+
+        Raises:
+            NeedsPluginError: for a network of plugins, before `psst_core.plugins.load()` imported those.
+        """
         network = Network.from_config(self.config["network"])
         drawn = connect(network, self.config["run"]["seed"], int(self.point["network"]))
         sizes = network.sizes
@@ -125,6 +131,22 @@ class Results:
             values = axis["values"] if dimension == name else self.cube[name].values.tolist()
             found[name] = Axis(axis["key"], name, tuple(values), dimension)
         return found
+
+    @property
+    def plugins(self) -> dict[str, str]:
+        """By module, the digest of the code of each plugin that its runs were made with."""
+        return dict(self.record.get("plugins") or {})
+
+    def check_plugins(self) -> None:
+        """Raise unless its plugins are those of the folder where one starts; none is imported for that."""
+        plugins.locate()
+        for module, made_with in self.plugins.items():
+            if (here := code_of(module)) != made_with:
+                what = "is not there" if here is None else "is another one there"
+                raise PsstError(
+                    f"{self.folder}: its runs were made with the plugin {module}, which {what} now; start in the "
+                    "folder that has it as it was, or start the sweep again"
+                )
 
     @property
     def chunks(self) -> Path:

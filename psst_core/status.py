@@ -1,5 +1,6 @@
 """How far a sweep is, from the files that its jobs write."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from psst_core.dataset import STATUS
 from psst_core.gather import read_table
 from psst_core.ledger import CHUNKS, PLANS, STATES, Manifest, planned, read_manifest, state
 from psst_core.machine import Machine, schedule
+from psst_core.registry import NeedsPluginError
 from psst_core.slurm import endings
 
 
@@ -25,7 +27,8 @@ class Status:
         diverged: how many of the finished runs have.
         jobs: of each chunk that is running, failed or interrupted, what it said last.
         endings: of each chunk of which Slurm jobs did not end well, how they did.
-        seconds_left: expected until the end with so many jobs at once; None when all is there.
+        seconds_left: expected until the end with so many jobs at once; None when all is there, NaN when it is not known,
+            as plugins say how long a step takes and none is imported.
         error: of that, the median relative error of a job; None when it is not known.
     """
 
@@ -69,11 +72,14 @@ def _expected(
     """Seconds until all chunks that are left are made, and the median relative error of one."""
     if not left:
         return None, None
-    costs = fit(results, list(left.values())).judged(list(left.values()))
     seconds = []
-    for chunk, manifest in left.items():
-        said = re.search(r"(\d+) s left", states[chunk][1])
-        seconds.append(float(said[1]) if said and states[chunk][0] == "running" else costs.seconds(manifest))
+    try:
+        costs = fit(results, list(left.values())).judged(list(left.values()))
+        for chunk, manifest in left.items():
+            said = re.search(r"(\d+) s left", states[chunk][1])
+            seconds.append(float(said[1]) if said and states[chunk][0] == "running" else costs.seconds(manifest))
+    except NeedsPluginError:
+        return math.nan, None
     hardware = next(iter(left.values()))["config"]["hardware"]
     return schedule(seconds, Machine.here(results).jobs_at_once(hardware)), costs.errors["seconds"]
 

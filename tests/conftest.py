@@ -27,6 +27,7 @@ from psst_core.keys import put
 from psst_core.ledger import CHUNKS, PLANS
 from psst_core.plan import claim, make_plan
 from psst_core.results import Results, open_sweep
+from psst_core.schema import units
 from psst_core.simulate import Integration, Program, Segment, padded, step_count
 from psst_core.sweep import Axis
 
@@ -199,9 +200,11 @@ def made_up_plan(
     entries = [
         {"key": axis.key, "name": axis.name, "dimension": axis.dimension}
         | ({"values": list(axis.values)} if axis.dimension == axis.name else {})
+        | ({"unit": unit} if (unit := units(config, axis.key)) else {})
         for axis in axes
     ]
-    record = {"experiment": "locust_coupling", "overrides": [], "analysis_digest": 16 * "a", "axes": entries}
+    record = {"experiment": "locust_coupling", "overrides": [], "analysis_digest": 16 * "a", "plugins": {}}
+    record["axes"] = entries
     write_text(folder / PLANS / f"{MADE_UP}.csv", table.to_csv(index=False))
     write_text(folder / PLANS / f"{MADE_UP}.yaml", to_yaml(record | {"config": config}))
     keys = {axis.key: axis.name for axis in axes}

@@ -11,8 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from psst_core import plugins
 from psst_core.digest import code_digest, digest, imported
 from psst_core.errors import PsstError
+from psst_core.figures.look import settings_of
 from psst_core.files import atomic, write_text
 from psst_core.gather import PARTIAL
 from psst_core.keys import Config
@@ -22,7 +24,7 @@ from psst_core.results import Results, open_sweep
 from psst_core.sweep import Axis
 
 FORMATS = ("png", "svg")
-HELPERS = ("curves", "maps", "style", "views")
+HELPERS = ("curves", "look", "maps", "style", "views")
 STYLE = Path(__file__).with_name("psst.mplstyle")
 
 
@@ -36,7 +38,7 @@ def available(figures: Sequence[str], axes: Sequence[Axis], config: Config) -> l
     Raises:
         PsstError: for a figure, or a style, that does not exist.
     """
-    _check_style(config["style"])
+    settings_of(config["style"])
     for name in figures:
         if name not in names():
             raise PsstError(
@@ -69,8 +71,10 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    own = results.record["config"].get("style")
-    with plt.style.context([STYLE, own] if own else STYLE):
+    load_plugins(results)
+    own = settings_of(results.record["config"].get("style", ""))
+    # Without the settings of whoever draws, so that a figure looks the same everywhere.
+    with plt.style.context([STYLE, own] if own else STYLE, after_reset=True):
         figure = _module(name).draw(results)
         if PARTIAL in results.cube.attrs:
             text = f"{PARTIAL}: {results.cube.attrs[PARTIAL]}\n{figure.get_suptitle()}"
@@ -84,6 +88,7 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
 
 def save_table(name: str, results: Results, target: Path) -> None:
     """Write a figure's table as CSV."""
+    load_plugins(results)
     write_text(target, _module(name).table(results).to_csv(index=False, float_format="%.6g"))
 
 
@@ -115,6 +120,7 @@ def draw_all(folder: Path, report: Report) -> list[Path]:
 
 def drawn_of(results: Results) -> list[str]:
     """The figures of a gathered sweep that its axes fill."""
+    load_plugins(results)
     estimated = ["error_estimate"] if (results.folder / "error_estimate.nc").is_file() else []
     config = {"style": ""} | results.record["config"]
     return available([*config["figures"], *estimated], tuple(results.axes.values()), config)
@@ -127,15 +133,15 @@ def remove_stale(folder: Path, wanted: Collection[Path]) -> None:
             file.unlink()
 
 
-def _check_style(style: str) -> None:
-    import matplotlib.style
+def load_plugins(results: Results) -> None:
+    """Import the plugins of the folder where one starts, where those of them that made a sweep are there unchanged.
 
-    known = matplotlib.style.available
-    if style and style not in known and not Path(style).is_file():
-        raise PsstError(
-            f"style={style}: no such file, and no such style of matplotlib{suggestion(style, known)}; there are: "
-            f"{', '.join(known)}"
-        )
+    Raises:
+        PsstError: where they are not.
+    """
+    if results.plugins:
+        results.check_plugins()
+        plugins.load()
 
 
 def _module(name: str) -> ModuleType:

@@ -1,8 +1,9 @@
 """Code of one's own, found without touching PSST: the folder `plugins/` where one starts, and installed packages.
 
 A file `plugins/NAME.py` is the module `psst_core.plugins.NAME`. An installed package names its modules in entry points
-of the group `psst_core.plugins`. All are imported when something is first looked up by its name; the classes that they
-register are then found like those that PSST ships.
+of the group `psst_core.plugins`. Whoever composes a configuration, makes a job's numbers or draws imports them all
+first (`load`); the classes that they register are then found like those that PSST ships. What only looks at results
+(audit, status, blame, export, …) never does, so that no code in or beside a folder that it looks at runs.
 """
 
 import functools
@@ -21,7 +22,7 @@ FOLDER = Path("plugins")
 
 @functools.cache
 def load() -> None:
-    """Import every plugin, once in a process.
+    """Import every plugin of the folder where one starts and of installed packages, once in a process.
 
     Raises:
         PsstError: naming the plugin, its file and the line where its import failed.
@@ -29,11 +30,26 @@ def load() -> None:
     for entry in metadata.entry_points(group=__name__):
         package = entry.dist.name if entry.dist else "?"
         _import(entry.module, f"plugin {entry.name} of the package {package}")
+    for module in pkgutil.iter_modules([locate()]):
+        _import(f"{__name__}.{module.name}", f"plugin {FOLDER / module.name}")
+
+
+def locate() -> str:
+    """The folder of the plugins where one starts, in which their code is then found by the names of their modules."""
     own = str(FOLDER.resolve())
     if own not in __path__:
         __path__.append(own)
-    for module in pkgutil.iter_modules([own]):
-        _import(f"{__name__}.{module.name}", f"plugin {FOLDER / module.name}")
+    return own
+
+
+def loaded() -> bool:
+    """Whether this process has imported the plugins."""
+    return load.cache_info().currsize > 0
+
+
+def owns(module: str) -> bool:
+    """Whether a module is a plugin's and not PSST's."""
+    return module.startswith(f"{__name__}.") or module.partition(".")[0] != __name__.partition(".")[0]
 
 
 def _import(module: str, plugin: str) -> None:

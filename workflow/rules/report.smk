@@ -1,13 +1,15 @@
 # `--config experiment=report`: the figures of every gathered sweep in results/, drawn again where their code changed;
 # with `--report results/report.html`, all of them in one file. Nothing is planned or simulated.
 
+import re
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 from psst_core import PsstError, open_sweep
 from psst_core.about import about_digest
-from psst_core.figures import drawn_of, formats, with_table
+from psst_core.figures import drawn_of, formats, names, with_table
 from psst_core.plan import NAME
 
 RESULTS = Path("results")
@@ -27,8 +29,26 @@ if not SWEEPS:
     raise WorkflowError(f"{RESULTS}/ holds no gathered sweep; make one first")
 
 
+def redrawn(sweep):
+    """Whether the plugins that a sweep's runs were made with are here, so that its figures can be drawn again."""
+    try:
+        sweep.check_plugins()
+    except PsstError as error:
+        print(f"{error}; the report shows the pictures that are there", file=sys.stderr)
+        return False
+    return True
+
+
+KEPT = [name for name, sweep in SWEEPS.items() if not redrawn(sweep)]
+
+
 wildcard_constraints:
-    name=NAME.pattern,
+    name=(
+        f"(?!({'|'.join(map(re.escape, KEPT))})/){NAME.pattern}"
+        if KEPT
+        else NAME.pattern
+    ),
+    kept="|".join(map(re.escape, KEPT)) or "(?!)",
     figure="[a-z_]+",
 
 
@@ -37,7 +57,7 @@ def configuration(wildcards):
 
 
 def experiment(wildcards):
-    return RECORDS[wildcards.name]["experiment"]
+    return Path(RECORDS[wildcards.name]["experiment"]).name
 
 
 def estimate_files(wildcards):
@@ -50,7 +70,24 @@ def estimate_files(wildcards):
 include: "draw.smk"
 
 
+rule keep:
+    input:
+        RESULTS / "{kept}" / "figures" / "{figure}.png",
+    output:
+        report(
+            RESULTS / "{kept}" / "kept" / "{figure}.png",
+            caption="../report/caption.rst",
+            category="{kept}",
+            labels={"result": "{figure}", "kind": "figure, as it was found"},
+        ),
+    params:
+        caption=caption,
+    shell:
+        "cp {input} {output}"
+
+
 localrules:
+    keep,
     draw,
     draw_more,
     tabulate,
@@ -58,7 +95,14 @@ localrules:
 
 
 TARGETS = []
+for name in KEPT:
+    found = sorted((RESULTS / name / "figures").glob("*.png"))
+    TARGETS += [
+        RESULTS / name / "kept" / file.name for file in found if file.stem in names()
+    ]
 for name, sweep in SWEEPS.items():
+    if name in KEPT:
+        continue
     TARGETS += [
         RESULTS / name / "figures" / f"{figure}.{ending}"
         for figure in drawn_of(sweep)
