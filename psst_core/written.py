@@ -108,14 +108,14 @@ def typed(value: Any, hint: Any, key: str, optional: bool = False) -> Any:
     if get_origin(hint) in (Union, UnionType):
         optional = optional or NoneType in get_args(hint)
         hint = next(part for part in get_args(hint) if part is not NoneType)
+    if optional and (value is None or (isinstance(value, Plain) and value.lower() in ("null", "~", ""))):
+        return None
     if get_origin(hint) is list:
         if not isinstance(value, list):
             raise PsstError(f"{key}={shown(value)}: must be a list, such as {key}=[{shown(value) or 1}]")
         return [typed(item, get_args(hint)[0], key) for item in value]
     if hint is Any:
         return _read(value, key)
-    if optional and (value is None or (isinstance(value, Plain) and value.lower() in ("null", "~", ""))):
-        return None
     if isinstance(value, list) and hint in (int, float):
         several = ",".join(map(shown, value))
         raise PsstError(f"{key}={shown(value)}: is a list where one number belongs; an axis is written {key}={several}")

@@ -66,7 +66,7 @@ class _Reader:
             raise PsstError(f"{self.path}: line {line} has the tag {node.tag}; write the value without it")
         above = (*above, node)
         match node:
-            case yaml.ScalarNode(style=None):
+            case yaml.ScalarNode() if not node.style:  # None or "", as the loader has it
                 return Plain(node.value, line)
             case yaml.ScalarNode():
                 return str(node.value)
