@@ -237,7 +237,10 @@ def _check_unchanged(manifest: Mapping[str, Any]) -> None:
         raise PsstError(
             "the code of PSST or of a plugin has changed since the sweep was planned; start the sweep again"
         )
-    present = data_files(manifest["config"])
-    for key, planned in manifest["files"].items():
-        if present[key] != planned:
-            raise PsstError(f"{key}: the file has changed since the sweep was planned; start the sweep again")
+    present = data_files(manifest["config"], [run["values"] for batch in manifest["batches"] for run in batch])
+    for key, found in present.items():
+        for path, content in found.items():
+            if content != manifest["files"].get(key, {}).get(path):
+                raise PsstError(
+                    f"{key}={path}: the file has changed since the sweep was planned; start the sweep again"
+                )
