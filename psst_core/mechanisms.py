@@ -256,6 +256,10 @@ class Junction(Synapse):
 
     spiking: ClassVar[bool] = False
 
+    def check(self, dt: float) -> None:
+        if self.delay:
+            raise PsstError(f"delay={self.delay:g} ms: a junction acts at once; leave it out")
+
 
 def crossed(before: Tensor, after: Tensor, threshold: float) -> Tensor:
     """Whether v passed the threshold upward within the step."""

@@ -135,7 +135,7 @@ class Network:
             transmitter = kinds[part["synapse"]].transmitter
             strength = part["conductance"] * config["coupling"] * (config[transmitter] if transmitter else 1.0)
             with named(key):
-                strength *= _scaling(config, part, rule, sizes)
+                strength *= _scaling(config, part, rule, sizes, isinstance(kinds[part["synapse"]], Junction))
             ends = part["pre"], part["post"]
             projections[name] = Projection(name, *ends, part["synapse"], strength, rule, part["weight"])
         network = cls(populations, kinds, projections)
@@ -164,7 +164,10 @@ class Network:
         for name, projection in self.projections.items():
             pre, post = self.populations[projection.pre], self.populations[projection.post]
             with named(f"network.projections.{name}"):
-                projection.connectivity.check(pre.size, post.size, pre is post)
+                if self.couples(name):
+                    projection.connectivity.check_junctions(pre.size)
+                else:
+                    projection.connectivity.check(pre.size, post.size, pre is post)
             for end, population in (("pre", pre), ("post", post)):
                 if population.system is not None:
                     raise PsstError(
@@ -187,6 +190,11 @@ class Network:
             known = self._own_starts(name)
             for variable in population.start:
                 _require(variable, known, f"network.populations.{name}.start")
+
+    def couples(self, name: str) -> bool:
+        """Whether a projection is of junctions between cells of one population."""
+        projection = self.projections[name]
+        return isinstance(self.synapses[projection.synapse], Junction) and projection.pre == projection.post
 
     def transmitting(self, name: str) -> dict[str, Synapse]:
         """The chemical synapses through which a population projects."""
@@ -274,16 +282,19 @@ def connect(network: Network, seed: int, number: int) -> dict[str, Connections]:
     for name, projection in network.projections.items():
         pre, post = projection.pre, projection.post
         random = generator(seed, f"connectivity:{name}", number)
-        links = projection.connectivity.connect(sizes[pre], sizes[post], pre == post, random)
+        with named(f"network.projections.{name}"):
+            if network.couples(name):
+                links = projection.connectivity.couple(sizes[pre], random)
+            else:
+                links = projection.connectivity.connect(sizes[pre], sizes[post], pre == post, random)
         if projection.weight != 1.0:
             key = f"network.projections.{name}.weight"
             factors = distributions.values(projection.weight, key, len(links.post), generator(seed, key, number))
             links = links.scaled(factors)
-        if isinstance(network.synapses[projection.synapse], Junction):
-            if pre == post:
-                links = links.mirrored()
-            else:
-                drawn[name + BACK] = links.transposed()
+        if network.couples(name):
+            links = links.mirrored()
+        elif isinstance(network.synapses[projection.synapse], Junction):
+            drawn[name + BACK] = links.transposed()
         drawn[name] = links
     return drawn
 
@@ -378,11 +389,14 @@ def _of_cells(read: Variable, name: str, sizes: Mapping[str, int]) -> Array:
     return cells
 
 
-def _scaling(config: Mapping[str, Any], part: Mapping[str, Any], rule: Connectivity, sizes: Mapping[str, int]) -> float:
+def _scaling(
+    config: Mapping[str, Any], part: Mapping[str, Any], rule: Connectivity, sizes: Mapping[str, int], junctions: bool
+) -> float:
     """K_ref / K: what keeps the expected input of a cell when the network grows."""
     if config["scaling"] == "none" or part["reference_in_degree"] is None:
         return 1.0
-    expected = rule.in_degree(sizes[part["pre"]], sizes[part["post"]])
+    pre, post = part["pre"], part["post"]
+    expected = rule.degree(sizes[pre]) if junctions and pre == post else rule.in_degree(sizes[pre], sizes[post])
     return float(part["reference_in_degree"] / expected) if expected else 0.0
 
 
