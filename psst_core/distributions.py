@@ -64,7 +64,8 @@ class Distribution:
             first, last = frozen.cdf((low, high))
             numbers = frozen.ppf(first + (last - first) * share)
         # What the inverse of a probability gives beside its ends is rounding, of the last digits.
-        return np.clip(np.asarray(numbers, dtype=float), low, high)
+        within: Array = np.clip(np.asarray(numbers, dtype=float), low, high)
+        return within
 
     def _above(self, low: float) -> bool:
         """Whether all of it lies above the median, where the complement of the probability is the exact one."""
