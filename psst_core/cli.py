@@ -270,8 +270,8 @@ def show_audit(given: argparse.Namespace) -> None:
     if given.write_list is not None:
         count = write_list(RESULTS, given.name, given.write_list)
         print(
-            f"{given.write_list}: the SHA-256 of {counted(count, 'file')}: records, manifests, chunks, summaries, cube, "
-            f"figures and tables; keep it elsewhere, and compare with psst audit {given.name} --list FILE"
+            f"{given.write_list}: the SHA-256 of {counted(count, 'file')}: records, manifests, chunks, summaries, "
+            f"cube, figures, tables; keep it elsewhere, and compare with psst audit {given.name} --list FILE"
         )
 
 
