@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from traitlets import TraitError
 
-from psst_core.about import facts
+from psst_core.about import facts, first_run
 from psst_core.axes import RUN
 from psst_core.blame import blame, find
 from psst_core.dataset import STATUS, status_counts, status_word
@@ -250,7 +250,8 @@ class Browser:
     def _show_origin(self) -> None:
         self.origin.value = ""
         if not self.about:
-            self.about = f"<h3>The sweep</h3>{_table(facts(self.sweep))}{_folded(self.sweep.record['config'])}"
+            configuration = _folded(self.sweep.record["config"], first_run(self.sweep))
+            self.about = f"<h3>The sweep</h3>{_table(facts(self.sweep))}{configuration}"
         self.origin.value = self.about
         if not self.run_id:
             raise PsstError(NO_RUN)
@@ -286,9 +287,10 @@ def _fill(dropdown: Any, options: dict[str, Any]) -> None:
     dropdown.index = list(options).index(chosen) if chosen in options else 0 if options else None
 
 
-def _folded(configuration: Config) -> str:
+def _folded(configuration: Config, whose: str = "") -> str:
     """HTML, to be opened."""
-    return f"<details><summary>Its configuration</summary><pre>{escape(to_yaml(configuration))}</pre></details>"
+    text = escape(to_yaml(configuration))
+    return f"<details><summary>Its configuration</summary><p>{escape(whose)}</p><pre>{text}</pre></details>"
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:

@@ -20,7 +20,7 @@ from psst_core.devices import Round, at_once, device_names, program_of, runs_of
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import remove_leftovers
-from psst_core.hardware import peak_memory, prepare, process_seconds, processor
+from psst_core.hardware import accelerators, peak_memory, prepare, process_seconds, processor
 from psst_core.identity import deciding_modules
 from psst_core.ledger import COMPILED, SAVED
 from psst_core.logs import Report
@@ -165,6 +165,7 @@ def write_chunk(
                 "peak_memory": peak_memory(),
                 "processor": processor(),
             }
+            | accelerators()
         )
 
 

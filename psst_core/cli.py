@@ -30,6 +30,7 @@ from psst_core.nwb import export_nwb
 from psst_core.plan import Plan, axis_lines, check_name, counted, make_plan
 from psst_core.results import open_sweep
 from psst_core.status import status
+from psst_core.sums import SUMS, list_faults, write_list
 
 RESULTS = Path("results")
 WATCH_SECONDS = 5.0
@@ -69,6 +70,15 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("audit", help="look at every file and number of a finished sweep")
     command.add_argument("name", metavar="NAME", help="a folder in results/")
+    command.add_argument(
+        "--write-list",
+        type=Path,
+        nargs="?",
+        const=Path(SUMS),
+        metavar="FILE",
+        help=f"of the SHA-256 of each of its files, as sha256sum -c reads it, to be kept elsewhere; {SUMS} by default",
+    )
+    command.add_argument("--list", type=Path, metavar="FILE", help="compare its files with such a list")
     command.set_defaults(run=show_audit)
 
     command = commands.add_parser("blame", help="where the numbers of a run come from")
@@ -246,15 +256,23 @@ def show_audit(given: argparse.Namespace) -> None:
         PsstError: when it finds anything.
     """
     found = audit(RESULTS, check_name(given.name))
+    if given.list is not None:
+        found.findings.extend(list_faults(RESULTS, given.name, given.list))
     print(f"{given.name}: {', '.join(f'{count:,} {status}' for status, count in found.counts.items())}")
     for measure, count in found.undefined.items():
         if count:
             print(f"  {measure}: undefined in {count:,} cells of the cube")
-    for finding in found.findings:
-        print(f"  {finding}")
+    for line in (*found.notes, *found.findings):
+        print(f"  {line}")
     if found.findings:
         raise PsstError(f"{given.name}: {counted(len(found.findings), 'finding')}, named above")
-    print("  every file is as it was written, every number that is missing says why")
+    print("  every file that is there is as it was written, every number that is missing says why")
+    if given.write_list is not None:
+        count = write_list(RESULTS, given.name, given.write_list)
+        print(
+            f"{given.write_list}: the SHA-256 of {counted(count, 'file')}: records, manifests, chunks, summaries, "
+            f"cube, figures, tables; keep it elsewhere, and compare with psst audit {given.name} --list FILE"
+        )
 
 
 def show_blame(given: argparse.Namespace) -> None:

@@ -19,7 +19,7 @@ from psst_core.keys import Config
 from psst_core.ledger import CHUNKS, FOLDERS, PLANNED, PLANS, Manifest, Place, snapshot
 from psst_core.machine import Machine
 from psst_core.packing import pack
-from psst_core.provenance import checkout
+from psst_core.provenance import checkout, doubts
 from psst_core.schema import units
 from psst_core.sweep import PAPER, Axis, Sweep, expand, split_overrides
 from psst_core.twins import sweep_of, twins
@@ -236,7 +236,9 @@ def axis_lines(plan: Plan) -> list[str]:
         lines += [f"    {axis.key}: {_spanned(axis)}" for axis in together]
     lines += [f"  where {text}" for text in sweep["where"]]
     lines.append(f"  {counted(sweep['networks'], 'network')} x {counted(sweep['trials'], 'trial')}")
-    return lines + ([f"  {counted(len(plan.twins), 'run')} once more at half the step"] if plan.twins else [])
+    lines += [f"  {counted(len(plan.twins), 'run')} once more at half the step"] if plan.twins else []
+    origins = (manifest["provenance"] for chunk, manifest in plan.manifests.items() if chunk not in plan.finished)
+    return lines + [f"  warning: {text}" for text in doubts(origins)]
 
 
 def _spanned(axis: Axis) -> str:
