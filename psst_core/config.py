@@ -7,7 +7,8 @@ way in which its numbers were written.
 import contextlib
 import dataclasses
 import difflib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,26 +114,26 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
                 f"conf/{group}/ has: {', '.join(known[group])}"
             )
     _check_header(choices.get("experiment", ""))
-    with _hydra():
+    with _hydra(known):
         try:
             config = hydra_compose("config", [f"{group}={_quoted(choice)}" for group, choice in choices.items()])
         except (HydraException, OmegaConfBaseException, RecursionError) as error:
-            raise PsstError(f"the configuration does not compose: {_first_lines(error)}") from error
+            raise _no_composition(choices, error) from error
     for group, path in files.items():
         config[group] = _read_sweep(path)
     try:
         _complete(config)
     except (OmegaConfBaseException, RecursionError) as error:
-        raise PsstError(f"the configuration does not compose: {_first_lines(error)}") from error
+        raise _no_composition(choices, error) from error
     OmegaConf.set_struct(config, True)
     return config
 
 
 @contextlib.contextmanager
-def _hydra() -> Iterator[None]:
+def _hydra(known: Mapping[str, Sequence[str]]) -> Iterator[None]:
     """Hydra over PSST's configuration and one's own, both read by yaml_files.py."""
     ConfigStore.instance().store(name="schema", node=PsstConfig)
-    yaml_files.use()
+    yaml_files.use(known)
     path = ConfigSearchPathImpl()
     path.append("hydra", "pkg://hydra.conf")
     path.append("main", f"{yaml_files.SCHEME}://{CONF}")
@@ -281,18 +282,22 @@ def unknown(config: Any, node: Any, key: str, name: str, asked: str) -> PsstErro
     if not isinstance(node, DictConfig):
         return PsstError(f"{key}: no such key; {key.rpartition('.')[0]} is a single value")
     known = [str(entry) for entry in node]
-    near = suggestion(name, known) or _elsewhere(config, asked)
-    return PsstError(f"{key}: no such key{near}; there are: {', '.join(known)}")
+    return PsstError(f"{key}: no such key{_meant(config, name, known, asked)}; there are: {', '.join(known)}")
 
 
-def _elsewhere(config: DictConfig, asked: str) -> str:
-    """Keys that end in the one asked for, the shortest first."""
-    keys = [key for key, _ in flatten(OmegaConf.to_container(config, resolve=False)) if key.split(".")[0] != "paper"]
-    found = sorted((key for key in keys if key.endswith(f".{asked}")), key=lambda key: (key.count("."), key))
-    if not found:
-        last = {key.rpartition(".")[2]: key for key in sorted(keys, key=lambda key: -key.count("."))}
-        found = [last[name] for name in difflib.get_close_matches(asked, last, n=1)]
-    return f" (did you mean {' or '.join(found[:3])}?)" if found else ""
+def _meant(config: DictConfig, name: str, near: Sequence[str], asked: str) -> str:
+    """The keys that may be meant: those that end in the one asked for, else one like it beside it, or anywhere."""
+    plain = OmegaConf.to_container(config, resolve=False)
+    keys = [key for key, _ in flatten(plain) if not key.startswith(yaml_files.AS_WRITTEN)]
+    keys = sorted((re.sub(r"(\.\d+)+$", "", key) for key in keys), key=lambda key: (key.count("."), key))
+    last = {key.rpartition(".")[2]: key for key in reversed(keys)}
+    for ending in (asked, asked.rpartition(".")[2]):
+        if found := list(dict.fromkeys(key for key in keys if key.endswith(f".{ending}")))[:3]:
+            return f" (did you mean {' or '.join(found)}?)"
+        if beside := suggestion(name, near):
+            return beside
+    found = [last[word] for word in difflib.get_close_matches(asked.rpartition(".")[2], last, n=1)]
+    return f" (did you mean {found[0]}?)" if found else ""
 
 
 @contextlib.contextmanager
@@ -300,9 +305,11 @@ def _messages(key: str) -> Iterator[None]:
     try:
         yield
     except OmegaConfBaseException as error:
-        raise PsstError(f"{key}: {_first_lines(error)}") from error
+        raise PsstError(f"{key}: takes no such value") from error
 
 
-def _first_lines(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return "; ".join(line for line in lines if not line.startswith(("object_type", "reference_type", "full_key: ]")))
+def _no_composition(choices: Mapping[str, str], error: Exception) -> PsstError:
+    key = getattr(error, "full_key", None) or getattr(error.__cause__, "full_key", None)
+    at = f" at {key}" if key else ""
+    files = " and ".join(f"conf/{group}/{choice}.yaml" for group, choice in choices.items())
+    return PsstError(f"the configuration does not compose{at}; look there in {files}, and in what their defaults name")

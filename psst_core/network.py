@@ -402,4 +402,6 @@ def _scaling(
 
 def _require(name: str, known: Mapping[str, Any], key: str) -> None:
     if name not in known:
-        raise PsstError(f"{key}={name}: there is no such entry; there are: {', '.join(known)}")
+        what = {"pre": "population", "post": "population", "synapse": "synapse"}.get(key.rpartition(".")[2], "variable")
+        near = suggestion(name, known) if name else ""
+        raise PsstError(f"{key}={name}: there is no such {what}{near}; there are: {', '.join(known)}")

@@ -114,11 +114,16 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
         name: the folder in results/; by default the experiment's, with a digest behind it where there are overrides.
         results: where finished and claimed chunks are looked for.
     """
+    if not isinstance(experiment, str):
+        raise PsstError(
+            f"experiment={experiment}: is a number, which Snakemake would write in another way; give the file a name "
+            "that begins with a letter"
+        )
     texts = split_overrides(overrides)
     if name is not None:
         check_name(name)
-    sweep, ledger = expand(str(experiment), texts), snapshot(results)
-    name = check_name(_default_name(str(experiment), texts) if name is None else name)
+    sweep, ledger = expand(experiment, texts), snapshot(results)
+    name = check_name(_default_name(experiment, texts) if name is None else name)
     machine = Machine.here(results)
     manifests, places = pack(sweep, machine, results)
     own = dict(zip((run.id for run in sweep.runs), places, strict=True))
@@ -129,7 +134,7 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
     manifests |= more
     finished = frozenset(chunk for chunk in manifests if (results / CHUNKS / f"{chunk}.nc").exists())
     institution = {"institution": sweep.config["institution"]} if sweep.config["institution"] else {}
-    origin = checkout() | institution | {"command": _command(str(experiment), texts, name)}
+    origin = checkout() | institution | {"command": _command(experiment, texts, name)}
     manifests |= {chunk: manifests[chunk] | {"provenance": origin} for chunk in manifests.keys() - finished}
     found = {run: (twin.id, own[twin.id]) for run, twin in again.items()}
     return Plan(name, sweep, machine, manifests, finished, places, found, ledger)
@@ -147,7 +152,7 @@ def _command(experiment: str, overrides: Sequence[str], name: str) -> str:
 
 def _entry(axis: Axis, config: Config) -> dict[str, Any]:
     """An axis in the plan's record, with its unit where it has one; the values along `run` are in its table."""
-    entry = {"key": axis.key, "name": axis.name, "dimension": axis.dimension}
+    entry = {"key": axis.key, "name": axis.name, "dimension": axis.dimension, "words": axis.words}
     unit = units(config, axis.key)
     entry |= {"unit": unit} if unit else {}
     return entry | ({"values": list(axis.values)} if axis.dimension == axis.name else {})

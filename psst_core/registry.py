@@ -165,4 +165,5 @@ def check_range(number: float, metadata: Mapping[str, Any], key: str) -> None:
         wanted = f"at most {high:g}{unit}"
     else:
         wanted = f"between {low:,} and {high:,}{unit}"
-    raise PsstError(f"{key}={number:g}{unit}: must be {wanted}")
+    shown = number if isinstance(number, int) else f"{number:g}"
+    raise PsstError(f"{key}={shown}{unit}: must be {wanted}")

@@ -16,13 +16,13 @@ from omegaconf import DictConfig, OmegaConf
 from psst_core import grammar
 from psst_core.axes import RUN, Points, visit
 from psst_core.checks import check, check_part
-from psst_core.config import compose, groups, resolve, update
+from psst_core.config import compose, groups, resolve, unknown, update
 from psst_core.errors import PsstError
 from psst_core.grammar import RUNS
 from psst_core.identity import Identity
 from psst_core.keys import Config, array_keys, get, parameter_keys, put
 from psst_core.registry import check_ranges
-from psst_core.schema import MOST, SampleConfig, units
+from psst_core.schema import MOST, SampleConfig, text_keys, units
 from psst_core.written import Plain, typed
 
 SWEEPABLE = ("network", "stimulus", "solver", "run")
@@ -46,6 +46,11 @@ class Axis:
     name: str
     values: tuple[Any, ...]
     dimension: str
+
+    @property
+    def words(self) -> bool:
+        """Whether its values are words, which may look like numbers."""
+        return any(isinstance(value, str) for value in self.values)
 
     @property
     def numeric(self) -> bool:
@@ -121,8 +126,9 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     choices, fixed, given = _sorted(experiment, _scaled(experiment, overrides), known)
     first = _composed(choices, fixed)
     axes = _requested(first, choices, fixed, given, known)
-    points = visit(axes, first.sweep, lambda key: isinstance(OmegaConf.select(first, key), int))
-    _check_keys(points, axes, choices, fixed, first.sweep.table)
+    words = {*known, *text_keys()}
+    points = visit(axes, first.sweep, lambda key: isinstance(OmegaConf.select(first, key), int), words)
+    _check_keys(points, axes, choices, fixed, first)
     variants = _variants(points, choices, fixed, [key for key in points.columns if key in known])
     typical = variants[0]
     replicates = [range(typical.config["sweep"][name]) for name in ("networks", "trials")]
@@ -176,11 +182,13 @@ def _requested(
 
 
 def _check_keys(
-    points: Points, axes: Mapping[str, Any], choices: Mapping[str, str], fixed: Mapping[str, Any], table: str | None
+    points: Points, axes: Mapping[str, Any], choices: Mapping[str, str], fixed: Mapping[str, Any], first: DictConfig
 ) -> None:
     for key in points.columns:
         if key in fixed or (key in choices and key not in axes):
-            raise PsstError(f"{key}: is a column of sweep.table={table} too; give it in one place")
+            raise PsstError(f"{key}: is a column of sweep.table={first.sweep.table} too; give it in one place")
+        if key.split(".")[0] not in first:
+            raise unknown(first, first, key.split(".")[0], key.split(".")[0], key)
         if key.split(".")[0] not in SWEEPABLE:
             raise PsstError(f"axis {key}: decides no number of a run, so it cannot be an axis")
 
