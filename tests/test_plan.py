@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psst_core.config import CONF
+from psst_core.cost import fit
 from psst_core.errors import PsstError
+from psst_core.forecast import as_text, expected
 from psst_core.identity import Identity
 from psst_core.keys import get, put
 from psst_core.ledger import read_manifest
-from psst_core.plan import claim, describe, make_plan
+from psst_core.plan import claim, make_plan
 
 pytestmark = pytest.mark.usefixtures("no_results")
 
@@ -217,7 +219,9 @@ def test_traces_of_chosen_runs_only(tmp_path):
     assert all(run["traced"] for m in chain.manifests.values() for batch in m["batches"] for run in batch)
 
 
-def test_the_description_names_axes_and_counts():
-    text = describe(make_plan("locust_coupling", "hardware.jobs=2"))
-    assert "432 runs in 6 chunks" in text
+def test_the_description_names_axes_and_counts(tmp_path):
+    plan = make_plan("locust_coupling", "hardware.jobs=2")
+    text = as_text(plan, expected(plan, fit(tmp_path, list(plan.manifests.values()))))
+    assert "locust_coupling: 432 runs, of which 0 are there" in text and len(plan.manifests) == 6
+    assert "then" in text and "to gather and draw" in text
     assert "network.coupling: 0.0, 0.02" in text

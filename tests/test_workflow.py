@@ -201,7 +201,7 @@ def test_a_sample_from_a_file_and_the_same_from_the_command_line(folder):
     words += "sweep.sample.points=4 sweep.where=ach>gaba sweep.trials=2"
     again = tiny(folder, overrides=start + words, name="again")
     assert again.returncode == 0, again.stderr
-    assert simulate_jobs(again.stdout + again.stderr) == 0
+    assert re.search(r"^again: (\d+) runs, of which \1 are there$", again.stderr, re.MULTILINE), again.stderr
     runs = []
     for name in ("sample", "again"):
         with xr.open_dataset(folder / "results" / name / "sweep.nc", decode_timedelta=False) as cube:
