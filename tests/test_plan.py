@@ -222,6 +222,6 @@ def test_traces_of_chosen_runs_only(tmp_path):
 def test_the_description_names_axes_and_counts(tmp_path):
     plan = make_plan("locust_coupling", "hardware.jobs=2")
     text = as_text(plan, expected(plan, fit(tmp_path, list(plan.manifests.values()))))
-    assert "locust_coupling: 432 runs, of which 0 are there" in text and len(plan.manifests) == 6
+    assert ": 432 runs, of which 0 are there" in text and len(plan.manifests) == 6
     assert "then" in text and "to gather and draw" in text
     assert "network.coupling: 0.0, 0.02" in text
