@@ -22,9 +22,11 @@ from psst_core.errors import PsstError
 from psst_core.files import remove_leftovers
 from psst_core.hardware import peak_memory, prepare, process_seconds, processor
 from psst_core.identity import deciding_modules
+from psst_core.keys import Config
 from psst_core.ledger import COMPILED, SAVED
 from psst_core.logs import Report
 from psst_core.provenance import CONVENTIONS, job
+from psst_core.returned import uncompilable
 from psst_core.simulate import Program, Segment, step_count
 from psst_core.team import Team, connect
 
@@ -120,7 +122,7 @@ def write_chunk(
                 integration: Round = team.lead(program, manifest, number)
             else:
                 integration = Round(program, runs_of(manifest, together), device_names(hardware))
-            compiling = compiling or _compile(integration)
+            compiling = compiling or _compile(integration, config)
             diverged = np.full(len(runs), np.nan)
             if state:
                 integration.resume(state.step, state.carry)
@@ -186,10 +188,19 @@ def _new_file(path: Path, manifest: Mapping[str, Any], program: Program) -> Chun
     )
 
 
-def _compile(integration: Round) -> float:
-    """How long the program takes to be compiled, or to be read where it was before, s."""
+def _compile(integration: Round, config: Config) -> float:
+    """How long the program takes to be compiled, or to be read where it was before, s.
+
+    Raises:
+        PsstError: where a plug-in uses what cannot be compiled.
+    """
     started = time.perf_counter()
-    integration.compile()
+    try:
+        integration.compile()
+    except tf.errors.InvalidArgumentError as error:
+        modules = (name.removeprefix("psst_core.") for name in deciding_modules(config))
+        own = [name for name in modules if name.startswith("plugins.")]
+        raise uncompilable(error, own) or error from error
     return time.perf_counter() - started
 
 

@@ -111,6 +111,8 @@ def plan(given: argparse.Namespace) -> None:
     overrides = []
     for word in given.words:
         key, equals, value = word.partition("=")
+        if key in asked:
+            raise PsstError(f"{word}: {key}={asked[key]} stands there too; write one of them")
         if key in ("experiment", "name") and equals:
             asked[key] = value
         else:
@@ -161,6 +163,9 @@ def show_status(given: argparse.Namespace) -> None:
         for chunk, endings in now.endings.items():
             for ending in endings:
                 print(f"  {chunk}: {ending}", flush=True)
+        if now.seconds_left is None and (cube := RESULTS / given.name / "sweep.nc").exists():
+            with read(cube) as data:
+                print(outcome(data))
         if not given.watch or now.seconds_left is None:
             return
         time.sleep(WATCH_SECONDS)

@@ -6,13 +6,15 @@ refused with the key of the part, its class and its method.
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from psst_core import tf
 from psst_core.errors import PsstError, raised
 from psst_core.mechanisms import Mechanism, Relaxation, Tensor
 
+UNKNOWN = re.compile(r"unsupported operations.*?: (\w+) \(No registered", re.DOTALL)
 FORM = "a number, or a tensor of [cell, run] = [{}, {}] in which either may be 1"
 
 
@@ -25,6 +27,22 @@ def asking(key: str, part: object, method: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise PsstError(f"{_of(key, part, method)} raised {raised(error)}") from error
+
+
+def uncompilable(error: Exception, own: Iterable[str]) -> PsstError | None:
+    """What to tell of an error of the compiler's; None where it is another one.
+
+    Args:
+        error: as TensorFlow raises it; where the operation was written is cut off in it.
+        own: the modules, not PSST's, that the runs use.
+    """
+    found = UNKNOWN.search(str(error))
+    if found is None:
+        return None
+    return PsstError(
+        f"{', '.join(own) or 'a mechanism'}: uses TensorFlow's {found[1]}, which cannot be compiled (nor can printing, "
+        "files, text and Python's own functions); take operations that the shipped mechanisms use"
+    )
 
 
 def checked_relaxations(

@@ -12,6 +12,7 @@ from psst_core.checks import check
 from psst_core.errors import PsstError
 from psst_core.mechanisms import Channel, Relaxation, System, towards
 from psst_core.registry import parameter, register
+from psst_core.returned import uncompilable
 from psst_core.simulate import Integration, Program
 from psst_core.solvers.classical import RK4
 from psst_core.stimuli.base import Stimulus
@@ -102,6 +103,19 @@ def test_what_is_right_runs():
     np.testing.assert_allclose(run(system=True).state()["hh.x"], 0.1, rtol=1e-12)
 
 
+def test_what_cannot_be_compiled_is_named():
+    def told(steps):
+        tf.print("steps", steps)
+        return {"steps": steps}
+
+    WRONG["after_step"] = told
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        run()
+    said = str(uncompilable(error.value, ["plugins.told"]))
+    assert said.startswith("plugins.told: uses TensorFlow's StringFormat, which cannot be compiled")
+    assert uncompilable(ValueError("another"), []) is None
+
+
 CASES = {
     "a state that is none": ("after_step", lambda h: {"q": h}, "after_step of Mine .*returned q, .*there are w, steps"),
     "no tensor": ("after_step", lambda h: {"steps": 1.0}, r"after_step of Mine .*steps: is a float; .*\[2, 1\]"),
@@ -115,6 +129,7 @@ CASES = {
     ),
     "a truth value": ("after_step", lambda h: {"steps": h > 0}, "steps: is of bool; it must be of float64"),
     "an error": ("after_step", lambda h: {"steps": h / [][0]}, "after_step of Mine .*raised IndexError: list index"),
+    "a condition": ("after_step", lambda h: {"steps": h if h[0, 0] > 0 else h + 1}, "has no truth value .*tf.where"),
     "a library's error": (
         "after_step",
         lambda h: {"steps": tf.reshape(h, [7])},
@@ -142,7 +157,7 @@ CASES = {
 def test_a_mechanism_is_named_with_its_key_and_method(case):
     method, function, message = CASES[case]
     WRONG[method] = function
-    with pytest.raises(PsstError, match=rf"{KEY}: {message}"):
+    with pytest.raises(PsstError, match=rf"{KEY}: .*{message}"):
         run()
 
 
@@ -163,7 +178,7 @@ def test_a_mechanism_is_named_with_its_key_and_method(case):
 def test_wrong_starts_are_refused_in_the_plan(found, message):
     """By `check`, which a plan calls, without TensorFlow."""
     WRONG["start"] = found
-    with pytest.raises(PsstError, match=rf"{KEY}: {message}"):
+    with pytest.raises(PsstError, match=rf"{KEY}: .*{message}"):
         run()
 
 
