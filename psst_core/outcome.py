@@ -38,7 +38,7 @@ class Failure:
             reason = f"was ended from outside, as for want of memory; before that it said: {self.said}"
         else:
             reason = "said nothing in its log; what it wrote to the terminal stands above"
-        more = f" (all of it: {self.log})" if self.log and self.log.exists() else ""
+        more = f" (all of it: {self.log})" if self.said and self.log and self.log.exists() else ""
         return f"{reason}{more}"
 
 
