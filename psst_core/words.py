@@ -6,6 +6,7 @@ The profile of this machine does it (workflow/profiles/default), as that is read
 import difflib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from psst_core.errors import PsstError
 
@@ -26,9 +27,13 @@ def check_words(arguments: Sequence[str]) -> None:
 
     Raises:
         PsstError: for overrides outside their quotes, keys that do not exist, are given twice or have no value, and a
-            second `--config`, which would take the place of the first; with the words to write.
+            second `--config`, which would take the place of the first, with the words to write; and for a
+            `--configfile` that is not there.
     """
-    groups = _configs(arguments)
+    for file in (file for files in _behind(arguments, "--configfile", "--configfiles") for file in files):
+        if not Path(file).is_file():
+            raise PsstError(f"--configfile {file}: no such file (paths are relative to the folder where you start)")
+    groups = _behind(arguments, "--config", "-C")
     words = [word for group in groups for word in group]
     if len(groups) > 1:
         raise PsstError(
@@ -54,16 +59,16 @@ def check_words(arguments: Sequence[str]) -> None:
         seen[key] = word
 
 
-def _configs(arguments: Sequence[str]) -> list[list[str]]:
-    """The words behind each `--config` or `-C`, up to the next option."""
+def _behind(arguments: Sequence[str], *options: str) -> list[list[str]]:
+    """The words behind each of these options, up to the next option; a short one may have its first word joined."""
     groups: list[list[str]] = []
     inside = False
     for argument in arguments:
-        if argument in ("--config", "-C") or argument.startswith("--config="):
-            groups.append([argument.removeprefix("--config=")] if "=" in argument else [])
-            inside = True
-        elif argument.startswith("-C") and not argument.startswith("--"):
-            groups.append([argument.removeprefix("-C")])
+        name, equals, word = argument.partition("=")
+        short = next((option for option in options if option[1] != "-" and argument.startswith(option)), None)
+        if argument in options or short or (equals and name in options):
+            first = argument.removeprefix(short) if short else word
+            groups.append([first] if first else [])
             inside = True
         elif argument.startswith("-"):
             inside = False

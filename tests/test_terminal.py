@@ -66,6 +66,11 @@ def test_right_command_lines_are_taken(line):
     check_words(shlex.split(line))
 
 
+def test_a_missing_configfile_is_named():
+    with pytest.raises(PsstError, match=r"--configfile nope\.yaml: no such file"):
+        check_words(["--configfile", "nope.yaml", "--config", "name=a"])
+
+
 def record(event="", text="", level=logging.INFO, **rest):
     return logging.makeLogRecord({"msg": text, "levelno": level, "event": event or None, **rest})
 
