@@ -30,7 +30,7 @@ from psst_core.returned import uncompilable
 from psst_core.simulate import Program, Segment, step_count
 from psst_core.team import Team, connect
 
-REPORT_SECONDS = 10.0
+REPORT_SECONDS = 5.0
 
 
 def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, alone: bool = True) -> None:
@@ -41,7 +41,7 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, al
     Args:
         manifest: as planned.
         target: the NetCDF file; it appears when everything is in it.
-        report: takes a line of progress every ten seconds.
+        report: takes a line of progress every five seconds.
         alone: whether this process is the whole job, and not one of its workers, of which the first one writes.
 
     Raises:
@@ -215,7 +215,7 @@ def _write_segment(file: ChunkFile, segment: Segment, first: int, per_sample: in
 
 
 class _Progress:
-    """A line every ten seconds: how far the chunk is and how long it will take."""
+    """A line every five seconds: how far the chunk is and how long it will take."""
 
     def __init__(self, manifest: Mapping[str, Any], done: float, total: float, report: Report) -> None:
         config = manifest["config"]

@@ -11,7 +11,7 @@ import xarray as xr
 from psst_core.dataset import REPLICATES, STATUS, status_counts, status_word
 from psst_core.files import from_yaml
 from psst_core.ledger import CHUNKS
-from psst_core.logs import FAILED
+from psst_core.logs import FAILED, STOPPED
 from psst_core.plan import Plan, counted
 from psst_core.schema import RunConfig
 from psst_core.slurm import endings
@@ -30,10 +30,17 @@ class Failure:
     said: str
 
     @property
+    def stopped(self) -> bool:
+        """Whether it was asked to end, and has saved how far it was."""
+        return self.said.startswith(STOPPED)
+
+    @property
     def why(self) -> str:
         """What is known of the reason, and where there is more."""
         if self.said.startswith(FAILED):
             reason = self.said.removeprefix(FAILED)
+        elif self.stopped:
+            reason = self.said
         elif self.said:
             reason = f"was ended from outside, as for want of memory; before that it said: {self.said}"
         else:
@@ -57,16 +64,18 @@ def stopped(plan: Plan, failures: Sequence[Failure], asked: bool, results: Path)
         asked: whether it was asked to stop.
         results: the folder.
     """
+    saved = [failure for failure in failures if failure.stopped] if asked else []
+    failures = [failure for failure in failures if failure not in saved]
     lines = [_failed(plan, failure, results) for failure in failures[:MOST]]
     if len(failures) > MOST:
         lines.append(f"… and {counted(len(failures) - MOST, 'more job')}")
-    remedy = (
-        "the same command goes on from there"
-        if asked or not failures
-        else ("mend what is named above and give the same command again: it makes what is missing alone")
-    )
-    how = "Stopped" if asked or not failures else f"Stopped, as {counted(len(failures), 'job')} failed"
-    return "\n".join([*lines, f"{how}: {there(plan, results)} and stay; {remedy}."])
+    if asked or not failures:
+        how, remedy = "Stopped", "the same command goes on from there"
+    else:
+        how = f"Stopped, as {counted(len(failures), 'job')} failed"
+        remedy = "mend what is named above and give the same command again: it makes what is missing alone"
+    kept = f"; the state of {counted(len(saved), 'job')} at work is saved" if saved else ""
+    return "\n".join([*lines, f"{how}: {there(plan, results)} and stay{kept}; {remedy}."])
 
 
 def _failed(plan: Plan, failure: Failure, results: Path) -> str:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TextIO
 
 from psst_core.logs import last_words
@@ -105,6 +106,13 @@ class Terminal(logging.Filter):
             self._wipe()
             print(text, file=self.stream, flush=True)
 
+    def interrupted(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """Take the place of `sys.excepthook`, which shows a traceback where Ctrl-C comes before any job."""
+        if issubclass(kind, KeyboardInterrupt):
+            self.say("Stopped: what is finished stays; the same command goes on from there.")
+        else:
+            sys.__excepthook__(kind, error, trace)
+
     def begin(self, progress: Callable[[], str]) -> None:
         """Tell how far it is from now on, until `end`."""
         self._progress = progress
@@ -171,7 +179,7 @@ class Terminal(logging.Filter):
         drawing = sum(left.get(rule, 0) for rule in ("draw", "draw_more", "tabulate"))
         if left.keys() & {"summarise", "gather", "estimate"}:
             return f"{line}; measuring and gathering"
-        return f"{line}; {drawing} figures and tables left to make" if drawing else line
+        return f"{line}; {drawing} of the figures and tables left to make" if drawing else line
 
     def _wipe(self) -> None:
         if self.stream.isatty() and self._thread is not None:

@@ -162,6 +162,9 @@ def test_a_stopped_sweep_tells_which_runs_failed_and_why(tmp_path, monkeypatch):
         stopped(plan, [], True, tmp_path)
         == "Stopped: 0 of 8 runs are there and stay; the same command goes on from there."
     )
+    halted = [replace(failure, said="stopped by SIGINT: its state is saved")]
+    assert "; the state of 1 job at work is saved; the same command goes on" in stopped(plan, halted, True, tmp_path)
+    assert ": stopped by SIGINT: its state is saved" in stopped(plan, halted, False, tmp_path)
     killed = replace(failure, said="chunk a: 12 %, 3 s left")
     assert "was ended from outside, as for want of memory" in killed.why
 

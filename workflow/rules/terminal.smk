@@ -13,6 +13,7 @@ if workflow.is_main_process and not output.verbose:
     TERMINAL = Terminal.attached(
         dry=output.dryrun, silent=Quietness.ALL in output.quiet
     )
+    sys.excepthook = TERMINAL.interrupted
 else:
     TERMINAL = Terminal(sys.stderr)
 
