@@ -78,6 +78,12 @@ def stopped(plan: Plan, failures: Sequence[Failure], asked: bool, results: Path)
     return "\n".join([*lines, f"{how}: {there(plan, results)} and stay{kept}; {remedy}."])
 
 
+def broken(failures: Sequence[Failure]) -> str:
+    """What ends a workflow that is no sweep, where jobs of it failed."""
+    lines = [f"{failure.rule} of {', '.join(failure.output)}: {failure.why}" for failure in failures]
+    return "\n".join([*lines, "Stopped: what is finished stays; the same command goes on from there."])
+
+
 def _failed(plan: Plan, failure: Failure, results: Path) -> str:
     """Which runs, or which file, and why."""
     chunk = Path(failure.output[0]).name.partition(".")[0] if failure.output else ""

@@ -21,11 +21,11 @@ from psst_core.outcome import Failure
 LOGGER = "snakemake.logging"
 CLEAR = "\r\x1b[K"
 EACH, OFTEN, SELDOM = 1.0, 10.0, 60.0  # s between lines: on a terminal; in a file in the first minute, and later
+NOTHING = "Nothing to be done"
 CHATTER = ("Assuming unrestricted shared filesystem", "Building DAG of jobs")
-KEPT = ("Will exit after", "Terminating processes", "Unlocking", "Report created")
+KEPT = (NOTHING, "Will exit after", "Terminating processes", "Unlocking", "Report created")
 REPEATED = ("Exiting because a job execution failed", "At least one job did not complete successfully")
 AGAIN = "Trying to restart job"
-NOTHING = "Nothing to be done"
 
 
 @dataclass(eq=False)

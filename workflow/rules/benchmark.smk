@@ -64,3 +64,7 @@ rule report:
         folder=BENCHMARK,
     shell:
         "{params.python} {params.program} {input} {params.folder} > {log} 2>&1"
+
+
+onsuccess:
+    TERMINAL.say(f"Done: {BENCHMARK}/table.md and {BENCHMARK}/figures/")

@@ -109,3 +109,7 @@ for name, sweep in SWEEPS.items():
         for figure in with_table(drawn_of(sweep))
     ]
     TARGETS.append(RESULTS / name / "about.html")
+
+
+onsuccess:
+    TERMINAL.say(f"Done: figures of {', '.join(SWEEPS)} in {RESULTS}/")

@@ -6,6 +6,7 @@ import sys
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.enums import Quietness
 
+from psst_core.outcome import broken
 from psst_core.terminal import Terminal
 
 output = workflow.output_settings
@@ -22,3 +23,8 @@ def refuse(error):
     """Stop before any job, with what PSST says alone."""
     TERMINAL.refused = str(error)
     raise WorkflowError(str(error)) from None
+
+
+onerror:
+    TERMINAL.end()
+    TERMINAL.say(broken(list(TERMINAL.failures.values())))
