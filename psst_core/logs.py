@@ -21,31 +21,40 @@ def logged(path: str, aloud: bool = False) -> Iterator[Report]:
     """A function that writes a line to the log, from which the terminal tells how far all jobs are.
 
     An error ends the process with 1: its traceback is in the log, and behind it the one line that people read. An exit
-    that was asked for is no error. Of a job that ends well no log stays, what it took is in its file.
+    that was asked for is no error. Of a job that ends well no log stays, what it took is in its file. A log that cannot
+    be written, or that is removed meanwhile, ends no job.
 
     Args:
         path: of the log.
         aloud: whether standard error has the lines too, where no one reads the log.
     """
-    with Path(path).open("w", encoding="utf-8") as log:
+    _add(path, "", "w")
 
-        def report(line: str) -> None:
-            if aloud:
-                print(line, file=sys.stderr, flush=True)
-            print(time.strftime(STAMP), line, file=log, flush=True)
+    def report(line: str) -> None:
+        if aloud:
+            print(line, file=sys.stderr, flush=True)
+        _add(path, f"{time.strftime(STAMP)} {line}\n")
 
-        try:
-            yield report
-        except SystemExit:
-            raise
-        except KeyboardInterrupt:
-            report(f"{STOPPED} SIGINT")
-            raise SystemExit(130) from None
-        except BaseException as error:
-            traceback.print_exc(file=log)
-            report(FAILED + _in_a_line(error))
-            raise SystemExit(1) from None
-    Path(path).unlink()
+    try:
+        yield report
+    except SystemExit:
+        raise
+    except KeyboardInterrupt:
+        report(f"{STOPPED} SIGINT")
+        raise SystemExit(130) from None
+    except BaseException as error:
+        _add(path, traceback.format_exc())
+        report(FAILED + _in_a_line(error))
+        raise SystemExit(1) from None
+    with contextlib.suppress(OSError):
+        Path(path).unlink()
+
+
+def _add(path: str, text: str, mode: str = "a") -> None:
+    with contextlib.suppress(OSError):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with open(path, mode, encoding="utf-8") as log:
+            log.write(text)
 
 
 def last_words(path: Path) -> str:

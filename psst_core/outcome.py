@@ -51,8 +51,8 @@ class Failure:
 
 def there(plan: Plan, results: Path) -> str:
     """How many of a sweep's runs are made."""
-    made = sum((results / CHUNKS / f"{place.chunk}.nc").exists() for place in plan.places)
-    return f"{made:,} of {counted(len(plan.places), 'run')} are there"
+    made = sum((results / CHUNKS / f"{place.chunk}.nc").exists() for place in set(plan.places))
+    return f"{made:,} of {counted(len(set(plan.places)), 'run')} are there"
 
 
 def stopped(plan: Plan, failures: Sequence[Failure], asked: bool, results: Path) -> str:

@@ -84,7 +84,7 @@ def progress():
         for chunk, manifest in plan().manifests.items()
         if chunk not in plan().finished
     }
-    runs = Counter(place.chunk for place in plan().places)
+    runs = Counter(place.chunk for place in set(plan().places))
     return Progress(RESULTS, runs, missing, jobs_at_once())
 
 
