@@ -16,6 +16,7 @@ from psst_core.keys import Config, get, part_file_keys, start_values
 from psst_core.mechanisms import Mechanism
 from psst_core.network import Network, draw_parameters, share_out, start_state
 from psst_core.registry import build, check_range, check_ranges, file_fields, lookup, suggestion
+from psst_core.returned import asking
 from psst_core.schema import SCHEMAS, PopulationConfig, ProjectionConfig, class_of, kind_of
 from psst_core.solvers import Solver
 
@@ -63,7 +64,8 @@ def check(config: Config) -> None:
     _check_choice(config["recorder"]["precision"], PRECISIONS, "recorder.precision")
     built = Network.from_config(draw_parameters(config, 0)["network"])
     _check_steps(built, run["dt"])
-    build("stimulus", stimulus, "stimulus").check(built.sizes)
+    with asking("stimulus", made := build("stimulus", stimulus, "stimulus"), "check"):
+        made.check(built.sizes)
     if network["start_file"]:
         start_state(built, network, run["seed"], 0, 0)
     _check_recorder(config["recorder"], built)

@@ -29,6 +29,7 @@ from psst_core.mechanisms import (
     Tensor,
 )
 from psst_core.registry import build, suggestion
+from psst_core.returned import checked_start
 from psst_core.seeds import generator
 
 Array = npt.NDArray[np.float64]
@@ -211,6 +212,15 @@ class Network:
         kinetic = {k: s for k, s in self.transmitting(name).items() if isinstance(s, KineticSynapse)}
         return {**self.populations[name].mechanisms, **kinetic, **self.receiving(name)}
 
+    def key(self, name: str, part: str) -> str:
+        """Where the configuration has a part of a population."""
+        room = (
+            f"network.populations.{name}.mechanisms"
+            if part in self.populations[name].mechanisms
+            else "network.synapses"
+        )
+        return f"{room}.{part}"
+
     def ways(self, name: str) -> list[tuple[str, str, str]]:
         """In which directions a projection acts: the name of its connections, post and pre."""
         projection = self.projections[name]
@@ -244,10 +254,10 @@ class Network:
         """The variables of a population and their mechanisms' own values at t = 0."""
         population = self.populations[name]
         if population.system is not None:
-            return dict(population.system.start())
+            return checked_start(population.system, f"network.populations.{name}.equations")
         values: dict[str, Any] = {"v": -65.0}
         for key, part in self.parts(name).items():
-            values |= {f"{key}.{state}": value for state, value in part.start().items()}
+            values |= {f"{key}.{state}": value for state, value in checked_start(part, self.key(name, key)).items()}
         return values
 
     def held_values(self) -> dict[str, dict[str, float]]:

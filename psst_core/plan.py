@@ -180,9 +180,11 @@ def check_name(name: Any) -> str:
     Raises:
         PsstError: also for what Snakemake takes for a number, and would write in another way.
     """
+    if name is None or isinstance(name, list | dict):
+        raise PsstError(f"name={name}: is no word; write name=NAME, or leave it out for a name of its own")
     if _is_number(name):
         raise PsstError(f"name={name}: is a number, which Snakemake would write in another way; begin it with a letter")
-    if not NAME.fullmatch(name) or name in FOLDERS:
+    if not NAME.fullmatch(str(name)) or name in FOLDERS:
         raise PsstError(
             f"name={name}: must be letters, digits, dots, dashes and underscores, beginning with a letter or digit, "
             f"and none of {', '.join(FOLDERS)}; it names a folder in results/"
@@ -222,13 +224,6 @@ def work(manifest: Mapping[str, Any]) -> int:
     config = manifest["config"]
     runs = sum(len(batch) for batch in manifest["batches"])
     return int(config["network"]["size"] * runs * config["run"]["duration"] / config["run"]["dt"])
-
-
-def describe(plan: Plan) -> str:
-    """The sweep in a few lines, for people."""
-    there = sum(place.chunk in plan.finished for place in plan.places)
-    count = f"{counted(len(plan.sweep.runs), 'run')} in {counted(len(plan.manifests), 'chunk')}"
-    return "\n".join([f"{plan.name}: {count}{f', {there} of them there already' if there else ''}", *axis_lines(plan)])
 
 
 def axis_lines(plan: Plan) -> list[str]:

@@ -18,6 +18,7 @@ from psst_core.keys import Config, put
 from psst_core.mechanisms import Clock, Tensor
 from psst_core.network import Network
 from psst_core.registry import build, lookup
+from psst_core.returned import asking, checked_step, checked_waveform
 from psst_core.solvers import Solver
 
 Array = npt.NDArray[Any]
@@ -87,24 +88,29 @@ class Program:
         network = Network.from_config(config["network"]).with_conductances(inputs["conductance"])
         equations = Equations(network, inputs["wiring"], inputs["streams"], self.dt, self.dtype)
         stimulus = build("stimulus", config["stimulus"], "stimulus")
+        cells = sum(network.sizes.values())
 
         def drive(now: Clock) -> dict[str, Tensor]:
-            current = tf.convert_to_tensor(stimulus.waveform(now, inputs["table"]), self.dtype)
+            with asking("stimulus", stimulus, "waveform"):
+                found = stimulus.waveform(now, inputs["table"])
+            current = checked_waveform(found, cells, self.lanes, self.dtype, "stimulus", stimulus)
             per_cell = current.shape.rank == 2 and current.shape[0] != 1
             return {
-                name: (current[cells] if per_cell else current) * inputs["weights"][name]
-                for name, cells in network.places.items()
+                name: (current[places] if per_cell else current) * inputs["weights"][name]
+                for name, places in network.places.items()
             }
 
         def one_step(step: Tensor, state: Any, kept: Any) -> tuple[Any, Any, dict[str, Tensor]]:
             held, axons, memory = kept
-            after, memory = self.solver.advance(
-                lambda x, now: equations.relaxations(x, held, drive(now), now),
-                state,
-                memory,
-                tf.cast(step, self.dtype),
-                self.dt,
-            )
+            with asking("solver", self.solver, "advance"):
+                found = self.solver.advance(
+                    lambda x, now: equations.relaxations(x, held, drive(now), now),
+                    state,
+                    memory,
+                    tf.cast(step, self.dtype),
+                    self.dt,
+                )
+            after, memory = checked_step(found, state, self.solver)
             state, held, axons, fired = equations.after_step(state, after, held, axons, step + 1)
             return state, (held, axons, memory), fired
 
