@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from psst_core.dataset import Array
-from psst_core.figures.style import PAGE, axis_names, nothing
+from psst_core.figures.style import PAGE, axis_names, no_traces
 from psst_core.keys import Config
 from psst_core.results import TRACE, Results
 from psst_core.sweep import Axis
@@ -28,7 +28,7 @@ def draw(results: Results) -> Figure:
     """A column for each channel: steady states above, time constants below, a line for each gate."""
     values = table(results)
     if values.empty:
-        return nothing("no run with traces is finished")
+        return no_traces(results)
     channels = list(values.groupby("channel", sort=False))
     figure, axes = plt.subplots(
         2, len(channels), figsize=(PAGE, 3.2), sharex=True, sharey="row", squeeze=False, layout="constrained"
@@ -50,9 +50,10 @@ def draw(results: Results) -> Figure:
 def table(results: Results) -> pd.DataFrame:
     """A row for each gate and potential."""
     columns = ["channel", "gate", "v (mV)", "steady state", "time constant (ms)"]
-    if results.finished.empty:
+    if results.ok.empty:
         return pd.DataFrame(columns=columns)
     data = results.traces()
+    data = data.isel(run=np.isin(data["run_id"].values, results.ok["run_id"]))
     (name,) = axis_names(results).values()
     interval = float(data["time"][1] - data["time"][0])
     rows = []
