@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from psst_core.dataset import Array
 from psst_core.figures.style import PAGE, axis_names, no_traces
 from psst_core.keys import Config
-from psst_core.results import TRACE, Results
+from psst_core.results import Results
 from psst_core.sweep import Axis
 
-POTENTIAL = re.compile(r"network\.populations\.\w+\.start\.v")
+POTENTIAL = re.compile(r"network\.populations\.[^.]+\.start\.v")
 SAMPLES = 3
 CHANNELS = {"a_type": "A-type", "m_type": "M-type"}
 
@@ -58,7 +58,7 @@ def table(results: Results) -> pd.DataFrame:
     interval = float(data["time"][1] - data["time"][0])
     rows = []
     for variable in (str(name) for name in data.data_vars):
-        channel, _, gate = variable.removeprefix(TRACE).partition("_")[2].rpartition("_")
+        _, channel, gate = data[variable].attrs["variable"].split(".")
         samples = data[variable].isel(time=slice(0, SAMPLES)).values[:, 0]
         found = zip(data[name].values, *relaxation(samples, interval), strict=True)
         rows += [(channel, gate, *line) for line in sorted(found)]
