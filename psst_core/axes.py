@@ -26,7 +26,7 @@ from psst_core.schema import MOST, SampleConfig, SweepConfig
 from psst_core.written import DECIMAL, scalar
 
 RUN = "run"
-RESERVED = {*ATTRIBUTES, RUN, "cell", "spike", "chunk", "position"}
+RESERVED = {*ATTRIBUTES, RUN, "cell", "spike", "chunk", "position", "undefined", "twin_id", "first_shift"}
 Array = npt.NDArray[Any]
 Columns = dict[str, list[Any]]
 
@@ -125,6 +125,10 @@ def _short_names(keys: Sequence[str]) -> dict[str, str]:
     for key, short in zip(keys, last, strict=True):
         free = last.count(short) == 1 and short not in RESERVED
         names[key] = short if free else (key.replace(".", "_") if "." in key else f"{key}_choice")
+    by_name = {name: key for key, name in names.items()}
+    for key, name in names.items():
+        if by_name[name] != key:
+            raise PsstError(f"axes {key} and {by_name[name]}: would both be {name} in the cube; sweep one of them")
     return names
 
 

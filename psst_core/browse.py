@@ -172,9 +172,23 @@ class Browser:
                 with contextlib.suppress(KeyError, TraitError):
                     self.sliders[dim].value = slider.value
                 slider.close()
+            became = cube["status"].isel({dim: i for dim, i in self.place.items() if dim != POPULATION})
+            if not before or became >= STATUS["not_run"]:
+                self._first()
             self.point.children = [slider for dim, slider in self.sliders.items() if cube.sizes[dim] > 1]
             self._others()
         self._show()
+
+    def _first(self) -> None:
+        """Stand at the first run that is ok or, where none is, has diverged."""
+        status = self.sweep.cube["status"]
+        for word in ("ok", "diverged"):
+            if (found := (status == STATUS[word]).values).any():
+                place = np.unravel_index(int(found.argmax()), found.shape)
+                for dim, i in zip(status.dims, place, strict=True):
+                    slider = self.sliders[str(dim)]
+                    setattr(slider, "index" if hasattr(slider, "index") else "value", int(i))
+                return
 
     def _grid(self) -> list[str]:
         """The dimensions of several values that are no replicates."""

@@ -12,7 +12,7 @@ from psst_core.datafiles import digest_file, undeclared
 from psst_core.dataset import trace_name
 from psst_core.distributions import is_distribution, of
 from psst_core.errors import PsstError, named
-from psst_core.keys import Config, get, part_file_keys, start_values
+from psst_core.keys import Config, get, is_start, part_file_keys, start_values
 from psst_core.mechanisms import Mechanism
 from psst_core.network import Network, draw_parameters, share_out, start_state
 from psst_core.registry import build, check_range, check_ranges, file_fields, lookup, suggestion
@@ -82,10 +82,10 @@ def check_part(config: Config, part: str) -> None:
     settings = get(config, part)
     if is_distribution(settings):
         owner, _, name = part.rpartition(".")
-        fields = () if ".start" in part else dataclasses.fields(class_of(config, owner))
+        fields = () if is_start(part) else dataclasses.fields(class_of(config, owner))
         metadata: Mapping[str, Any] = next((f.metadata for f in fields if f.name == name), {"unit": "1"})
         _check_number(settings, metadata, part)
-    elif ".start" in part:
+    elif is_start(part):
         for name, value in start_values(settings).items():
             _check_number(value, {"unit": "1"}, f"{part}.{name}")
     elif "type" in settings:

@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from psst_core import (  # noqa: F401  (the others fill the registry)
     channels,
+    names,
     noise,
     plugins,
     pools,
@@ -113,6 +114,7 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
                 f"{group}={choice}: no such {group}{suggestion(choice, known[group])}; "
                 f"conf/{group}/ has: {', '.join(known[group])}"
             )
+        names.check_choice(group, choice)
     _check_header(choices.get("experiment", ""))
     with _hydra(known):
         try:
@@ -207,6 +209,7 @@ def resolve(config: DictConfig) -> Config:
 
 def _complete(config: DictConfig) -> None:
     """Give every mechanism, synapse, connectivity and stimulus its class's fields, types and defaults."""
+    _check_names(config.network)
     for name, population in config.network.populations.items():
         _complete_start(population.start, f"network.populations.{name}.start")
         population.capacitance = _number_or_distribution(
@@ -225,6 +228,15 @@ def _complete(config: DictConfig) -> None:
         projection.connectivity = _typed("connectivity", projection.connectivity, key)
         projection.weight = _number_or_distribution(projection.weight, f"network.projections.{name}.weight")
     config.stimulus = _typed("stimulus", config.stimulus, "stimulus")
+
+
+def _check_names(network: DictConfig) -> None:
+    """Raise for the first part of a network whose name would not do everywhere."""
+    rooms = {f"network.{room}": network[room] for room in ("populations", "synapses", "projections")}
+    rooms |= {f"network.populations.{name}.mechanisms": part.mechanisms for name, part in network.populations.items()}
+    for key, parts in rooms.items():
+        for name in parts:
+            names.check_part(str(name), key.rpartition(".")[2].removesuffix("s"), key)
 
 
 def _complete_start(start: DictConfig, key: str) -> None:

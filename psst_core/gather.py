@@ -198,8 +198,14 @@ def _check_finished(folder: Path, chunks: Path, names: Iterable[str], analysis: 
 def axis_attributes(axis: Mapping[str, Any]) -> dict[str, str]:
     """Of a coordinate: `network size` from network.size, the key itself, and its unit where the record has one."""
     key, unit = axis["key"], axis.get("unit")
-    parts = [part for part in key.split(".") if part not in ("populations", "mechanisms", "synapses", "projections")]
-    words = " ".join(parts[1:] if len(parts) > 2 else parts).replace("_", " ")
+    match key.split("."):
+        case ["network", "populations", name, "mechanisms", *rest]:
+            parts = [name, *rest]
+        case ["network", "populations" | "synapses" | "projections", *rest]:
+            parts = rest
+        case [*rest]:
+            parts = rest[1:] if len(rest) > 2 else rest
+    words = " ".join(parts).replace("_", " ")
     return {"long_name": words, "key": key} | ({"units": file_units(unit)} if unit else {})
 
 

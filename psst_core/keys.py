@@ -138,6 +138,11 @@ def connectivity_name(config: Config, network: int) -> str:
     return repr([network, config["run"]["seed"], [get(config, key) for key in connectivity_keys(config)]])
 
 
+def is_start(key: str) -> bool:
+    """Whether a key is that of a population's start values, or of one of them."""
+    return key.split(".")[:2] == ["network", "populations"] and key.split(".")[3:4] == ["start"]
+
+
 def start_values(start: Mapping[str, Any]) -> dict[str, Any]:
     """`{v: …, sodium: {m: …}}` as `{v: …, sodium.m: …}`; each a number or a distribution."""
     values: dict[str, Any] = {}

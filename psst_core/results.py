@@ -42,6 +42,8 @@ class RunData:
         mean_potential: [population, time], mV.
         traces: by `trace_population_variable`, [cell, time]; empty when none were kept.
         config: the resolved configuration.
+        status: what became of it, ok or diverged.
+        diverged_time: when it was first seen not finite, ms; NaN where it was not.
     """
 
     point: dict[str, Any]
@@ -51,6 +53,8 @@ class RunData:
     mean_potential: xr.DataArray
     traces: xr.Dataset
     config: Config
+    status: str = "ok"
+    diverged_time: float = float("nan")
 
     def connections(self) -> dict[str, Array]:
         """By projection, the weights [post, pre] of the run's network, drawn again from its seed.
@@ -110,6 +114,12 @@ class Results:
         """The rows of the plan of which the cube has a result."""
         done = self.cube["status"].values < STATUS["not_run"]
         return self.plan[self.plan["run_id"].isin(self.cube["run_id"].values[done])]
+
+    @cached_property
+    def ok(self) -> pd.DataFrame:
+        """The rows of the plan whose runs are ok."""
+        found = self.cube["run_id"].values[self.cube["status"].values == STATUS["ok"]]
+        return self.plan[self.plan["run_id"].isin(found)]
 
     @cached_property
     def record(self) -> dict[str, Any]:
@@ -213,6 +223,8 @@ class Results:
                 chunk["mean_potential"].isel(run=position).load(),
                 chunk[names].sel(traced_run=position).load() if traced else xr.Dataset(),
                 put(manifest["config"], planned["values"]),
+                next(word for word, value in STATUS.items() if value == chunk["status"].values[position]),
+                float(chunk["diverged_time"].values[position]),
             )
 
     def traced(self, **point: Any) -> Iterator[pd.DataFrame]:

@@ -21,6 +21,7 @@ from psst_core.errors import PsstError
 from psst_core.grammar import RUNS
 from psst_core.identity import Identity
 from psst_core.keys import Config, array_keys, get, parameter_keys, put
+from psst_core.names import check_word
 from psst_core.registry import check_ranges
 from psst_core.schema import MOST, SampleConfig, text_keys, units
 from psst_core.written import Plain, typed
@@ -345,6 +346,8 @@ def _check_axis(axis: Axis) -> None:
     for value in axis.values:
         if value is None or isinstance(value, list | dict):
             raise PsstError(f"axis {axis.key}: {value} is not a number or a word")
+        if isinstance(value, str):
+            check_word(value, axis.key)
         if value in seen and axis.dimension != RUN:
             raise PsstError(f"axis {axis.key}: holds {value} twice")
         seen.add(value)
