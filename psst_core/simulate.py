@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from psst_core import solvers, tf  # noqa: F401  (importing fills the registry)
 from psst_core.batch import Batch, Run
+from psst_core.drive import Drive
 from psst_core.dynamics import Equations, axons_at_start, held_at_start
 from psst_core.keys import Config, put
-from psst_core.mechanisms import Clock, Tensor
+from psst_core.mechanisms import Tensor
 from psst_core.network import Network
 from psst_core.registry import build, lookup
 from psst_core.solvers import Solver
@@ -86,10 +87,10 @@ class Program:
         config = put(self.config, inputs["parameters"])
         network = Network.from_config(config["network"]).with_conductances(inputs["conductance"])
         equations = Equations(network, inputs["wiring"], inputs["streams"], self.dt, self.dtype)
-        stimulus = build("stimulus", config["stimulus"], "stimulus")
+        drive = Drive(build("stimulus", config["stimulus"], "stimulus"), inputs["table"], self.solver, self.dt)
 
-        def drive(now: Clock) -> dict[str, Tensor]:
-            current = tf.convert_to_tensor(stimulus.waveform(now, inputs["table"]), self.dtype)
+        def to_populations(current: Tensor) -> dict[str, Tensor]:
+            current = tf.cast(current, self.dtype)
             per_cell = current.shape.rank == 2 and current.shape[0] != 1
             return {
                 name: (current[cells] if per_cell else current) * inputs["weights"][name]
@@ -98,12 +99,17 @@ class Program:
 
         def one_step(step: Tensor, state: Any, kept: Any) -> tuple[Any, Any, dict[str, Tensor]]:
             held, axons, memory = kept
+            number = tf.cast(step, tf.float64)
+            current = drive.during(number)
             after, memory = self.solver.advance(
-                lambda x, now: equations.relaxations(x, held, drive(now), now),
+                lambda x, now: equations.relaxations(
+                    x, held, to_populations(current(now)), now.within(self.dtype, whole=True)
+                ),
                 state,
                 memory,
-                tf.cast(step, self.dtype),
+                number,
                 self.dt,
+                lambda moment: drive.until(number, moment),
             )
             state, held, axons, fired = equations.after_step(state, after, held, axons, step + 1)
             return state, (held, axons, memory), fired

@@ -85,7 +85,7 @@ BROKEN = [
     ("recorder.interval=50", "analysis.band=[10.0, 60.0]", "within the 10 Hz"),
     ("run.dt=0.8 recorder.interval=0.8 recorder.window=[0,80] run.duration=80", "ach.duration=0.3", "shorter step"),
     ("run.seed=99999999999999999999", "run.seed=1e+20", "between 0 and"),
-    ("solver.precision=float32 run.duration=200000", "run.duration=200000", "float32 cannot count"),
+    ("run.duration=30000000", "run.duration=3e+07", "more than 2,147,483,648 steps"),
     ("sweep.trials=0", "sweep.trials=0", "between 1"),
     ("stimulus.populations=[pm]", "pm", "pn, ln"),
     ("stimulus.cells=[500]", "500", "between 0 and 59"),
