@@ -8,17 +8,18 @@ differences to the step, so that neither the precision of the states nor a late 
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from psst_core import tf
-from psst_core.mechanisms import Clock, Tensor, cast
+from psst_core.errors import PsstError
+from psst_core.mechanisms import Asked, Clock, Tensor, cast
 from psst_core.solvers import Solver
 from psst_core.stimuli.base import Stimulus
 
-NODES, WEIGHTS = ((1 + np.polynomial.legendre.leggauss(4)[0]) / 2, np.polynomial.legendre.leggauss(4)[1] / 2)
-# Gauss's, of order 8, between edges
+GAUSS = [((1 + x) / 2, weight / 2) for x, weight in zip(*map(list, np.polynomial.legendre.leggauss(4)), strict=True)]
 
 
 class Drive:
@@ -31,10 +32,16 @@ class Drive:
 
     def __init__(self, stimulus: Stimulus, table: Tensor, solver: Solver, dt: float) -> None:
         self.stimulus, self.table, self.solver, self.dt = stimulus, table, solver, dt
-        asked: list[Tensor] = []
+        asked = Asked()
         start = tf.zeros([], tf.float64)
-        self.shape = cast(stimulus.waveform(Clock(start, start, dt, edges=asked), table), tf.float64).shape
-        self.edges = _between_steps(asked)
+        current = stimulus.waveform(Clock(start, start, dt, asked=asked), table)
+        if tf.is_tensor(current) and current.dtype.is_floating and current.dtype != tf.float64:
+            raise PsstError(
+                f"{type(stimulus).__qualname__}.waveform: is in {current.dtype.name}, must be in float64; `tf.where` "
+                "and `tf.constant` take plain numbers in single precision: write tf.constant(0.1, tf.float64)"
+            )
+        self.shape = cast(current, tf.float64).shape
+        self.edges = _between_steps(asked.edges)
 
     def during(self, step: Tensor) -> Callable[[Clock], Tensor]:
         """The current at each stage of the step of that number."""
@@ -59,28 +66,32 @@ class Drive:
         return cast(nearest, moment.dtype)
 
     def _mean(self, step: Tensor, shape: Any) -> Tensor:
-        """The mean of the current over a step, edge by edge."""
+        """The mean of the current over a step, from edge to edge by Gauss's quadrature of order 8."""
 
         def piece(begin: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
             end = self.until(step, begin)
             width, middle = end - begin, 0.5 * (begin + end)
-            for node, weight in zip(NODES.tolist(), WEIGHTS.tolist(), strict=True):
-                now = Clock(step, begin + node * width, self.dt, middle)
-                total = total + weight * width * self._at(now)
+
+            def node(i: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+                share, weight = tf.gather(gauss, i)[0], tf.gather(gauss, i)[1]
+                return i + 1, total + weight * width * self._at(Clock(step, begin + share * width, self.dt, middle))
+
+            _, total = tf.while_loop(lambda i, _: i < len(GAUSS), node, (0, total), maximum_iterations=len(GAUSS))
             return end, total
 
+        gauss = tf.constant(GAUSS, tf.float64)
         start = tf.zeros(self.edges.shape[1:], tf.float64), tf.zeros(shape, tf.float64)
         return tf.while_loop(lambda begin, _: tf.reduce_any(begin < 1.0), piece, start)[1]
 
     def _at(self, now: Clock) -> Tensor:
         now = now.within(tf.float64)
         if self.stimulus.straight and self.solver.order == 1:
-            now = now.within(tf.float64, fraction=tf.constant(0.5, tf.float64))
+            now = replace(now, fraction=tf.constant(0.5, tf.float64))
         return cast(self.stimulus.waveform(now, self.table), tf.float64)
 
 
 def _between_steps(asked: list[Tensor]) -> Tensor:
-    """Those edges, in steps, that may lie between steps, [edge, 1, run] or of scalars [edge]; None where there are none.
+    """Those edges, in steps, that may lie between steps, [edge, 1, run] or of scalars [edge]; None where none may.
 
     A number says where it lies when the program is made, a parameter in which the runs differ only when it runs.
     """

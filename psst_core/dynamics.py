@@ -4,11 +4,12 @@ C v' = I(t) − Σ_channels g a (v − E) − Σ_projections G (Σ_pre w s_pre) 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from psst_core import tf
 from psst_core.mechanisms import (
+    Asked,
     Cell,
     Channel,
     Clock,
@@ -19,7 +20,9 @@ from psst_core.mechanisms import (
     LinearSynapse,
     Relaxation,
     States,
+    System,
     Tensor,
+    cast,
     crossed,
 )
 from psst_core.network import Network, Population
@@ -61,7 +64,7 @@ class Equations:
         result = {}
         for name, population in self.network.populations.items():
             if population.system is not None:
-                result[name] = population.system.field(state[name], now)
+                result[name] = _field(population.system, state[name], now)
             else:
                 result[name] = self._membrane(population, state[name], held[name], drive[name], inputs[name], now)
         return result
@@ -188,6 +191,22 @@ class Equations:
         if key not in self.streams[name]:
             return None
         return Stream(self.streams[name][key], self.network.sizes[name], self.dtype)
+
+
+def _field(system: System, x: States, now: Clock) -> dict[str, Relaxation]:
+    """x' of a plain system; in double precision where it depends on time, as single precision loses late steps."""
+    asked, single, double = Asked(), now.precision, tf.float64
+    found = system.field(x, replace(now, asked=asked))
+    if single == double or not asked.time:
+        return found
+    numbers = {f.name: getattr(system, f.name) for f in fields(system)}  # type: ignore[arg-type]
+    tensors = {name: cast(number, double) for name, number in numbers.items() if tf.is_tensor(number)}
+    wide: System = replace(system, **tensors)  # type: ignore[type-var]
+    found = wide.field({name: cast(value, double) for name, value in x.items()}, now.within(double))
+    return {
+        name: Relaxation(*(cast(cast(part, double), single) for part in (relaxation.source, relaxation.decay)))
+        for name, relaxation in found.items()
+    }
 
 
 def held_at_start(network: Network, state: ByPopulation) -> ByPopulation:

@@ -62,6 +62,14 @@ class Cell:
     current: Mapping[str, Tensor] = field(default_factory=dict)
 
 
+@dataclass
+class Asked:
+    """What a clock was asked for: the times of `reached`, in steps, and whether the time itself."""
+
+    edges: list[Tensor] = field(default_factory=list)
+    time: bool = False
+
+
 @dataclass(frozen=True)
 class Clock:
     """The moment of a stage: `step` whole steps of `dt` ms and a `fraction` of the next.
@@ -74,20 +82,22 @@ class Clock:
         fraction: a scalar or [1, run], in the precision of what the clock is for.
         middle: of the stretch that the solver crosses with this stage, as a fraction of the step. What has been reached
             there holds for all of the stretch.
-        edges: takes the times, in steps, that `reached` is asked for; None where no one wants to know.
-        whole: whether these must be whole steps, as for all but stimuli.
+        whole: whether the times that `reached` is asked for must be whole steps, as for all but stimuli.
+        asked: takes note of what it is asked for; None where no one wants to know.
     """
 
     step: Tensor
     fraction: Tensor
     dt: float
     middle: Tensor = 0.5
-    edges: list[Tensor] | None = None
     whole: bool = False
+    asked: Asked | None = None
 
     @property
     def steps(self) -> Tensor:
         """Steps since t = 0, in double precision."""
+        if self.asked is not None:
+            self.asked.time = True
         return cast(self.step, tf.float64) + cast(self.fraction, tf.float64)
 
     @property
@@ -110,11 +120,11 @@ class Clock:
         edge = in_steps(time, self.dt)
         if self.whole and isinstance(edge, float):
             raise PsstError(
-                f"now.reached({time:g}): {time:g} ms lies between steps of run.dt={self.dt:g} ms; take a multiple of it, "
-                "or make it a stimulus, whose times may lie anywhere"
+                f"now.reached({time:g}): {time:g} ms lies between steps of run.dt={self.dt:g} ms; take a multiple of "
+                "it, or make it a stimulus, whose times may lie anywhere"
             )
-        if self.edges is not None:
-            self.edges.append(edge)
+        if self.asked is not None:
+            self.asked.edges.append(edge)
         ahead = edge - cast(self.step, tf.float64)
         return cast(self.middle, self.precision) >= cast(ahead, self.precision)
 

@@ -19,8 +19,8 @@ class DormandPrince(Solver):
 
     Dormand & Prince 1980 (doi:10.1016/0771-050X(80)90013-3). A step is accepted where for every variable the difference
     of the two methods is at most absolute_tolerance + `relative_tolerance·|x|`; the next step is 0.9 error^(−1/5) times
-    as long, between 0.2 and 5 times, and ends at the stimulus's next edge or with dt at the latest. Where a step falls below 1e-7 dt the run becomes
-    NaN: it has diverged. What is seen once a dt (spikes, samples) is seen at dt.
+    as long, between 0.2 and 5 times, and ends at the stimulus's next edge or with dt at the latest. Where a step falls
+    below 1e-7 dt the run becomes NaN: it has diverged. What is seen once a dt (spikes, samples) is seen at dt.
     """
 
     order = 5

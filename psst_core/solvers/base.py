@@ -54,8 +54,8 @@ class Solver:
         """The state after one step, and the memory.
 
         Args:
-            until: of a moment in the step, as a share of it [1, run], the one up to which the stimulus has no edge; 1 at
-                most. A solver of fixed steps has no use for it: it sees the mean over a step in which an edge lies.
+            until: of a moment in the step, as a share of it [1, run], the next edge of the stimulus or the step's end.
+                A solver of fixed steps has no use for it: it sees the mean over a step in which an edge lies.
         """
         return self.step(relaxations, state, step, dt), memory
 

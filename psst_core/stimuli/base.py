@@ -29,8 +29,8 @@ class Grid:
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Grid":
         """The grid of a resolved configuration."""
-        run, solver = config["run"], lookup("solver", config["solver"]["name"], "solver.name")
-        return cls(run["dt"], run["duration"], solver.adaptive)
+        solver: Any = lookup("solver", config["solver"]["name"], "solver.name")
+        return cls(config["run"]["dt"], config["run"]["duration"], solver.adaptive)
 
 
 @dataclass(kw_only=True)

@@ -45,8 +45,9 @@ class FromFile(Stimulus):
 
     def __post_init__(self) -> None:
         if self.between not in WAYS:
+            given = f"={self.between}" if self.between else ""
             raise PsstError(
-                f"stimulus.between={self.between}: must be held (each sample lasts until the next) or linear (straight "
+                f"stimulus.between{given}: must be held (each sample lasts until the next) or linear (straight "
                 "lines join them)"
             )
 
@@ -108,7 +109,7 @@ class FromFile(Stimulus):
                     f"{found.where} has no times; add the coordinate {TIME} to the file, or say how far apart its "
                     "samples are, such as stimulus.interval=1 (ms)"
                 )
-            return self.interval * np.arange(count)
+            return np.arange(count, dtype=np.float64) * self.interval
         if len(given) != count:
             raise PsstError(f"{found.where} has {count:,} samples, but {TIME} has {len(given):,} values; write as many")
         if not np.all(increasing := np.diff(given) > 0):
