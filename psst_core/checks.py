@@ -19,12 +19,14 @@ from psst_core.registry import build, check_range, check_ranges, file_fields, lo
 from psst_core.returned import asking
 from psst_core.schema import SCHEMAS, PopulationConfig, ProjectionConfig, class_of, kind_of
 from psst_core.solvers import Solver
+from psst_core.stimuli.base import Grid
 
 PRECISIONS = ("float64", "float32")
 SCALINGS = ("in_degree", "none")
 DEVICES = ("cpu", "gpu", "auto")
 CHECKS = ("none", "halve_dt")
 SCALES = ("small", "paper")
+MOST_STEPS = 2**31
 FORMATS = ("png", "svg", "pdf", "eps")
 PHYSICS = ("network", "stimulus", "solver", "run")
 
@@ -65,15 +67,14 @@ def check(config: Config) -> None:
     built = Network.from_config(draw_parameters(config, 0)["network"])
     _check_steps(built, run["dt"])
     with asking("stimulus", made := build("stimulus", stimulus, "stimulus"), "check"):
-        made.check(built.sizes)
+        made.check(built.sizes, Grid.of(config))
     if network["start_file"]:
         start_state(built, network, run["seed"], 0, 0)
     _check_recorder(config["recorder"], built)
-    most = 2**31 if solver["precision"] == "float64" else 2**24
-    if run["duration"] / run["dt"] >= most:
+    if run["duration"] / run["dt"] >= MOST_STEPS:
         raise PsstError(
-            f"run.duration={run['duration']:g} ms: more than {most:,} steps of run.dt={run['dt']:g} ms, "
-            f"which solver.precision={solver['precision']} cannot count"
+            f"run.duration={run['duration']:g} ms: more than {MOST_STEPS:,} steps of run.dt={run['dt']:g} ms; "
+            "take a longer step, or a shorter run"
         )
 
 
@@ -96,7 +97,7 @@ def check_part(config: Config, part: str) -> None:
             with named(part):
                 made.check(config["run"]["dt"])
         elif kind == "stimulus":
-            made.check(share_out(config["network"]))
+            made.check(share_out(config["network"]), Grid.of(config))
     else:
         _check_fields(class_of(config, part), settings, part)
 

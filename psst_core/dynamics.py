@@ -4,11 +4,12 @@ C v' = I(t) − Σ_channels g a (v − E) − Σ_projections G (Σ_pre w s_pre) 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from psst_core import tf
 from psst_core.mechanisms import (
+    Asked,
     Cell,
     Channel,
     Clock,
@@ -20,7 +21,9 @@ from psst_core.mechanisms import (
     Relaxation,
     States,
     Synapse,
+    System,
     Tensor,
+    cast,
     crossed,
 )
 from psst_core.network import Network, Population
@@ -103,12 +106,27 @@ class Equations:
         return state, renewed, axons, fired
 
     def _field(self, population: Population, x: States, now: Clock) -> dict[str, Relaxation]:
-        """x' of the variables of a plain system."""
+        """x' of a plain system; in double precision where it depends on time, as single precision loses late steps."""
         key, system = f"network.populations.{population.name}.equations", population.system
         assert system is not None
-        with asking(key, system, "field"):
-            found = system.field(x, now)
-        return checked_relaxations(found, system.states, x[population.signal], key, system, "field")
+        asked, single, double = Asked(), now.precision, tf.float64
+
+        def checked(of: System, x: States, now: Clock) -> dict[str, Relaxation]:
+            with asking(key, of, "field"):
+                found = of.field(x, now)
+            return checked_relaxations(found, of.states, x[population.signal], key, of, "field")
+
+        found = checked(system, x, replace(now, asked=asked))
+        if single == double or not asked.time:
+            return found
+        numbers = {f.name: getattr(system, f.name) for f in fields(system)}  # type: ignore[arg-type]
+        tensors = {name: cast(number, double) for name, number in numbers.items() if tf.is_tensor(number)}
+        wide: System = replace(system, **tensors)  # type: ignore[type-var]
+        found = checked(wide, {name: cast(value, double) for name, value in x.items()}, now.within(double))
+        return {
+            name: Relaxation(*(cast(cast(part, double), single) for part in (relaxation.source, relaxation.decay)))
+            for name, relaxation in found.items()
+        }
 
     def _membrane(
         self, population: Population, x: States, held: States, drive: Tensor, inputs: Any, now: Clock

@@ -12,7 +12,7 @@ from typing import Any
 
 from psst_core import tf
 from psst_core.errors import PsstError, raised
-from psst_core.mechanisms import Mechanism, Relaxation, Tensor
+from psst_core.mechanisms import Mechanism, Relaxation, Tensor, cast
 
 UNKNOWN = re.compile(r"unsupported operations.*?: (\w+) \(No registered", re.DOTALL)
 FORM = "a number, or a tensor of [cell, run] = [{}, {}] in which either may be 1"
@@ -87,14 +87,17 @@ def checked_number(found: Any, like: Tensor, key: str, part: object, method: str
     return found
 
 
-def checked_waveform(found: Any, cells: int, lanes: int, dtype: Any, key: str, part: object) -> Tensor:
+def checked_waveform(found: Any, cells: int, lanes: int, key: str, part: object) -> Tensor:
     """A stimulus's current: one number, one for each run, or one for each cell of the network."""
     where = _of(key, part, "waveform")
     if found is None or isinstance(found, str | bytes | bool | dict):
         raise PsstError(f"{where} returned {_kind(found)}; it must return a current")
-    if (own := getattr(found, "dtype", None)) is not None and tf.as_dtype(own) != dtype:
-        raise PsstError(f"{where} returned {tf.as_dtype(own).name}; it must be of {dtype.name}, as the states are")
-    current = tf.convert_to_tensor(found, dtype)
+    if tf.is_tensor(found) and found.dtype.is_floating and found.dtype != tf.float64:
+        raise PsstError(
+            f"{where} returned {found.dtype.name}; it must be of float64, in which stimuli keep time; `tf.where` and "
+            "`tf.constant` take plain numbers in single precision: write tf.constant(0.1, tf.float64)"
+        )
+    current = cast(found, tf.float64)
     if tuple(current.shape) not in ((), (1, 1), (1, lanes), (cells, 1), (cells, lanes)):
         raise PsstError(
             f"{where} returned the shape {list(current.shape)}; it must be a number, [1, run] = [1, {lanes}] or "
