@@ -61,8 +61,8 @@ class OwnStimulus(Stimulus):
 
 @register("solver", "mine")
 class OwnSolver(RK4):
-    def advance(self, relaxations, state, memory, step, dt):
-        found = super().advance(relaxations, state, memory, step, dt)
+    def advance(self, relaxations, state, memory, step, dt, until):
+        found = super().advance(relaxations, state, memory, step, dt, until)
         return WRONG.get("advance", lambda after, memory: (after, memory))(*found)
 
 
