@@ -52,7 +52,7 @@ class Failure:
 def there(plan: Plan, results: Path) -> str:
     """How many of a sweep's runs are made."""
     made = sum((results / CHUNKS / f"{place.chunk}.nc").exists() for place in set(plan.places))
-    return f"{made:,} of {counted(len(set(plan.places)), 'run')} are there"
+    return f"{made:,} of {counted(whole := len(set(plan.places)), 'run')} {'is' if whole == 1 else 'are'} there"
 
 
 def stopped(plan: Plan, failures: Sequence[Failure], asked: bool, results: Path) -> str:
@@ -65,7 +65,8 @@ def stopped(plan: Plan, failures: Sequence[Failure], asked: bool, results: Path)
         results: the folder.
     """
     saved = [failure for failure in failures if failure.stopped] if asked else []
-    failures = [failure for failure in failures if failure not in saved]
+    # Who is asked to end without a word was ended with the others.
+    failures = [failure for failure in failures if not asked or failure.said.startswith(FAILED)]
     lines = [_failed(plan, failure, results) for failure in failures[:MOST]]
     if len(failures) > MOST:
         lines.append(f"… and {counted(len(failures) - MOST, 'more job')}")
@@ -75,7 +76,7 @@ def stopped(plan: Plan, failures: Sequence[Failure], asked: bool, results: Path)
         how = f"Stopped, as {counted(len(failures), 'job')} failed"
         remedy = "mend what is named above and give the same command again: it makes what is missing alone"
     kept = f"; the state of {counted(len(saved), 'job')} at work is saved" if saved else ""
-    return "\n".join([*lines, f"{how}: {there(plan, results)} and stay{kept}; {remedy}."])
+    return "\n".join([*lines, f"{how}: {there(plan, results)}, to stay{kept}; {remedy}."])
 
 
 def broken(failures: Sequence[Failure]) -> str:

@@ -23,7 +23,15 @@ CLEAR = "\r\x1b[K"
 EACH, OFTEN, SELDOM = 1.0, 10.0, 60.0  # s between lines: on a terminal; in a file in the first minute, and later
 NOTHING = "Nothing to be done"
 CHATTER = ("Assuming unrestricted shared filesystem", "Building DAG of jobs")
-KEPT = (NOTHING, "Will exit after", "Terminating processes", "Unlocking", "Report created")
+RETOLD = {
+    "LockException": "Another snakemake works in this folder, or one was killed in it. Where none does, `snakemake "
+    "--unlock` opens the folder, and the same command goes on from there."
+}
+KEPT = (NOTHING, "Report created")
+STOPPING = {
+    "Will exit after": "stops when the jobs at work have ended",
+    "Terminating processes": "stops now; jobs at work save how far they are",
+}
 REPEATED = ("Exiting because a job execution failed", "At least one job did not complete successfully")
 AGAIN = "Trying to restart job"
 
@@ -79,6 +87,9 @@ class Terminal(logging.Filter):
         if event == "error" and self.refused:
             self.say(self.refused)
             return False
+        if event == "error" and (told := RETOLD.get(str(getattr(record, "exception", "")))):
+            self.say(told)
+            return False
         if event == "workflow_started":
             self._running = not self.dry
             if self.dry and (told := self.before()):
@@ -95,7 +106,10 @@ class Terminal(logging.Filter):
         if text.startswith(AGAIN):
             self.say("it is tried again, with more memory and time where a cluster runs it")
         shown = text.startswith(KEPT) if record.levelno < logging.WARNING else self._new(event, text)
-        self.asked = self.asked or text.startswith("Terminating processes")
+        for start, told in STOPPING.items():
+            if text.startswith(start) and not self.asked:
+                self.asked = True
+                self.say(told)
         if shown:
             self._wipe()
         return shown

@@ -107,6 +107,12 @@ def test_what_is_refused_is_told_alone():
     assert terminal.stream.getvalue() == "network.size=-4: must be more\n"
 
 
+def test_a_locked_folder_is_told_with_its_remedy():
+    terminal = Terminal(io.StringIO())
+    assert not terminal.filter(record("error", "LockException: …", logging.ERROR, exception="LockException"))
+    assert "`snakemake --unlock` opens the folder" in terminal.stream.getvalue()
+
+
 def test_a_dry_run_tells_the_plan_and_keeps_the_listing():
     terminal = Terminal(io.StringIO(), dry=True, before=lambda: "mine: 2 runs")
     assert not terminal.filter(record("workflow_started"))
@@ -156,11 +162,11 @@ def test_a_stopped_sweep_tells_which_runs_failed_and_why(tmp_path, monkeypatch):
     assert "simulate of 4 runs (size=8, coupling=0, 0.5, solver=rk4): of itself" in said
     assert "draw of a.png: said nothing in its log" in said
     assert said.splitlines()[-1].startswith(
-        "Stopped, as 2 jobs failed: 0 of 8 runs are there and stay; mend what is named"
+        "Stopped, as 2 jobs failed: 0 of 8 runs are there, to stay; mend what is named"
     )
     assert (
         stopped(plan, [], True, tmp_path)
-        == "Stopped: 0 of 8 runs are there and stay; the same command goes on from there."
+        == "Stopped: 0 of 8 runs are there, to stay; the same command goes on from there."
     )
     halted = [replace(failure, said="stopped by SIGINT: its state is saved")]
     assert "; the state of 1 job at work is saved; the same command goes on" in stopped(plan, halted, True, tmp_path)

@@ -317,7 +317,7 @@ def test_failures_and_divergence_are_the_last_words(tmp_path):
     assert why.startswith(
         "simulate of 4 runs (size=8, coupling=0, 1, solver=rk4): stimulus: waveform of Ramp (plugins.ramp)"
     )
-    assert end.startswith("Stopped, as 1 job failed: 0 of 4 runs are there and stay; mend what is named above")
+    assert end.startswith("Stopped, as 1 job failed: 0 of 4 runs are there, to stay; mend what is named above")
     (tmp_path / "plugins" / "ramp.py").write_text(RAMP.format("now.t"))
     done = tiny(tmp_path, overrides=f"{start} run.dt=0.5 recorder.interval=0.5", name="far")
     *_, where, counts, remedy = done.stderr.splitlines()

@@ -6,8 +6,10 @@ import sys
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.enums import Quietness
 
+from psst_core import PsstError
 from psst_core.outcome import broken
 from psst_core.terminal import Terminal
+from psst_core.words import check_words
 
 output = workflow.output_settings
 if workflow.is_main_process and not output.verbose:
@@ -23,6 +25,14 @@ def refuse(error):
     """Stop before any job, with what PSST says alone."""
     TERMINAL.refused = str(error)
     raise WorkflowError(str(error)) from None
+
+
+# Again where the profile that does it first was replaced by one of the site's.
+if workflow.is_main_process and "snakemake" in sys.argv[0]:
+    try:
+        check_words(sys.argv[1:])
+    except PsstError as error:
+        refuse(error)
 
 
 onerror:
