@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from conftest import DATA, configuration, integrate, small_locust
 
 from psst_core.batch import Run
@@ -74,3 +75,45 @@ def test_the_order_of_keys_changes_no_bit():
         turned = put(turned, {key: dict(reversed(config["network"]["populations"][name]["mechanisms"].items()))})
     ours, theirs = integrate([Run(config)]).state(), integrate([Run(turned)]).state()
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def starts(tmp_path, variables, coords=None):
+    """Start values of the small lobe from a NetCDF file with these variables."""
+    path = tmp_path / f"{len(list(tmp_path.iterdir()))}.nc"
+    xr.Dataset(variables, coords).to_netcdf(path)
+    config = put(configuration("locust_coupling"), {"network.size": 3, "network.start_file": str(path)})
+    config = put(config, {"network.start_jitter": 0.0, "network.populations.pn.share": 2})
+    return start_state(Network.from_config(config["network"]), config["network"], 1, 0, 0)
+
+
+def test_start_values_of_a_file_are_converted_ordered_and_matched(tmp_path):
+    two = np.array([-60.0, -50.0])
+    for variables, coords in [
+        ({"pn.v": ("cell", two, {"units": "mV"})}, None),
+        ({"pn.v": ("pn", two / 1000, {"units": "V"})}, None),
+        ({"pn.v": ("cell", two[::-1])}, {"cell": [1, 0]}),
+        ({"pn.v": ("cell", two)}, {"time": 3.0}),
+    ]:
+        np.testing.assert_allclose(starts(tmp_path, variables, coords)["pn"]["v"], two, rtol=1e-15)
+    one = starts(tmp_path, {"pn.v": ((), -55.0), "ln.calcium_pool.concentration": ("cell", [0.3], {"units": "umol/L"})})
+    assert one["pn"]["v"].tolist() == [-55.0, -55.0]
+
+
+WRONG = {
+    "another case": ({"pn.V": ("cell", [1.0, 2.0])}, r"'pn\.V': the network has no such variable \(did you mean pn\.v"),
+    "another population": ({"pm.v": ("cell", [1.0, 2.0])}, r"'pm\.v': the network has no such variable \("),
+    "text": ({"pn.v": ("cell", ["a", "b"])}, "'pn.v' holds text"),
+    "another number of cells": ({"pn.v": ("cell", [1.0])}, r"has the shape \(1,\); the population pn has 2 cells"),
+    "two dimensions": ({"pn.v": (("cell", "time"), [[1.0], [2.0]])}, r"has the shape \(2, 1\)"),
+    "times": ({"pn.v": ("time", [1.0, 2.0])}, "has the dimension time, which is not that of the cells of pn"),
+    "cells of others": ({"pn.v": ("ln", [1.0, 2.0])}, "has the dimension ln, which is not that of the cells of pn"),
+    "another unit": ({"pn.v": ("cell", [1.0, 2.0], {"units": "uA"})}, "'pn.v' has the unit 'uA', but must be in mV"),
+    "missing": ({"pn.v": ("cell", [1.0, np.nan])}, "'pn.v': 1 of 2 values are missing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_start_values_that_do_not_fit_are_refused(tmp_path, case):
+    variables, message = WRONG[case]
+    with pytest.raises(PsstError, match=rf"^network\.start_file={tmp_path}/0\.nc: .*{message}"):
+        starts(tmp_path, variables)
