@@ -234,7 +234,7 @@ def _wrong_id(manifest: Manifest) -> str | None:
     for run in _runs(manifest):
         own, values = identity, run["values"]
         if not values.keys() <= identity.keys - files.keys():
-            own, values = Identity(put(config, values), None if values.keys() & files.keys() else files, code), {}
+            own, values = Identity(put(config, values), files, code), {}
         if own.run_id(values, run["network"], run["trial"]) != run["id"]:
             return f"edited, run {run['id']} is not what its configuration computes"
     return None

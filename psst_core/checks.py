@@ -158,6 +158,7 @@ def _check_number(value: Any, metadata: Mapping[str, Any], key: str) -> None:
         return
     made = of(value, key)
     check_ranges(type(made), value, key)
+    _check_no_hidden_file(type(made), value, key)
     with named(key):
         made.check()
     low, high = metadata.get("minimum", -math.inf), metadata.get("maximum", math.inf)
