@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterable, Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from psst_core.dataset import read, status_counts
 from psst_core.digest import code_digest
-from psst_core.files import to_yaml
+from psst_core.files import to_yaml, write_text
+from psst_core.gather import gathered_files
+from psst_core.made import marking, recipe
 from psst_core.results import Results
 
 PAGE = """<!DOCTYPE html>
@@ -39,9 +42,15 @@ def page(results: Results) -> str:
     return PAGE.format(title=title, rows=rows, whose=escape(first_run(results)), configuration=configuration)
 
 
-def about_digest() -> str:
-    """Changes with the code of the page."""
-    return code_digest((__name__,))
+def save_page(results: Results, target: Path) -> None:
+    """Write the page into the folder of a sweep."""
+    with marking(results.folder, [target], about_recipe(results.folder)):
+        write_text(target, page(results))
+
+
+def about_recipe(folder: Path) -> str:
+    """What the page of a sweep is made from."""
+    return recipe(code_digest((__name__,)), *gathered_files(folder))
 
 
 def facts(results: Results) -> list[tuple[str, str]]:

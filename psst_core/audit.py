@@ -14,22 +14,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import netCDF4
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from psst_core import plugins
 from psst_core.analysis import MEASURES
-from psst_core.dataset import STATUS, checksum, read, status_counts
+from psst_core.dataset import STATUS, damage, read, status_counts
 from psst_core.digest import code_digest, code_of
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml, read_text
 from psst_core.gather import cube, read_table, summary_name
-from psst_core.identity import Identity, deciding_modules
-from psst_core.keys import put
-from psst_core.ledger import CHUNKS, PLANS, Manifest, chunk_digest, planned, read_manifest, state
-from psst_core.plan import records_digest
+from psst_core.identity import deciding_modules
+from psst_core.ledger import (
+    CHUNKS,
+    PLANS,
+    Manifest,
+    chunk_digest,
+    foreign_run,
+    planned,
+    read_manifest,
+    records_digest,
+    state,
+)
 
 BLOCK = 4096
 SHAPELESS = (LookupError, TypeError, ValueError, AttributeError)  # of a file that is whole, but of another kind
@@ -221,23 +228,12 @@ def _ids_fault(manifest: Manifest) -> tuple[str | None, str | None]:
         code = code_digest(deciding_modules(manifest["config"], manifest.get("plugins", {})))
         if code != manifest["code"]:
             return f"made by other code (digest {manifest['code']})", None
-        return None, _wrong_id(manifest)
+        run = foreign_run(manifest)
+        return None, None if run is None else f"edited, run {run} is not what its configuration computes"
     except PsstError as error:
         return f"made with what is not here ({error})", None
     except SHAPELESS as error:
         return None, f"has a configuration that describes no run ({type(error).__name__}: {error})"
-
-
-def _wrong_id(manifest: Manifest) -> str | None:
-    config, files, code = manifest["config"], manifest["files"], manifest["code"]
-    identity = Identity(config, files, code)
-    for run in _runs(manifest):
-        own, values = identity, run["values"]
-        if not values.keys() <= identity.keys - files.keys():
-            own, values = Identity(put(config, values), files, code), {}
-        if own.run_id(values, run["network"], run["trial"]) != run["id"]:
-            return f"edited, run {run['id']} is not what its configuration computes"
-    return None
 
 
 def _file_fault(path: Path) -> str | None:
@@ -245,14 +241,8 @@ def _file_fault(path: Path) -> str | None:
     if not path.is_file():
         what = "is no file" if path.exists() else f"missing; {AGAIN}"
         return "is a link to nothing; delete it" if path.is_symlink() and not path.exists() else what
-    try:
-        with netCDF4.Dataset(path) as file:
-            written = getattr(file, "checksum", None)
-        if written is None:
-            return f"foreign or damaged, it has no checksum of ours; delete it and {AGAIN}"
-        return None if checksum(path) == written else "changed since it was written, its checksum is another"
-    except (OSError, RuntimeError, *SHAPELESS) as error:
-        return f"damaged, it cannot be read ({error}); delete it and {AGAIN}"
+    found = damage(path)
+    return found if found is None or found.startswith("changed") else f"{found}; delete it and {AGAIN}"
 
 
 def _chunk_fault(data: xr.Dataset, manifest: Manifest) -> str | None:

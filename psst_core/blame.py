@@ -13,7 +13,7 @@ from psst_core.dataset import REPLICATES, read, status_word
 from psst_core.errors import PsstError
 from psst_core.hardware import accelerators, processor
 from psst_core.keys import put
-from psst_core.ledger import chunk_digest, read_manifest
+from psst_core.ledger import chunk_digest, read_claim
 from psst_core.logs import Report
 from psst_core.results import TRACE, Results
 
@@ -107,7 +107,7 @@ def reproduce(sweep: Results, row: Mapping[str, Any], report: Report) -> str:
 
 def _planned(sweep: Results, row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The manifest of a run's chunk, and its entry in there."""
-    manifest = read_manifest(sweep.chunks / f"{row['chunk']}.json")
+    manifest = read_claim(sweep.chunks / f"{row['chunk']}.json")
     planned: dict[str, Any] = [run for batch in manifest["batches"] for run in batch][int(row["position"])]
     return manifest, planned
 

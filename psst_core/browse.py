@@ -25,8 +25,8 @@ from psst_core.errors import PsstError
 from psst_core.figures import STYLE, raster, traces, views
 from psst_core.figures.style import has_membranes, label, numeric_names, numeric_parameters, population_name, short
 from psst_core.files import to_yaml
-from psst_core.gather import PARTIAL
 from psst_core.keys import Config
+from psst_core.ledger import PARTIAL
 from psst_core.results import CUBE, Results, open_sweep
 
 PAGES = ("Measure", "Run", "Origin")

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ import numpy as np
 from psst_core import plugins, tf
 from psst_core.checkpoint import Checkpoint, State
 from psst_core.checks import data_files
+from psst_core.compiled import Programs
 from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf, stored
 from psst_core.devices import Round, at_once, device_names, program_of, runs_of
 from psst_core.digest import code_digest
@@ -23,7 +23,7 @@ from psst_core.files import remove_leftovers
 from psst_core.hardware import accelerators, peak_memory, prepare, process_seconds, processor
 from psst_core.identity import deciding_modules
 from psst_core.keys import Config
-from psst_core.ledger import COMPILED, SAVED
+from psst_core.ledger import AGAIN, CHUNKS, COMPILED, SAVED, foreign_run
 from psst_core.logs import Report
 from psst_core.provenance import CONVENTIONS, job
 from psst_core.returned import uncompilable
@@ -51,28 +51,23 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, al
     plugins.load()
     _check_unchanged(manifest)
     results = target.parent.parent
-    compiled, saved = results / COMPILED, results / SAVED / f"{manifest['chunk']}.zip"
+    programs, saved = Programs(results / COMPILED), results / SAVED / f"{manifest['chunk']}.zip"
     hardware, runs = manifest["config"]["hardware"], sum(map(len, manifest["batches"]))
-    devices = prepare(hardware, compiled, *([] if alone else [connect]))
+    devices = prepare(hardware, programs, *([] if alone else [connect]))
     team = None if alone else Team(devices)
-    try:
-        if team and team.rank:
-            return team.follow(manifest, saved)
-        for file in (target, saved):
-            remove_leftovers(file)
-        checkpoint = Checkpoint(saved, manifest, report)
-        with (
-            team.leading() if team else contextlib.nullcontext(),
-            checkpoint.listening(),
-            atomic_netcdf(target, {"run": runs}) as beside,
-        ):
-            write_chunk(manifest, beside, report, checkpoint, began, team)
-        checkpoint.remove()
-    except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
-        shutil.rmtree(compiled, ignore_errors=True)
-        raise PsstError(
-            f"{compiled}: a compiled program was damaged ({error}); all are removed; start again"
-        ) from error
+    if team and team.rank:
+        return team.follow(manifest, saved)
+    for file in (target, saved):
+        remove_leftovers(file)
+    checkpoint = Checkpoint(saved, manifest, report)
+    with (
+        team.leading() if team else contextlib.nullcontext(),
+        checkpoint.listening(),
+        atomic_netcdf(target, {"run": runs}) as beside,
+    ):
+        write_chunk(manifest, beside, report, checkpoint, began, team, programs)
+    programs.seal()
+    checkpoint.remove()
 
 
 def write_chunk(
@@ -82,6 +77,7 @@ def write_chunk(
     checkpoint: Checkpoint | None = None,
     began: float | None = None,
     team: Team | None = None,
+    programs: Programs | None = None,
 ) -> None:
     """The same, where TensorFlow is ready and `path` may hold half a file.
 
@@ -89,6 +85,7 @@ def write_chunk(
         checkpoint: where to go on from, and to save to; None always begins anew and saves nothing.
         began: when the job did, on the clock of `time.perf_counter`; now, where nothing came before.
         team: of the job's workers, which this one leads; None where it is alone.
+        programs: compiled ones that are shared with other jobs.
     """
     began = time.perf_counter() if began is None else began
     config, batches = manifest["config"], manifest["batches"]
@@ -122,7 +119,10 @@ def write_chunk(
                 integration: Round = team.lead(program, manifest, number)
             else:
                 integration = Round(program, runs_of(manifest, together), device_names(hardware))
-            compiling = compiling or _compile(integration, config)
+            if not compiling:
+                compiling = _compile(integration, config)
+                if programs:
+                    programs.seal()
             diverged = np.full(len(runs), np.nan)
             if state:
                 integration.resume(state.step, state.carry)
@@ -244,7 +244,7 @@ class _Progress:
 
 
 def _check_unchanged(manifest: Mapping[str, Any]) -> None:
-    """Raise when the code that decides the numbers, or a file that the runs read, is not what was planned."""
+    """Raise when the code that decides the numbers, a file that the runs read, or a run is not what was planned."""
     if code_digest(deciding_modules(manifest["config"])) != manifest["code"]:
         raise PsstError(
             "the code of PSST or of a plugin has changed since the sweep was planned; start the sweep again"
@@ -256,3 +256,8 @@ def _check_unchanged(manifest: Mapping[str, Any]) -> None:
                 raise PsstError(
                     f"{key}={path}: the file has changed since the sweep was planned; start the sweep again"
                 )
+    if (run := foreign_run(manifest)) is not None:
+        raise PsstError(
+            f"{CHUNKS}/{manifest['chunk']}.json: changed since it was written, run {run} is not what its configuration "
+            f"computes; delete it and {AGAIN}"
+        )

@@ -1,6 +1,7 @@
 """The command psst: what a sweep will cost, what it has so far, what no sweep uses. Snakemake runs the jobs."""
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -9,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from psst_core.audit import audit
+from psst_core.before import sweep_folders
 from psst_core.blame import blame, find, reproduce
-from psst_core.clean import unused
+from psst_core.clean import losses, unused
 from psst_core.cost import fit
 from psst_core.crate import export_crate
 from psst_core.dataset import read
@@ -19,11 +21,12 @@ from psst_core.errors import PsstError
 from psst_core.figures import available, draw_all
 from psst_core.files import to_yaml
 from psst_core.forecast import as_text, duration, error_of, expected
-from psst_core.gather import PARTIAL, gather
-from psst_core.ledger import PLANS, lock, planned
+from psst_core.gather import gather
+from psst_core.ledger import BEFORE, PARTIAL, PLANS, lock, planned
+from psst_core.made import remove_empty
 from psst_core.nwb import export_nwb
 from psst_core.outcome import outcome
-from psst_core.plan import check_name, counted, make_plan
+from psst_core.plan import counted, earlier, make_plan, sweep_name
 from psst_core.results import open_sweep
 from psst_core.status import status
 from psst_core.sums import SUMS, list_faults, write_list
@@ -98,6 +101,9 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("clean", help="list what no sweep in results/ uses any more")
     command.add_argument("--remove", action="store_true", help="and remove it")
+    command.add_argument(
+        "--before", action="store_true", help="and what only sweeps in NAME/before/ use, with these sweeps"
+    )
     command.set_defaults(run=clean)
     return whole
 
@@ -132,11 +138,13 @@ def plan(given: argparse.Namespace) -> None:
     manifests = list(made.manifests.values())
     found = expected(made, fit(RESULTS, manifests).judged(manifests))
     print(json.dumps(found, indent=1) if given.json else as_text(made, found))
+    if not given.json and (place := earlier(made, RESULTS)):
+        print(f"  {made.name} has other runs so far; what was made of them moves to {place}/")
 
 
 def gather_sweep(given: argparse.Namespace) -> None:
     """Make the cube of a planned sweep, or of what is finished of it."""
-    folder, plan = RESULTS / given.name, planned(RESULTS, check_name(given.name))
+    folder, plan = RESULTS / given.name, planned(RESULTS, sweep_name(given.name))
     written = gather(folder, plan, given.partial)
     if not given.partial and (RESULTS / PLANS / f"{plan}.twins.csv").exists():
         estimate(folder, plan)
@@ -149,7 +157,7 @@ def draw_sweep(given: argparse.Namespace) -> None:
     """Draw a gathered sweep, or gather what is finished and draw that."""
     if given.partial:
         gather_sweep(given)
-    planned(RESULTS, check_name(given.name))
+    planned(RESULTS, sweep_name(given.name))
     folder = RESULTS / given.name
     if not given.partial and not (folder / "sweep.nc").exists():
         raise PsstError(f"{given.name}: has no cube yet; psst draw {given.name} --partial draws what is finished")
@@ -162,7 +170,7 @@ def draw_sweep(given: argparse.Namespace) -> None:
 
 def show_status(given: argparse.Namespace) -> None:
     """Print how far a planned sweep is; again and again on request."""
-    check_name(given.name)
+    sweep_name(given.name)
     while True:
         now = status(RESULTS, given.name)
         counts = ", ".join(f"{count:,} {state}" for state, count in now.runs.items() if count)
@@ -187,7 +195,7 @@ def show_audit(given: argparse.Namespace) -> None:
     Raises:
         PsstError: when it finds anything.
     """
-    found = audit(RESULTS, check_name(given.name))
+    found = audit(RESULTS, sweep_name(given.name))
     if given.list is not None:
         found.findings.extend(list_faults(RESULTS, given.name, given.list))
     print(f"{given.name}: {', '.join(f'{count:,} {status}' for status, count in found.counts.items())}")
@@ -209,7 +217,7 @@ def show_audit(given: argparse.Namespace) -> None:
 
 def show_blame(given: argparse.Namespace) -> None:
     """Print where a run comes from; make it again on request."""
-    sweep = open_sweep(RESULTS / check_name(given.name))
+    sweep = open_sweep(RESULTS / sweep_name(given.name))
     row = find(sweep, given.words)
     if (there := row["runs_there"]) > 1:
         print(f"# the first of {there} runs there; trial=…, network=… and other axes choose another")
@@ -222,7 +230,7 @@ def export(given: argparse.Namespace) -> None:
     """Write a gathered sweep as an RO-Crate, one of its runs as NWB, or both."""
     if given.crate is None and given.nwb is None:
         raise PsstError(f"export {given.name}: needs --crate TARGET or --nwb FILE.nwb KEY=VALUE …")
-    results = open_sweep(RESULTS / check_name(given.name))
+    results = open_sweep(RESULTS / sweep_name(given.name))
     if given.crate is not None:
         export_crate(results, given.crate, given.chunks, given.licence)
         print(given.crate)
@@ -234,17 +242,20 @@ def export(given: argparse.Namespace) -> None:
 
 def clean(given: argparse.Namespace) -> None:
     """List, and remove on request, what no sweep uses."""
+    with lock(RESULTS) if given.remove else contextlib.nullcontext():
+        files = unused(RESULTS, given.before)
+        size, lost = sum(file.stat().st_size for file in files), losses(RESULTS, files)
+        for file in files if given.remove else ():
+            file.unlink()
+            remove_empty(file.parent, RESULTS)
+    for file in () if given.remove else files:
+        print(file)
+    for name, count in lost.items():
+        print(f"{name} {'lost' if given.remove else 'loses'} {counted(count, 'file')} of data")
     if given.remove:
-        with lock(RESULTS):
-            files = unused(RESULTS)
-            size = sum(file.stat().st_size for file in files)
-            for file in files:
-                file.unlink()
         print(f"removed {counted(len(files), 'file')}, {size / 1e6:.1f} MB")
         return
-    files = unused(RESULTS)
-    for file in files:
-        print(file)
-    size = sum(file.stat().st_size for file in files)
-    remedy = "; psst clean --remove removes them" if files else ""
+    remedy = f"; psst clean {'--before ' if given.before else ''}--remove removes them" if files else ""
     print(f"{counted(len(files), 'file')}, {size / 1e6:.1f} MB, of no sweep in {RESULTS}/{remedy}")
+    if not given.before and any(folder.parent.name == BEFORE for folder in sweep_folders(RESULTS)):
+        print(f"psst clean --before lists what sweeps in NAME/{BEFORE}/ keep")

@@ -7,6 +7,7 @@ longitudes.
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 import re
@@ -31,6 +32,7 @@ CIRCUMSTANCES = {"wall_time", "job_seconds", "start_seconds", "compile_seconds",
 CIRCUMSTANCES |= {"versions", "xla_flags", "history", "checksum", "created", "job_id", "command", "source"}
 CIRCUMSTANCES |= {"git_commit", "git_dirty", "institution", "hardware", "partition", "gpus", "accelerator", "driver"}
 BLOCK_BYTES = 16_000_000
+IN_MEMORY = 2**28  # bytes of a file
 
 ATTRIBUTES: dict[str, dict[str, Any]] = {
     "firing_rate": {"long_name": "firing rate", "units": "Hz"},
@@ -137,8 +139,14 @@ def atomic_netcdf(target: Path, sizes: Mapping[Any, int] | None = None) -> Itera
 
 def checksum(path: Path) -> str:
     """SHA-256 of a file's content: two that agree hold the same data, whenever, wherever and in what pieces made."""
-    with netCDF4.Dataset(path) as file:
+    with _opened(path) as file:
         return _checksum(file)
+
+
+def _opened(path: Path) -> Any:
+    """A file that may be open in this process already: from memory, as NetCDF crashes where text is read twice."""
+    small = path.stat().st_size <= IN_MEMORY
+    return netCDF4.Dataset("in memory", memory=path.read_bytes()) if small else netCDF4.Dataset(path)
 
 
 def _checksum(file: Any) -> str:
@@ -194,6 +202,37 @@ def read(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
         raise PsstError(f"{path}: is missing; start the sweep again") from error
     except (OSError, ValueError) as error:
         raise PsstError(f"{path}: cannot be read: {error}; delete it and run again") from error
+
+
+def read_whole(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
+    """As `read`, where the file's content is what was written.
+
+    Raises:
+        PsstError: also when it is damaged, or its checksum is another.
+    """
+    if path.is_file():
+        stat = path.stat()
+        if (why := _damage(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)) is not None:
+            raise PsstError(f"{path}: {why}; delete it and start the sweep again: snakemake with the same words")
+    return read(path, chunks)
+
+
+@functools.lru_cache(maxsize=4096)
+def _damage(path: Path, *_: int) -> str | None:
+    """The same, asked once while the times and the size of the file stay."""
+    return damage(path)
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with the content of a file of ours; None where it is as it was written."""
+    try:
+        with _opened(path) as file:
+            written = getattr(file, "checksum", None)
+            if written is None:
+                return "foreign or damaged, it has no checksum of ours"
+            return None if _checksum(file) == written else "changed since it was written, its checksum is another"
+    except Exception as error:  # a damaged file makes NetCDF raise almost anything
+        return f"damaged, it cannot be read ({error})"
 
 
 def stored(values: Array, kind: Any = np.float32) -> Array:

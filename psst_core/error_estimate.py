@@ -10,10 +10,12 @@ import pandas as pd
 import xarray as xr
 
 from psst_core.analysis import MEASURES
-from psst_core.dataset import REPLICATES, Array, read, write
+from psst_core.before import ESTIMATED
+from psst_core.dataset import REPLICATES, Array, read, read_whole, write
 from psst_core.files import from_yaml, write_text
-from psst_core.gather import axis_attributes, read_table, summary_name, typed, word_axes
-from psst_core.ledger import CHUNKS, PLANS
+from psst_core.gather import axis_attributes, gather_digest, read_table, summary_name, typed, word_axes
+from psst_core.ledger import CHUNKS, home, read_records
+from psst_core.made import check_unchanged, marking, recipe
 from psst_core.provenance import derived
 
 SHIFT = 1.0
@@ -26,14 +28,27 @@ def estimate(folder: Path, plan: str) -> None:
         folder: `results/<name>`.
         plan: the digest of the claimed plan.
     """
-    plans, chunks = folder.parent / PLANS, folder.parent / CHUNKS
-    runs, twins = ((plans / f"{plan}{ending}.csv").read_text(encoding="utf-8") for ending in ("", ".twins"))
-    record = from_yaml((plans / f"{plan}.yaml").read_text(encoding="utf-8"))
+    results = home(folder)
+    records = read_records(results, plan)
+    runs, twins, record = records["csv"], records["twins.csv"], from_yaml(records["yaml"])
     pairs = read_table(io.StringIO(runs)).merge(read_table(io.StringIO(twins)), on="run_id", suffixes=("", "_of_twin"))
     pairs = pairs.sort_values(["chunk", "chunk_of_twin"], ignore_index=True)
-    with read(folder / "sweep.nc") as cube:
-        write(compare(record, pairs, chunks, cube), folder / "error_estimate.nc")
-    write_text(folder / "twins.csv", twins)
+    file, table = estimate_files(folder)
+    with marking(folder, [file, table], estimate_recipe(folder, plan)):
+        check_unchanged(folder, folder / "sweep.nc")
+        with read(folder / "sweep.nc") as cube:
+            write(compare(record, pairs, results / CHUNKS, cube), file)
+        write_text(table, twins)
+
+
+def estimate_files(folder: Path) -> list[Path]:
+    """The error estimate of a sweep, and the record of its twins."""
+    return [folder / name for name in ESTIMATED]
+
+
+def estimate_recipe(folder: Path, plan: str) -> str:
+    """What the error estimate of a plan is made from."""
+    return recipe([plan, gather_digest()], folder / "sweep.nc")
 
 
 def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.Dataset) -> xr.Dataset:
@@ -52,13 +67,13 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.
 
     @functools.lru_cache(maxsize=4)
     def spikes(chunk: str) -> tuple[tuple[Array, Array, Array], Array, float]:
-        with read(chunks / f"{chunk}.nc") as file:
+        with read_whole(chunks / f"{chunk}.nc") as file:
             end = float(file["time"][-1]) + record["config"]["recorder"]["interval"]
             return _by_run(file), file["cell_population"].values, end
 
     @functools.lru_cache(maxsize=4)
     def summary(chunk: str) -> xr.Dataset:
-        with read(chunks / summary_name(chunk, record["analysis_digest"])) as file:
+        with read_whole(chunks / summary_name(chunk, record["analysis_digest"])) as file:
             return file[list(MEASURES)].load()
 
     populations = cube["population"].values

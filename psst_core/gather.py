@@ -1,7 +1,6 @@
 """From summaries to the cube: one labelled data set for a sweep, with a dimension for each axis of its grid."""
 
 import io
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,15 @@ import xarray as xr
 
 from psst_core.analysis import MEASURES, PER_RUN, UNDEFINED, band_attributes, summarise
 from psst_core.axes import RUN
-from psst_core.dataset import REPLICATES, STATUS, Array, file_units, read, write
+from psst_core.before import ESTIMATED, GATHERED, remove_partial
+from psst_core.dataset import REPLICATES, STATUS, Array, file_units, read_whole, write
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml, to_yaml, write_text
-from psst_core.ledger import CHUNKS, PLANS, state
+from psst_core.ledger import AGAIN, CHUNKS, OTHER_RUNS, PARTIAL, home, read_claim, read_records, state
+from psst_core.made import marking, recipe, remove_made
 from psst_core.provenance import CONVENTIONS, now, source
 
-PARTIAL = "partial"
-OTHER_RUNS = "holds other runs than planned; delete it, its chunk and the chunk's manifest, and run again"
 BLANK: dict[str, tuple[str, Any]] = {
     "status": ("i1", STATUS["not_planned"]),
     "undefined": ("i2", 0),
@@ -43,8 +42,9 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
     Raises:
         PsstError: when a summary is missing, unreadable, or holds another run than planned.
     """
-    plans, chunks = folder.parent / PLANS, folder.parent / CHUNKS
-    table, config = ((plans / f"{plan}.{ending}").read_text(encoding="utf-8") for ending in ("csv", "yaml"))
+    results = home(folder)
+    chunks, records = results / CHUNKS, read_records(results, plan)
+    table, config = records["csv"], records["yaml"]
     record = from_yaml(config)
 
     def finished(chunk: str) -> xr.Dataset | None:
@@ -61,16 +61,29 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
         return _load_summary(chunks / summary_name(chunk, record["analysis_digest"]))
 
     def failed(chunk: str) -> bool:
-        return state(folder.parent, chunk)[0] == "failed"
+        return state(results, chunk)[0] == "failed"
 
     result = cube(record, rows, finished if partial else required, failed)
     target = folder / PARTIAL if partial else folder
-    write(result, target / "sweep.nc")
-    write_text(target / "plan.csv", table)
-    write_text(target / "config.yaml", config)
+    cube_file, *texts = gathered_files(target)
+    with marking(target, [cube_file, *texts], gather_recipe(plan)):
+        write(result, cube_file)
+        for file, text in zip(texts, (table, config), strict=True):
+            write_text(file, text)
     if not partial:
-        shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+        remove_partial(folder)
+        remove_made(folder, [] if "twins.csv" in records else [folder / name for name in ESTIMATED])
     return target
+
+
+def gathered_files(folder: Path) -> list[Path]:
+    """The cube, and the records of its plan."""
+    return [folder / name for name in ("sweep.nc", GATHERED["csv"], GATHERED["yaml"])]
+
+
+def gather_recipe(plan: str) -> str:
+    """What the cube of a plan is made from."""
+    return recipe([plan, gather_digest()])
 
 
 def gather_digest() -> str:
@@ -217,7 +230,32 @@ def _summary(chunk: str, record: dict[str, Any], chunks: Path) -> xr.Dataset:
     try:
         return _load_summary(chunks / summary_name(chunk, record["analysis_digest"]))
     except PsstError:
-        return _load(chunks / f"{chunk}.nc", lambda data: summarise(data, window, analysis).load())
+        with read_chunk(chunks / f"{chunk}.nc") as data:
+            return summarise(data, window, analysis).load()
+
+
+def write_summary(chunk: Path, target: Path, window: tuple[float, float], analysis: Mapping[str, Any]) -> None:
+    """Write the measures of a chunk's runs, if its file holds the runs of its manifest, as they were written.
+
+    Raises:
+        PsstError: when it does not.
+    """
+    with read_chunk(chunk) as data:
+        write(summarise(data, window, analysis), target)
+
+
+def read_chunk(path: Path) -> xr.Dataset:
+    """Open a chunk's file, if it is whole and that of its manifest.
+
+    Raises:
+        PsstError: when it is not.
+    """
+    data = read_whole(path)
+    runs = [run["id"] for batch in read_claim(path.with_suffix(".json"))["batches"] for run in batch]
+    if data.attrs.get("chunk") != path.stem or data["run_id"].values.tolist() != runs:
+        data.close()
+        raise PsstError(f"{path}: is not the file of this chunk, its runs are others; delete it and {AGAIN}")
+    return data
 
 
 def _load_summary(path: Path) -> xr.Dataset:
@@ -227,10 +265,10 @@ def _load_summary(path: Path) -> xr.Dataset:
     return found
 
 
-def _load(path: Path, what: Callable[[xr.Dataset], xr.Dataset] = xr.Dataset.load) -> xr.Dataset:
+def _load(path: Path) -> xr.Dataset:
     try:
-        with read(path) as data:
-            return what(data)
+        with read_whole(path) as data:
+            return data.load()
     except (OSError, RuntimeError) as error:
         raise PsstError(f"{path}: cannot be read: {error}; delete it and run again") from error
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from psst_core import tf
+from psst_core.compiled import Programs
 from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.provenance import UNKNOWN
@@ -34,13 +35,12 @@ def _start() -> Any:
     return tf.config.list_logical_devices("CPU")
 
 
-def prepare(hardware: Mapping[str, Any], compiled: Path | None = None, start: Callable[[], Any] = _start) -> Any:
+def prepare(hardware: Mapping[str, Any], programs: Programs | None = None, start: Callable[[], Any] = _start) -> Any:
     """Set the environment for the `hardware` part of a configuration, then the devices and threads.
 
     Args:
         hardware: as resolved; its `xla_flags`, then `XLA_FLAGS` from outside, follow our own, and the last one wins.
-        compiled: a folder in which jobs share compiled programs. TensorFlow writes there beside and moves, so several
-            jobs may do so at once; each kind of processor, set of flags and version has a folder of its own in it.
+        programs: compiled ones that jobs share.
         start: what starts TensorFlow's devices; its result is returned.
 
     Raises:
@@ -52,10 +52,8 @@ def prepare(hardware: Mapping[str, Any], compiled: Path | None = None, start: Ca
     width = hardware["vector_width"] or vector_width()
     flags = [f"--xla_cpu_prefer_vector_width={width}", LOOPS, hardware["xla_flags"], os.environ.get("XLA_FLAGS", "")]
     os.environ["XLA_FLAGS"] = " ".join(flag for flag in flags if flag)
-    if compiled is not None:
-        folder = compiled.resolve() / compiled_for()
-        folder.mkdir(parents=True, exist_ok=True)
-        kept = f"--tf_xla_persistent_cache_directory='{folder}' --tf_xla_persistent_cache_device_types=CPU"
+    if programs is not None:
+        kept = programs.open(compiled_for())
         os.environ["TF_XLA_FLAGS"] = f"{kept} {os.environ.get('TF_XLA_FLAGS', '')}".strip()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")

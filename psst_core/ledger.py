@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,14 +17,19 @@ from pathlib import Path
 from typing import IO, Any
 
 from psst_core.checks import data_files
-from psst_core.digest import digest
+from psst_core.digest import LENGTH, digest
 from psst_core.errors import PsstError
 from psst_core.files import unwritable
+from psst_core.identity import Identity
+from psst_core.keys import put
 from psst_core.logs import STOPPED
 
 CHUNKS, PLANS, LOGS, COMPILED, SAVED = "chunks", "plans", "logs", "compiled", "saved"
 FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, SAVED, "benchmark", "references", "machine.json")
-PLANNED, LOCK = "planned", ".lock"
+PLANNED, LOCK, BEFORE, PARTIAL = "planned", ".lock", "before", "partial"
+RECORDS = ("csv", "yaml", "twins.csv")  # the last one where runs have twins
+OTHER_RUNS = "holds other runs than planned; delete it, its chunk and the chunk's manifest, and run again"
+AGAIN = "start the sweep again: snakemake with the same words"
 STATES = ("finished", "running", "failed", "interrupted", "waiting")
 SILENT = 60.0  # seconds after which a job that says nothing is taken for dead
 
@@ -68,11 +74,8 @@ def reuse(
     manifests: dict[str, Manifest] = {}
     unfinished = []
     for file in sorted((results / CHUNKS).glob(f"{HEX}.json")):
-        manifest = read_manifest(file)
-        try:
-            keys = _keys(manifest)
-        except (LookupError, TypeError) as error:
-            raise PsstError(f"{file}: is no manifest of a chunk; move it away, or delete it") from error
+        manifest = read_claim(file)
+        keys = _keys(manifest)
         if file.with_suffix(".nc").exists():
             new = {key: Place(file.stem, i) for i, key in enumerate(keys) if key in wanted and key not in places}
             places |= new
@@ -94,9 +97,43 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PsstError(f"{path}: cannot be read: {error}; delete it and the chunk's other files") from error
+    except FileNotFoundError:
+        raise PsstError(f"{path}: is missing; {AGAIN}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise PsstError(f"{path}: cannot be read: {error}; delete it and {AGAIN}") from error
     return manifest
+
+
+def read_claim(path: Path) -> Manifest:
+    """The manifest of a chunk, if its runs are those that its name is the digest of.
+
+    Raises:
+        PsstError: when it cannot be read, or was changed since it was written.
+    """
+    manifest = read_manifest(path)
+    try:
+        _keys(manifest)
+        same = manifest["chunk"] == path.stem == chunk_digest(manifest)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise PsstError(f"{path}: is no manifest of a chunk; move it away, or delete it, and {AGAIN}") from error
+    if not same:
+        raise PsstError(
+            f"{path}: changed since it was written, its digest is not its name; move it away, or delete it, and {AGAIN}"
+        )
+    return manifest
+
+
+def foreign_run(manifest: Mapping[str, Any]) -> str | None:
+    """The first run of a manifest whose id is not what its configuration computes, with the files and the code then."""
+    config, files, code = manifest["config"], manifest["files"], manifest["code"]
+    identity = Identity(config, files, code)
+    for run in (run for batch in manifest["batches"] for run in batch):
+        own, values = identity, run["values"]
+        if not values.keys() <= identity.keys - files.keys():
+            own, values = Identity(put(config, values), files, code), {}
+        if own.run_id(values, run["network"], run["trial"]) != run["id"]:
+            return str(run["id"])
+    return None
 
 
 def state(results: Path, chunk: str) -> tuple[str, str]:
@@ -124,8 +161,50 @@ def planned(results: Path, name: str) -> str:
     file = results / name / PLANNED
     if not file.is_file():
         known = ", ".join(sorted(other.parent.name for other in results.glob(f"*/{PLANNED}")))
-        raise PsstError(f"{name}: no sweep of this name in {results}/; there are: {known or 'none'}")
-    return file.read_text(encoding="utf-8").strip()
+        raise PsstError(
+            f"{name}: no sweep of this name in {results}/; there are: {known or 'none'}; where {file} "
+            f"was deleted, {AGAIN}"
+        )
+    plan = file.read_text(encoding="utf-8", errors="replace").strip()
+    if not re.fullmatch(f"[0-9a-f]{{{LENGTH}}}", plan):
+        raise PsstError(f"{file}: is not as it was written, it names no plan; {AGAIN}")
+    return plan
+
+
+def records_digest(records: Mapping[str, str]) -> str:
+    """The digest of a plan, by the texts that stay of it."""
+    return digest(dict(records))
+
+
+def read_records(results: Path, plan: str) -> dict[str, str]:
+    """By their ending, the texts that stay of a plan, as they were written.
+
+    Raises:
+        PsstError: when one is missing, or was changed.
+    """
+    found = {ending: text for ending in RECORDS if (text := _text(results / PLANS / f"{plan}.{ending}")) is not None}
+    for ending in RECORDS[:2]:
+        if ending not in found:
+            raise PsstError(f"{results / PLANS / plan}.{ending}: is missing; {AGAIN}")
+    if records_digest(found) != plan:
+        raise PsstError(
+            f"{results / PLANS / plan}.*: changed since they were written, their digest is not their name; {AGAIN}, "
+            "which writes them anew"
+        )
+    return found
+
+
+def home(folder: Path) -> Path:
+    """The results folder that a sweep's folder lies in: `NAME`, `NAME/before/DIGEST`, or their `partial/`."""
+    above = list(folder.absolute().parents)
+    return next((parent for parent in above[:4] if (parent / CHUNKS).is_dir() or (parent / PLANS).is_dir()), above[0])
+
+
+def _text(file: Path) -> str | None:
+    try:
+        return file.read_bytes().decode(errors="replace")
+    except OSError:
+        return None
 
 
 def snapshot(results: Path) -> frozenset[str]:

@@ -12,11 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from psst_core.axes import RUN
-from psst_core.digest import code_digest, digest
+from psst_core.before import place_of_earlier, set_aside
+from psst_core.digest import LENGTH, code_digest, digest
 from psst_core.errors import PsstError
 from psst_core.files import to_yaml, write_text
 from psst_core.keys import Config
-from psst_core.ledger import CHUNKS, FOLDERS, PLANNED, PLANS, Manifest, Place, snapshot
+from psst_core.ledger import (
+    BEFORE,
+    CHUNKS,
+    FOLDERS,
+    PLANNED,
+    PLANS,
+    Manifest,
+    Place,
+    records_digest,
+    snapshot,
+)
 from psst_core.machine import Machine
 from psst_core.packing import pack
 from psst_core.provenance import checkout, doubts
@@ -70,8 +81,9 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """Changes with any run, its place, the configuration or the analysis."""
-        return records_digest(self.records())
+        return records_digest(self.records)
 
+    @cached_property
     def records(self) -> dict[str, str]:
         """By their ending, the texts that stay of the plan."""
         twins = {"twins.csv": self.twin_table()} if self.twins else {}
@@ -140,11 +152,6 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
     return Plan(name, sweep, machine, manifests, finished, places, found, ledger)
 
 
-def records_digest(records: Mapping[str, str]) -> str:
-    """The digest of a plan, by the texts that stay of it."""
-    return digest(dict(records))
-
-
 def _command(experiment: str, overrides: Sequence[str], name: str) -> str:
     words = [f"experiment={experiment}", *([f"overrides={' '.join(overrides)}"] if overrides else []), f"name={name}"]
     return shlex.join(["snakemake", "--config", *words])
@@ -192,6 +199,18 @@ def check_name(name: Any) -> str:
     return str(name)
 
 
+def sweep_name(name: str) -> str:
+    """The name of a sweep in a results folder: NAME, or of one that had it before, NAME/before/DIGEST.
+
+    Raises:
+        PsstError: when it is neither.
+    """
+    if earlier_one := re.fullmatch(f"([^/]+)/{BEFORE}/[0-9a-f]{{{LENGTH}}}", name):
+        check_name(earlier_one[1])
+        return name
+    return check_name(name)
+
+
 def _is_number(name: Any) -> bool:
     try:
         return float(name) is not None
@@ -199,8 +218,21 @@ def _is_number(name: Any) -> bool:
         return False
 
 
-def claim(plan: Plan, results: Path) -> None:
+def unclaimed(plan: Plan, results: Path) -> bool:
+    """Whether something of what `claim` writes is missing, or another's."""
+    texts = {results / PLANS / f"{plan.digest}.{ending}": text for ending, text in plan.records.items()}
+    texts[results / plan.name / PLANNED] = plan.digest + "\n"
+    manifests = (results / CHUNKS / f"{chunk}.json" for chunk in plan.manifests)
+    return any(not file.is_file() for file in manifests) or any(not _holds(file, text) for file, text in texts.items())
+
+
+def claim(plan: Plan, results: Path) -> list[str]:
     """Write the manifests of chunks that are not made yet, the plan's records by their digest, and which is the name's.
+
+    What was made under the name of runs that this plan does not hold is moved first.
+
+    Returns:
+        A line for a person, where something moved.
 
     Raises:
         PsstError: when chunks were claimed or made since the plan was.
@@ -212,11 +244,23 @@ def claim(plan: Plan, results: Path) -> None:
         there = target.exists() and (chunk in plan.finished or target.read_text(encoding="utf-8") == text)
         if not there:
             write_text(target, text)
-    for ending, text in plan.records().items():
+    for ending, text in plan.records.items():
         record = results / PLANS / f"{plan.digest}.{ending}"
-        if not record.exists():
+        if not _holds(record, text):
             write_text(record, text)
+    if place := earlier(plan, results):
+        set_aside(results / plan.name, place)
     write_text(results / plan.name / PLANNED, plan.digest + "\n")
+    return [f"{plan.name}: had other runs before; what was made of them is in {place}/ now"] if place else []
+
+
+def earlier(plan: Plan, results: Path) -> Path | None:
+    """Where `claim` moves what was made under the name, None where it stays."""
+    return place_of_earlier(results, plan.name, [run.id for run in plan.sweep.runs])
+
+
+def _holds(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_bytes() == text.encode()
 
 
 def work(manifest: Mapping[str, Any]) -> int:

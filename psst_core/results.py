@@ -1,7 +1,7 @@
 """A finished sweep, opened lazily: its cube, its plan, and the spikes and potentials of any run."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +13,14 @@ import xarray as xr
 
 from psst_core import plugins
 from psst_core.axes import RUN
-from psst_core.dataset import REPLICATES, STATUS, Array, read
+from psst_core.dataset import REPLICATES, STATUS, Array, read, read_whole
 from psst_core.digest import code_of
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
 from psst_core.gather import read_table, typed, word_axes
 from psst_core.keys import Config, put
-from psst_core.ledger import CHUNKS, read_manifest
+from psst_core.ledger import AGAIN, CHUNKS, OTHER_RUNS, home, read_manifest
+from psst_core.made import check_unchanged
 from psst_core.network import Network, connect
 from psst_core.sweep import Axis
 from psst_core.written import number, scalar, shown
@@ -77,19 +78,26 @@ class Results:
     Attributes:
         folder: where it lies.
         alone: whether there is a cube's file and nothing else: measures, axes and configuration, but no runs.
+        whole: whether chunks are compared with their checksums before they are opened, which takes as long as to read
+            them.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, whole: bool = False) -> None:
+        self.whole = whole
         self.file = Path(path) if Path(path).is_file() else Path(path) / CUBE
         self.folder = self.file.parent
         missing = [file for file in PLANNED if not (self.folder / file).is_file()]
         self.alone = self.file == Path(path) and (self.file.name != CUBE or bool(missing))
         if missing and not self.alone:
-            raise PsstError(f"{self.folder}: holds no {missing[0]}; is it the folder of a sweep, such as results/NAME?")
+            raise PsstError(
+                f"{self.folder}: holds no {missing[0]}; is it the folder of a sweep, such as results/NAME? If so, "
+                f"{AGAIN}"
+            )
 
     @cached_property
     def cube(self) -> xr.Dataset:
         """`sweep.nc`: the measures, over the axes of the grid and `run`, along which the others lie."""
+        check_unchanged(self.folder, self.file)
         found = read(self.file)
         if "status" not in found:
             raise PsstError(f"{self.file}: holds no status of runs; it is no cube that psst gather made")
@@ -98,7 +106,8 @@ class Results:
     @cached_property
     def error_estimate(self) -> xr.Dataset:
         """`error_estimate.nc`: runs beside their twins at half the step, where `numerics.check` asked for them."""
-        return read(self.folder / "error_estimate.nc")
+        check_unchanged(self.folder, file := self.folder / "error_estimate.nc")
+        return read(file)
 
     @cached_property
     def plan(self) -> pd.DataFrame:
@@ -165,8 +174,10 @@ class Results:
     @property
     def chunks(self) -> Path:
         """The folder of the chunks' files."""
-        above = self.folder.absolute().parents
-        return next((folder for folder in above[:2] if (folder / CHUNKS).is_dir()), above[0]) / CHUNKS
+        return home(self.folder) / CHUNKS
+
+    def _open(self, chunk: str, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
+        return (read_whole if self.whole else read)(self.chunks / f"{chunk}.nc", chunks)
 
     def select(self, **point: Any) -> pd.DataFrame:
         """The rows of the plan at a point, such as `select(coupling=0.5, solver="rk4", trial=0)`, or of a `run_id`.
@@ -211,7 +222,9 @@ class Results:
         position = int(row["position"])
         manifest = read_manifest(self.chunks / f"{row['chunk']}.json")
         planned = [run for batch in manifest["batches"] for run in batch][position]
-        with read(self.chunks / f"{row['chunk']}.nc") as chunk:
+        with self._open(str(row["chunk"])) as chunk:
+            if not row["run_id"] == planned["id"] == chunk["run_id"].values[position]:
+                raise PsstError(f"{self.chunks / row['chunk']}.*: {OTHER_RUNS}")
             mine = np.flatnonzero(chunk["spike_run"].values == position)
             names = [str(name) for name in chunk.data_vars if str(name).startswith(TRACE)]
             traced = "traced_run" in chunk and position in chunk["traced_run"].values
@@ -250,8 +263,7 @@ class Results:
         parts: list[xr.Dataset] = []
         order: list[int] = []
         for rows in self.traced(**point):
-            path = self.chunks / f"{rows['chunk'].iloc[0]}.nc"
-            chunk = read(path, chunks={"traced_run": 1, "time": -1})
+            chunk = self._open(str(rows["chunk"].iloc[0]), {"traced_run": 1, "time": -1})
             names = [str(name) for name in chunk.data_vars if str(name).startswith(TRACE)]
             part = chunk[names].drop_attrs(deep=False).isel(traced_run=rows["trace"].to_numpy()).drop_vars("traced_run")
             labels = {name: (RUN, np.array(rows[name].tolist())) for name in ("run_id", *self.axes, *REPLICATES)}
@@ -301,6 +313,6 @@ def _listed(column: pd.Series, value: Any) -> str:
     return f"{', '.join(map(str, values[:3]))}, … ({len(values):,} values)"
 
 
-def open_sweep(path: str | Path) -> Results:
+def open_sweep(path: str | Path, whole: bool = False) -> Results:
     """Open the sweep in a folder such as `results/locust_coupling`, or the file of a cube."""
-    return Results(path)
+    return Results(path, whole)

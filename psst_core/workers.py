@@ -25,7 +25,7 @@ from psst_core.checkpoint import ECHO, SIGNALS
 from psst_core.chunk import simulate_chunk
 from psst_core.devices import cores
 from psst_core.errors import PsstError
-from psst_core.ledger import read_manifest
+from psst_core.ledger import read_claim
 from psst_core.logs import Report
 
 POLL, PATIENCE = 0.1, 30.0  # s
@@ -43,9 +43,10 @@ def simulate(manifest: Path, target: Path, report: Report) -> None:
         PsstError: also when a worker ends before the others; what was saved until then remains.
         SystemExit: when SIGTERM or SIGINT asked for it; the state is saved.
     """
-    hardware = read_manifest(manifest)["config"]["hardware"]
+    claim = read_claim(manifest)
+    hardware = claim["config"]["hardware"]
     if hardware["workers"] == 1:
-        simulate_chunk(read_manifest(manifest), target, report)
+        simulate_chunk(claim, target, report)
         return
     command = [sys.executable, "-m", __name__, str(manifest), str(target)]
     job = Job(command, hardware, report)
@@ -191,7 +192,7 @@ def main(arguments: Sequence[Any]) -> None:
     threading.Thread(target=_obey, daemon=True).start()
     code = 0
     try:
-        simulate_chunk(read_manifest(manifest), target, lambda line: print(line, flush=True), alone=False)
+        simulate_chunk(read_claim(manifest), target, lambda line: print(line, flush=True), alone=False)
     except SystemExit as stopped:
         code = int(stopped.code or 0)
     except BaseException as error:

@@ -29,7 +29,7 @@ from psst_core.files import to_yaml, write_text
 from psst_core.gather import gather, summary_name
 from psst_core.hardware import prepare
 from psst_core.keys import put
-from psst_core.ledger import CHUNKS, PLANS
+from psst_core.ledger import CHUNKS, PLANS, records_digest
 from psst_core.plan import claim, make_plan
 from psst_core.results import Results, open_sweep
 from psst_core.schema import units
@@ -177,7 +177,10 @@ def run_sweep(folder: Path, experiment: str, overrides: str = "", name: str = "s
     return open_sweep(folder / name)
 
 
-MADE_UP = "made_up"
+def made_up(folder: Path) -> str:
+    """The digest of a made-up plan, the only one in a results folder."""
+    (record,) = (folder / PLANS).glob("*.yaml")
+    return record.stem
 
 
 def made_up_plan(
@@ -210,8 +213,7 @@ def made_up_plan(
     ]
     record = {"experiment": "locust_coupling", "overrides": [], "analysis_digest": 16 * "a", "plugins": {}}
     record["axes"] = entries
-    write_text(folder / PLANS / f"{MADE_UP}.csv", table.to_csv(index=False))
-    write_text(folder / PLANS / f"{MADE_UP}.yaml", to_yaml(record | {"config": config}))
+    write_records(folder, table, record | {"config": config})
     keys = {axis.key: axis.name for axis in axes}
     for chunk, rows in table.groupby("chunk"):
         runs = [
@@ -226,6 +228,14 @@ def made_up_plan(
         ]
         write_text(folder / CHUNKS / f"{chunk}.json", json.dumps({"config": config, "batches": [runs]}))
     return table
+
+
+def write_records(folder: Path, table: pd.DataFrame, record: dict[str, Any]) -> str:
+    """The records of a plan, under their digest, which comes back."""
+    texts = {"csv": table.to_csv(index=False), "yaml": to_yaml(record)}
+    for ending, text in texts.items():
+        write_text(folder / PLANS / f"{records_digest(texts)}.{ending}", text)
+    return records_digest(texts)
 
 
 def make_up_chunk(
@@ -316,4 +326,4 @@ def made_up_sweep(
         if number not in unfinished:
             make_up_chunk(folder, chunk, diverged=diverged)
             summarise_chunk(folder, chunk)
-    return open_sweep(gather(folder / "sweep", MADE_UP, partial=bool(unfinished)))
+    return open_sweep(gather(folder / "sweep", made_up(folder), partial=bool(unfinished)))

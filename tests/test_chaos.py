@@ -33,13 +33,11 @@ stage, given = sys.argv[1], json.loads(sys.argv[2])
 source, target = Path(given["source"]), Path(given["target"])
 if stage == "simulate":
     from psst_core.chunk import simulate_chunk
-    from psst_core.ledger import read_manifest
-    simulate_chunk(read_manifest(source), target, lambda line: print(line, flush=True))
+    from psst_core.ledger import read_claim
+    simulate_chunk(read_claim(source), target, lambda line: print(line, flush=True))
 elif stage == "summarise":
-    from psst_core.analysis import summarise
-    from psst_core.dataset import read, write
-    with read(source) as chunk:
-        write(summarise(chunk, given["window"], given["analysis"]), target)
+    from psst_core.gather import write_summary
+    write_summary(source, target, given["window"], given["analysis"])
 else:
     from psst_core.gather import gather
     gather(target.parent, given["plan"])
@@ -174,8 +172,45 @@ def test_jobs_killed_at_random_moments(tmp_path):
 
 
 @pytest.mark.chaos
+def test_bits_flipped_in_random_files(tmp_path):
+    """A flip for each kill of the others, of any file of a finished job's: it is named, or it changes nothing.
+
+    What a stage makes of the flipped file has the undisturbed content, or the stage fails and names a file.
+    """
+    jobs, log, random = Jobs(tmp_path, duration=100), tmp_path / "said.log", np.random.default_rng(20261127)
+    expected = {}
+    for stage, command in jobs.commands.items():
+        assert run(command, log)
+        expected[stage] = checksum(jobs.files[stage])
+    whole_files = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file() and file != log}
+    ends = {"named": 0, "no change": 0}
+    stages = {"simulate": ("json", "pb", "sha256"), "summarise": ("nc", "json"), "gather": ("nc", "csv", "yaml")}
+    for number in range(KILLS):
+        stage = list(stages)[number % 3]
+        targets = [file for file in whole_files if file.name.rpartition(".")[2] in stages[stage]]
+        target = targets[random.integers(len(targets))]
+        content = bytearray(whole_files[target])
+        content[random.integers(len(content))] ^= 1 << random.integers(8)
+        target.write_bytes(content)
+        if target != jobs.files[stage]:
+            jobs.files[stage].unlink()
+        log.unlink()
+        with log.open("w") as said:
+            code = subprocess.run(jobs.commands[stage], stdout=said, stderr=said, check=False).returncode
+        if code == 0:
+            assert checksum(jobs.files[stage]) == expected[stage], target
+        else:
+            last = log.read_text().strip().splitlines()[-1]
+            assert code > 0 and "PsstError" in last and "start the sweep again" in last, (target, last)
+        ends["no change" if code == 0 else "named"] += 1
+        for file, content in whole_files.items():
+            file.write_bytes(content)
+    print(f"\n{KILLS} bits: {ends}")
+
+
+@pytest.mark.chaos
 def test_the_workflow_killed_at_random_moments(tmp_path):
-    """One kill for ten of the others; after each `snakemake --unlock`, as README says."""
+    """One kill for ten of the others; after each `snakemake --unlock`, as README says, or with its memory lost."""
     snakemake = [str(Path(sys.executable).with_name("snakemake")), "--snakefile", str(TOP / "workflow" / "Snakefile")]
     given = ["--config", "experiment=locust_coupling", f"overrides={SWEEP} run.duration=2000", "name=sweep"]
 
@@ -195,7 +230,10 @@ def test_the_workflow_killed_at_random_moments(tmp_path):
     def check():
         whole(results)
         assert data("killed").items() <= data("undisturbed").items()
-        assert run(command("killed", "--unlock"), log)
+        if random.integers(2):
+            shutil.rmtree(tmp_path / "killed" / ".snakemake", ignore_errors=True)
+        else:
+            assert run(command("killed", "--unlock"), log)
 
     def done():
         whole(results)

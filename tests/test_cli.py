@@ -84,9 +84,11 @@ def test_cleaning_lists_first_and_removes_on_request(here, capsys):
     run_sweep(here / "results", "locust_coupling", f"{' '.join(WORDS)} run.seed=2", "mine")
     kept = {file for file in (here / "results" / "chunks").iterdir() if file.stat().st_size}
     assert main(["clean"]) == 0
-    assert "psst clean --remove removes them" in capsys.readouterr().out
+    assert "psst clean --before lists what sweeps in NAME/before/ keep" in capsys.readouterr().out
+    assert main(["clean", "--before"]) == 0
+    assert "psst clean --before --remove removes them" in capsys.readouterr().out
     assert kept == set((here / "results" / "chunks").iterdir())
-    assert main(["clean", "--remove"]) == 0
+    assert main(["clean", "--before", "--remove"]) == 0
     assert len(list((here / "results" / "chunks").glob("*.json"))) == 2
     assert main(["gather", "mine"]) == 0
 

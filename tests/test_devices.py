@@ -15,7 +15,7 @@ from psst_core.dataset import atomic_netcdf, checksum
 from psst_core.errors import PsstError
 from psst_core.files import write_text
 from psst_core.keys import put
-from psst_core.ledger import CHUNKS, SAVED
+from psst_core.ledger import CHUNKS, SAVED, chunk_digest
 from psst_core.plan import make_plan
 
 pytestmark = pytest.mark.usefixtures("no_results")
@@ -47,13 +47,15 @@ def manifest_of(name, precision="float64", **hardware):
         manifest = put(manifest, {"config.recorder.variables": {"pn": ["v"]}})
         runs = [run | {"traced": run["trial"] % 2 == 0} for run in runs]
     manifest |= {"lanes": 2, "batches": [runs[:1], *(runs[i : i + 2] for i in range(1, 9, 2))]}
+    manifest |= {"chunk": chunk_digest(manifest)}
     return put(manifest, {f"config.hardware.{key}": value for key, value in hardware.items()})
 
 
 def job(folder, manifest):
     """The command of the job that makes this chunk, in a process of its own."""
-    write_text(folder / "manifest.json", json.dumps(manifest))
-    return [sys.executable, "-c", JOB, str(folder / "manifest.json"), str(folder / CHUNKS / "chunk.nc")]
+    claim = folder / CHUNKS / f"{manifest['chunk']}.json"
+    write_text(claim, json.dumps(manifest))
+    return [sys.executable, "-c", JOB, str(claim), str(folder / CHUNKS / "chunk.nc")]
 
 
 def made_by_a_job(folder, manifest):

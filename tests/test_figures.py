@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import TINY, configuration, drawn_text, made_up_plan, made_up_sweep, run_sweep, small_locust
+from conftest import TINY, configuration, drawn_text, made_up, made_up_plan, made_up_sweep, run_sweep, small_locust
 from matplotlib.colors import Normalize
 
 from psst_core import open_sweep
@@ -33,8 +33,10 @@ from psst_core.figures import (
 from psst_core.figures.raster import strongest
 from psst_core.figures.scatter import binned_median, means
 from psst_core.figures.style import first_traced, heat_map, mean_and_band, numeric_names, scale_x, slices
+from psst_core.files import write_text
 from psst_core.gather import gather
 from psst_core.keys import put
+from psst_core.made import marked_files, marking
 from psst_core.sweep import Axis, expand
 
 TOP = Path(__file__).parent.parent
@@ -153,10 +155,13 @@ def test_bands_are_standard_deviations_over_replicates(results):
 
 
 def test_only_figures_of_ours_that_are_not_wanted_are_removed(tmp_path):
-    for name in ("raster.png", "rate_map.png", "my_own.png"):
-        (tmp_path / name).touch()
-    remove_stale(tmp_path, [tmp_path / "raster.png"])
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["my_own.png", "raster.png"]
+    kept, old, mine = (tmp_path / "figures" / f"{name}.png" for name in ("raster", "rate_map", "my_own"))
+    for file in (kept, old, mine):
+        write_text(file, file.name)
+    with marking(tmp_path, [kept, old], "recipe"):
+        pass
+    remove_stale(tmp_path, [kept])
+    assert sorted(kept.parent.iterdir()) == [mine, kept] and marked_files(tmp_path) == [kept]
 
 
 def test_digests_of_figures_differ():
@@ -368,7 +373,7 @@ def test_a_long_axis_is_drawn_in_seconds(tmp_path):
     values = tuple(np.linspace(0, 1, 5000).tolist())
     config = small_locust(sweep__networks=1, sweep__trials=1)
     made_up_plan(tmp_path, [Axis("network.coupling", "coupling", values, "coupling")], config=config, chunk_runs=5000)
-    results = open_sweep(gather(tmp_path / "sweep", "made_up", partial=True))
+    results = open_sweep(gather(tmp_path / "sweep", made_up(tmp_path), partial=True))
     cube = results.cube.load()
     cube["firing_rate"][:] = np.arange(5000.0)[:, None, None, None]
     figure = coupling_curves.draw(results)

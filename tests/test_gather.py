@@ -1,18 +1,20 @@
 """Cubes of axes on a grid and of axes that move together, whole and partial; traces that are not read before asked."""
 
+import io
 import json
 import time
 
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import MADE_UP, made_up_plan, made_up_sweep, make_up_chunk, summarise_chunk
+from conftest import made_up, made_up_plan, made_up_sweep, make_up_chunk, summarise_chunk, write_records
 
 from psst_core import open_sweep
 from psst_core.analysis import MASKS, MEASURES
 from psst_core.dataset import ATTRIBUTES, STATUS, write
 from psst_core.errors import PsstError
-from psst_core.gather import gather, summary_name
+from psst_core.files import from_yaml
+from psst_core.gather import gather, read_table, summary_name
 from psst_core.ledger import CHUNKS
 from psst_core.sweep import Axis
 
@@ -89,9 +91,9 @@ def test_what_is_finished_so_far(tmp_path):
     summarise_chunk(tmp_path, chunks[0])
     (tmp_path / CHUNKS / f"{chunks[2]}.nc").write_bytes(b"\x89HDF\r\n\x1a\n half a file")
     before = sorted((tmp_path / CHUNKS).iterdir())
-    folder = gather(tmp_path / "sweep", MADE_UP, partial=True)
+    folder = gather(tmp_path / "sweep", made_up(tmp_path), partial=True)
     assert folder == tmp_path / "sweep" / "partial" and sorted((tmp_path / CHUNKS).iterdir()) == before
-    assert sorted(file.name for file in folder.iterdir()) == ["config.yaml", "plan.csv", "sweep.nc"]
+    assert sorted(file.name for file in folder.glob("[!.]*")) == ["config.yaml", "plan.csv", "sweep.nc"]
     results = open_sweep(folder)
     cube = opened(results)
     assert cube.attrs["partial"] == "6 of 12 runs" and cube.attrs["title"].endswith("(partial: 6 of 12 runs)")
@@ -103,12 +105,12 @@ def test_what_is_finished_so_far(tmp_path):
     with pytest.raises(PsstError, match=rf"no result yet; the job of chunk {chunks[3]} has not finished"):
         results.run(run=2, solver="euler")
     with pytest.raises(PsstError, match="chunks are not finished"):
-        gather(tmp_path / "sweep", MADE_UP)
+        gather(tmp_path / "sweep", made_up(tmp_path))
 
 
 def test_nothing_is_finished(tmp_path):
     made_up_plan(tmp_path, [COUPLING])
-    cube = opened(open_sweep(gather(tmp_path / "sweep", MADE_UP, partial=True)))
+    cube = opened(open_sweep(gather(tmp_path / "sweep", made_up(tmp_path), partial=True)))
     assert (cube["status"] == STATUS["not_run"]).all() and cube["firing_rate"].shape == (3, 1, 2, 2)
     assert cube.attrs["partial"] == "0 of 6 runs"
     invariant(cube)
@@ -118,10 +120,10 @@ def test_a_damaged_chunk_is_named_or_left_out(tmp_path):
     results = made_up_sweep(tmp_path, [COUPLING], chunk_runs=2)
     file = tmp_path / CHUNKS / summary_name(f"{1:016x}", 16 * "a")
     file.write_bytes(file.read_bytes()[:2000])
-    with pytest.raises(PsstError, match=r"0001\..*summary\.nc: cannot be read"):
-        gather(results.folder, MADE_UP)
+    with pytest.raises(PsstError, match=r"0001\..*summary\.nc: damaged, it cannot be read.*start the sweep again"):
+        gather(results.folder, made_up(tmp_path))
     (tmp_path / CHUNKS / f"{1:016x}.nc").unlink()
-    cube = opened(open_sweep(gather(results.folder, MADE_UP, partial=True)))
+    cube = opened(open_sweep(gather(results.folder, made_up(tmp_path), partial=True)))
     assert cube.attrs["partial"] == "4 of 6 runs"
     assert cube["status"].isel(network=0, trial=0).values.tolist() == [0, 2, 0]
 
@@ -155,7 +157,7 @@ def test_a_hundred_thousand_runs_are_gathered_in_seconds(tmp_path, monkeypatch):
         data |= {"run_id": ("run", rows["run_id"].to_numpy(str))}
         write(xr.Dataset(data), tmp_path / CHUNKS / summary_name(str(chunk), 16 * "a"))
     started = time.perf_counter()
-    folder = gather(tmp_path / "sweep", MADE_UP)
+    folder = gather(tmp_path / "sweep", made_up(tmp_path))
     assert time.perf_counter() - started < 20
     cube = open_sweep(folder).cube
     assert cube["firing_rate"].shape == (count, 1, 2, 2)
@@ -222,10 +224,11 @@ def test_traces_come_in_the_order_of_the_plan_and_end_with_their_run(tmp_path):
         (tmp_path / CHUNKS / f"{chunk}.json").write_text(json.dumps(manifest))
         make_up_chunk(tmp_path, chunk)
         summarise_chunk(tmp_path, chunk)
-    records = tmp_path / "plans" / f"{MADE_UP}.csv"
+    records = tmp_path / "plans" / f"{made_up(tmp_path)}.csv"
     header, *lines = records.read_text().splitlines()
-    records.write_text("\n".join([header, *lines[::2], *lines[1::2]]) + "\n")
-    results = open_sweep(gather(tmp_path / "sweep", MADE_UP))
+    rows = read_table(io.StringIO("\n".join([header, *lines[::2], *lines[1::2]])))
+    plan = write_records(tmp_path, rows, from_yaml(records.with_suffix(".yaml").read_text()))
+    results = open_sweep(gather(tmp_path / "sweep", plan))
     traces = results.traces()
     assert traces["run_id"].values.tolist() == results.plan["run_id"].tolist()
     assert traces.sizes["time"] == 60

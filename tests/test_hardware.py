@@ -1,11 +1,15 @@
 """What stands before TensorFlow is imported, and what a job may use."""
 
+import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from conftest import TINY
 
+from psst_core.compiled import Programs
+from psst_core.dataset import checksum
 from psst_core.hardware import prepare, vector_width
 
 SCRIPT = """
@@ -55,10 +59,13 @@ def test_too_late_is_an_error():
 COMPILING = """
 import sys
 from pathlib import Path
+from psst_core.compiled import Programs
 from psst_core.hardware import prepare
-prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""}, Path(sys.argv[1]))
+programs = Programs(Path(sys.argv[1]))
+prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""}, programs)
 import tensorflow as tf
 print(tf.function(lambda x: tf.exp(x) + 1, jit_compile=True)(tf.constant([0.0])).numpy())
+programs.seal()
 """
 
 
@@ -70,8 +77,8 @@ def test_jobs_share_compiled_programs_and_may_write_at_once(tmp_path):
     before = compiled.stat().st_mtime_ns
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[2.]\n"
     assert compiled.stat().st_mtime_ns == before
-    compiled.write_bytes(compiled.read_bytes()[:100])
-    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
+    sums = ["sha256sum", "--check", "--strict", f"{compiled.name}.sha256"]
+    assert subprocess.run(sums, cwd=compiled.parent, capture_output=True, check=False).returncode == 0
 
 
 SIMULATING = """
@@ -86,17 +93,59 @@ simulate_chunk(next(iter(plan.manifests.values())), folder / "chunks" / "job.nc"
 
 
 @pytest.mark.slow
-def test_a_damaged_compiled_program_is_named_and_removed(tmp_path):
+def test_a_damaged_compiled_program_is_made_anew_in_the_same_start(tmp_path):
+    """Bits flipped at random places, cut, emptied, or without its sum."""
     overrides = TINY + "network.size=8 network.coupling=0.1 solver=euler"
-    command = [sys.executable, "-c", SIMULATING, str(tmp_path), overrides]
+    command, random = [sys.executable, "-c", SIMULATING, str(tmp_path), overrides], np.random.default_rng(5)
     subprocess.run(command, capture_output=True, check=True)
+    data = tmp_path / "chunks" / "job.nc"
+    expected = checksum(data)
     (compiled,) = (tmp_path / "compiled").rglob("*.pb")
-    compiled.write_bytes(compiled.read_bytes()[:100])
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert "a compiled program was damaged" in done.stderr
-    assert not (tmp_path / "compiled").exists()
-    subprocess.run(command, capture_output=True, check=True)
+    whole = compiled.read_bytes()
+
+    def flipped():
+        content = bytearray(whole)
+        content[random.integers(len(content))] ^= 1 << random.integers(8)
+        return bytes(content)
+
+    for content in (flipped(), flipped(), whole[: len(whole) // 2], b""):
+        compiled.write_bytes(content)
+        data.unlink()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and checksum(data) == expected, done.stderr
+        assert compiled.read_bytes() != content
+        assert list((tmp_path / "compiled").rglob("*.pb")) == [compiled]
+
+
+def test_programs_that_are_not_whole_are_removed(tmp_path):
+    """Those that a job may still be writing, and other files, stay."""
+    programs = Programs(tmp_path)
+    flags = programs.open("kind")
+    names = ["a.pb", "b.pb", "c.pb", "d.pb.123.tmp", "e.pb.123.tmp", "notes.txt"]
+    for name in names:
+        (tmp_path / "kind" / name).write_text(name)
+    programs.seal()
+    (tmp_path / "kind" / "b.pb").write_text("another")
+    (tmp_path / "kind" / "c.pb.sha256").unlink()
+    os.utime(tmp_path / "kind" / "d.pb.123.tmp", (0, 0))
+    again = Programs(tmp_path)
+    assert again.open("kind") == flags and str(tmp_path / "kind") in flags
+    assert again.whole == {"a.pb"}
+    left = {file.name for file in (tmp_path / "kind").iterdir()}
+    assert left == {"a.pb", "a.pb.sha256", "b.pb.sha256", "e.pb.123.tmp", "notes.txt"}
+
+
+def test_programs_in_a_folder_that_may_not_be_changed(tmp_path, monkeypatch):
+    """They are read, while all are whole; else the job compiles for itself."""
+    programs = Programs(tmp_path)
+    programs.open("kind")
+    (tmp_path / "kind" / "a.pb").write_text("a")
+    programs.seal()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    monkeypatch.setattr("pathlib.Path.unlink", lambda *_, **__: (_ for _ in ()).throw(PermissionError()))
+    assert "read_only=true" in Programs(tmp_path).open("kind")
+    (tmp_path / "kind" / "a.pb").write_text("b")
+    assert Programs(tmp_path).open("kind") == ""
 
 
 def test_vector_width():

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import json
+import shutil
 import subprocess
 import sys
 
@@ -165,8 +166,7 @@ def test_clean_finds_what_no_sweep_uses_and_nothing_else(tmp_path):
     run_sweep(tmp_path, "locust_coupling", gaba(0.2, coupling="0,1") + " analysis.background=150", "two")
     old = unused(tmp_path)
     assert {file.name.count(".") for file in old if file.parent.name == "chunks"} == {3}  # the first summary
-    for file in (tmp_path / "two").iterdir():
-        file.unlink()
+    shutil.rmtree(tmp_path / "two")
     of_two = {file.name.partition(".")[0] for file in made(tmp_path).keys() - kept.keys()}
     found = [file for file in unused(tmp_path) if file.parent.name == "chunks"]
     assert {file.name.partition(".")[0] for file in found} == of_two and len(found) == 4

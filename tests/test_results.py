@@ -3,14 +3,14 @@
 import netCDF4
 import numpy as np
 import pytest
-from conftest import TINY, configuration, integrate, run_sweep
+from conftest import TINY, configuration, integrate, run_sweep, write_records
 
 from psst_core.analysis import MEASURES
 from psst_core.batch import Run
 from psst_core.dataset import ATTRIBUTES, STATUS, read, write
 from psst_core.errors import PsstError
 from psst_core.files import atomic, write_text
-from psst_core.gather import gather
+from psst_core.gather import gather, read_table
 from psst_core.keys import get
 
 
@@ -95,8 +95,11 @@ def test_another_run_than_planned_is_refused(tmp_path):
     results = run_sweep(tmp_path, "chain_of_three", "run.duration=10 recorder.window=[0,10]")
     (plan,) = (tmp_path / "plans").glob("*.csv")
     plan.write_text(plan.read_text().replace(results.plan["run_id"][0], "0" * 16))
-    with pytest.raises(PsstError, match="holds other runs"):
+    with pytest.raises(PsstError, match=f"plans/{plan.stem}.*changed since they were written.*start the sweep again"):
         gather(results.folder, plan.stem)
+    other = write_records(tmp_path, read_table(plan), results.record)
+    with pytest.raises(PsstError, match="holds other runs"):
+        gather(results.folder, other)
 
 
 def test_a_folder_that_is_no_sweep(tmp_path):

@@ -3,6 +3,7 @@
 One with `table(results) -> DataFrame` is written as numbers too, to `results/NAME/tables/`.
 """
 
+import contextlib
 import importlib
 import itertools
 import pkgutil
@@ -14,12 +15,15 @@ from typing import Any
 
 from psst_core import plugins
 from psst_core.digest import code_digest, digest, imported
+from psst_core.error_estimate import estimate_files
 from psst_core.errors import PsstError
 from psst_core.figures.look import settings_of
 from psst_core.files import atomic, write_text
-from psst_core.gather import PARTIAL
+from psst_core.gather import gathered_files
 from psst_core.keys import Config
+from psst_core.ledger import PARTIAL
 from psst_core.logs import Report
+from psst_core.made import keep_edited, marked_files, marking, recipe, remove_made
 from psst_core.registry import suggestion
 from psst_core.results import Results, open_sweep
 from psst_core.sweep import Axis
@@ -66,6 +70,20 @@ def figure_digest(name: str, style: str = "") -> str:
     return digest([code_digest(modules), STYLE.read_text(encoding="utf-8"), own])
 
 
+def figure_recipe(name: str, folder: Path, style: str = "") -> str:
+    """What a figure of a gathered sweep, and its table, are made from."""
+    estimated = (file for file in estimate_files(folder) if file.is_file())
+    return recipe(figure_digest(name, style), *gathered_files(folder), *estimated)
+
+
+def _marking(name: str, results: Results, targets: Sequence[Path]) -> contextlib.AbstractContextManager[None]:
+    """Mark those of the targets that lie in the sweep's folder."""
+    inside = [target for target in targets if target.is_relative_to(results.folder)]
+    return marking(
+        results.folder, inside, figure_recipe(name, results.folder, results.record["config"].get("style", ""))
+    )
+
+
 def save(name: str, results: Results, targets: Sequence[Path]) -> None:
     """Draw a figure into files, whose endings say in which format; above it stands which runs it lacks, and why."""
     import matplotlib
@@ -76,7 +94,7 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
     load_plugins(results)
     own = settings_of(results.record["config"].get("style", ""))
     # Without the settings of whoever draws, so that a figure looks the same everywhere.
-    with plt.style.context([STYLE, own] if own else STYLE, after_reset=True):
+    with _marking(name, results, targets), plt.style.context([STYLE, own] if own else STYLE, after_reset=True):
         figure = _module(name).draw(results)
         lines = [_warning(results), *figure.get_suptitle().splitlines()]
         wide = round(CHARACTERS * figure.get_figwidth())
@@ -101,7 +119,8 @@ def _warning(results: Results) -> str:
 def save_table(name: str, results: Results, target: Path) -> None:
     """Write a figure's table as CSV."""
     load_plugins(results)
-    write_text(target, _module(name).table(results).to_csv(index=False, float_format="%.6g"))
+    with _marking(name, results, [target]):
+        write_text(target, _module(name).table(results).to_csv(index=False, float_format="%.6g"))
 
 
 def draw_all(folder: Path, report: Report) -> list[Path]:
@@ -114,7 +133,7 @@ def draw_all(folder: Path, report: Report) -> list[Path]:
     Returns:
         The files.
     """
-    results = open_sweep(folder)
+    results = open_sweep(folder, whole=True)
     drawn, endings = drawn_of(results), formats(results.record["config"])
     figures = {name: [folder / "figures" / f"{name}.{ending}" for ending in endings] for name in drawn}
     tables = {name: folder / "tables" / f"{name}.csv" for name in with_table(drawn)}
@@ -125,8 +144,7 @@ def draw_all(folder: Path, report: Report) -> list[Path]:
         save_table(name, results, target)
         report(str(target))
     written = [*itertools.chain(*figures.values()), *tables.values()]
-    for kind in ("figures", "tables"):
-        remove_stale(folder / kind, written)
+    remove_stale(folder, written)
     return written
 
 
@@ -139,10 +157,10 @@ def drawn_of(results: Results) -> list[str]:
 
 
 def remove_stale(folder: Path, wanted: Collection[Path]) -> None:
-    """Remove figures of ours that an earlier sweep of the same name left in its folder."""
-    for file in folder.glob("*.*"):
-        if file.stem in names() and file not in wanted:
-            file.unlink()
+    """Remove figures and tables that PSST made for an earlier plan of a sweep; what a person edited of them stays."""
+    old = [file for file in marked_files(folder) if file.parent != folder and file not in wanted]
+    keep_edited(folder, old)
+    remove_made(folder, old)
 
 
 def load_plugins(results: Results) -> None:

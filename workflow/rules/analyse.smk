@@ -17,6 +17,7 @@ rule summarise:
 
 rule gather:
     input:
+        again,
         summary_files,
     output:
         cube=RESULTS / "{name}" / "sweep.nc",
@@ -26,7 +27,6 @@ rule gather:
         RESULTS / "logs" / "gather" / "{name}.log",
     params:
         plan=lambda wildcards: plan().digest,
-        code=gather_digest(),
     script:
         "../scripts/gather.py"
 
@@ -43,6 +43,5 @@ rule estimate:
         RESULTS / "logs" / "estimate" / "{name}.log",
     params:
         plan=lambda wildcards: plan().digest,
-        code=gather_digest(),
     script:
         "../scripts/estimate.py"

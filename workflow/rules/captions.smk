@@ -1,13 +1,7 @@
-# What decides a figure beside the cube: its code, and its caption in the report. What stands before this in a branch of
-# the workflow says of which experiment and configuration a sweep is.
-
-from psst_core.figures import figure_digest
+# The captions of figures in the report. What stands before this in a branch of the workflow says of which experiment a
+# sweep is.
 
 CAPTIONS = Path(workflow.basedir, "report")
-
-
-def code(wildcards):
-    return figure_digest(wildcards.figure, configuration(wildcards)["style"])
 
 
 def text(file):

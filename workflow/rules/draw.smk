@@ -20,7 +20,6 @@ rule draw:
     log:
         RESULTS / "logs" / "draw" / "{name}.{figure}.log",
     params:
-        code=code,
         caption=caption,
     script:
         "../scripts/draw.py"
@@ -36,8 +35,6 @@ rule draw_more:
         RESULTS / "logs" / "draw" / "{name}.{figure}.{ending}.log",
     wildcard_constraints:
         ending="pdf|eps",
-    params:
-        code=code,
     script:
         "../scripts/draw.py"
 
@@ -56,7 +53,6 @@ rule tabulate:
     log:
         RESULTS / "logs" / "tabulate" / "{name}.{figure}.log",
     params:
-        code=code,
         caption=caption,
     script:
         "../scripts/tabulate.py"
@@ -75,7 +71,6 @@ rule describe:
     log:
         RESULTS / "logs" / "describe" / "{name}.log",
     params:
-        code=about_digest(),
         caption=seen,
     script:
         "../scripts/describe.py"

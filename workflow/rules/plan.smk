@@ -5,14 +5,15 @@ from collections import Counter
 from pathlib import Path
 
 from psst_core import PsstError, make_plan
-from psst_core.about import about_digest
 from psst_core.cost import fit
 from psst_core.devices import cores
 from psst_core.figures import available, formats, remove_stale, with_table
-from psst_core.gather import gather_digest, summary_name
+from psst_core.gather import summary_name
 from psst_core.ledger import CHUNKS, lock, read_manifest
 from psst_core.forecast import as_text, expected
-from psst_core.plan import NAME, claim, work
+from psst_core.made import keep_edited
+from psst_core.outputs import gathered, shown, stale
+from psst_core.plan import NAME, claim, earlier, unclaimed, work
 from psst_core.progress import Progress
 from psst_core.slurm import refuse_while_at_work
 
@@ -113,6 +114,37 @@ def tasks(wildcards):
 def cpus_per_task(wildcards):
     its = hardware(wildcards)
     return 0 if its["workers"] == 1 else cores(its) // its["workers"]
+
+
+@functools.cache
+def old():
+    """The files of the sweep that are not what this plan and this code make, whatever Snakemake and clocks say."""
+    folder = RESULTS / plan().name
+    outputs = [
+        *gathered(folder, plan().digest, bool(plan().twins)),
+        *shown(folder, drawn(), plan().config),
+    ]
+    return stale(folder, outputs)
+
+
+@functools.cache
+def tell():
+    """Tell Snakemake, once, what is to be made again, and a person what moves."""
+    workflow.dag.ignore_incomplete = True  # a file of ours is whole or not there
+    workflow.dag.forcefiles.update(map(str, old()))
+    if unclaimed(plan(), RESULTS):  # onstart then claims
+        workflow.dag.forcerules.add(workflow.get_rule("all"))
+    if workflow.dryrun and (place := earlier(plan(), RESULTS)):
+        TERMINAL.say(
+            f"{plan().name}: has other runs so far; what was made of them moves to {place}/"
+        )
+
+
+def again(wildcards):
+    """No input, but asked for where the graph is built."""
+    if workflow.is_main_process:
+        tell()
+    return []
 
 
 def chunk_files(wildcards=None):

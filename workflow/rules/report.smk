@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from psst_core import PsstError, open_sweep
-from psst_core.about import about_digest
 from psst_core.figures import drawn_of, formats, names, with_table
+from psst_core.outputs import shown, stale
 from psst_core.plan import NAME
 
 RESULTS = Path("results")
@@ -48,12 +48,17 @@ wildcard_constraints:
     figure="[a-z_]+",
 
 
-def configuration(wildcards):
-    return {"style": ""} | RECORDS[wildcards.name]["config"]
-
-
 def experiment(wildcards):
     return Path(RECORDS[wildcards.name]["experiment"]).name
+
+
+def again(wildcards):
+    """No input, but where the graph is built: Snakemake is told what is to be drawn again."""
+    for sweep in (sweep for name, sweep in SWEEPS.items() if name not in KEPT):
+        config_of = {"style": ""} | sweep.record["config"]
+        outputs = shown(sweep.folder, drawn_of(sweep), config_of)
+        workflow.dag.forcefiles.update(map(str, stale(sweep.folder, outputs)))
+    return []
 
 
 def estimate_files(wildcards):
@@ -90,7 +95,7 @@ localrules:
     describe,
 
 
-TARGETS = []
+TARGETS = [again]
 for name in KEPT:
     found = sorted((RESULTS / name / "figures").glob("*.png"))
     TARGETS += [

@@ -1,7 +1,12 @@
 # What a sweep ends with: its chunks, its cube, the records of its plan, and figures.
 
 
+import contextlib
+import os
+import signal
+
 import pandas
+import psutil
 
 from psst_core.dataset import STATUS, read
 from psst_core.outcome import outcome, stopped, there
@@ -18,7 +23,9 @@ localrules:
 
 
 TARGETS = [
+    again,
     chunk_files,
+    summary_files,
     cube_file,
     record_files,
     estimate_files,
@@ -47,21 +54,37 @@ if workflow.is_main_process:
 HELD = []  # the lock of the folder, until this process ends
 
 
+def interrupt(number, frame):
+    """Ask the running jobs to save and end, as Ctrl-C at a terminal does, also where Snakemake alone is told to."""
+    for job in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getpgid(job.pid) == os.getpgrp():
+                job.send_signal(signal.SIGINT)
+    raise KeyboardInterrupt
+
+
+def settle():
+    """Claim the sweep, make room for its files, and say what moved."""
+    said = claim(plan(), RESULTS)
+    kept = keep_edited(RESULTS / plan().name, old())
+    return said + [f"{file}: what was changed by hand is kept here" for file in kept]
+
+
 onstart:
+    signal.signal(signal.SIGINT, interrupt)
     try:
         HELD.append(lock(RESULTS))
         refuse_while_at_work(RESULTS, plan().manifests)
-        claim(plan(), RESULTS)
+        said = [] if workflow.touch else settle()
     except PsstError as error:
         refuse(error)
-    TERMINAL.say(told())
+    TERMINAL.say("\n".join([*said, told()]))
     TERMINAL.begin(progress().line)
 
 
 onsuccess:
     TERMINAL.end()
-    remove_stale(RESULTS / plan().name / "figures", figure_files())
-    remove_stale(RESULTS / plan().name / "tables", table_files())
+    remove_stale(RESULTS / plan().name, [*figure_files(), *table_files()])
     for file in table_files():
         if len(table := pandas.read_csv(file)) <= SHORT:
             TERMINAL.say(table.to_string(index=False, float_format="{:.3g}".format))

@@ -5,5 +5,5 @@ from psst_core.logs import logged
 from psst_core.results import open_sweep
 
 with logged(snakemake.log[0]):
-    sweep = open_sweep(Path(snakemake.input[0]).parent)
+    sweep = open_sweep(Path(snakemake.input[0]).parent, whole=True)
     save(snakemake.wildcards.figure, sweep, [Path(file) for file in snakemake.output])

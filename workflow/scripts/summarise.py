@@ -1,8 +1,9 @@
 from pathlib import Path
 
-from psst_core.analysis import summarise
-from psst_core.dataset import read, write
+from psst_core.gather import write_summary
 from psst_core.logs import logged
 
-with logged(snakemake.log[0]), read(Path(snakemake.input[0])) as chunk:
-    write(summarise(chunk, snakemake.params.window, snakemake.params.analysis), Path(snakemake.output[0]))
+with logged(snakemake.log[0]):
+    write_summary(
+        Path(snakemake.input[0]), Path(snakemake.output[0]), snakemake.params.window, snakemake.params.analysis
+    )
