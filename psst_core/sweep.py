@@ -157,8 +157,7 @@ def _scaled(experiment: str, overrides: Sequence[str]) -> list[str]:
     if PAPER not in overrides:
         return list(overrides)
     named = {text.partition("=")[0] for text in overrides}
-    paper = OmegaConf.to_container(compose({"experiment": experiment}).paper)
-    assert isinstance(paper, dict)
+    paper = resolve(compose({"experiment": experiment}))["paper"]
     return [*overrides, *(f"{key}={shown(value)}" for key, value in paper.items() if key not in named)]
 
 
