@@ -24,7 +24,7 @@ from psst_core.keys import Config, array_keys, get, parameter_keys, put
 from psst_core.names import check_word
 from psst_core.registry import check_ranges
 from psst_core.schema import MOST, SampleConfig, text_keys, units
-from psst_core.written import Plain, typed
+from psst_core.written import Plain, shown, typed
 
 SWEEPABLE = ("network", "stimulus", "solver", "run")
 SAFE = re.compile(r"[A-Za-z0-9_.,=+\-()\[\]:/*<>!% ]*")
@@ -157,8 +157,8 @@ def _scaled(experiment: str, overrides: Sequence[str]) -> list[str]:
     if PAPER not in overrides:
         return list(overrides)
     named = {text.partition("=")[0] for text in overrides}
-    paper = compose({"experiment": experiment}).paper
-    return [*overrides, *(f"{key}={value}" for key, value in paper.items() if key not in named)]
+    paper = resolve(compose({"experiment": experiment}))["paper"]
+    return [*overrides, *(f"{key}={shown(value)}" for key, value in paper.items() if key not in named)]
 
 
 def _requested(

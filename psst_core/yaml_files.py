@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from psst_core.errors import PsstError
 from psst_core.registry import suggestion
 from psst_core.schema import PsstConfig
-from psst_core.written import DECIMAL, Plain, typed
+from psst_core.written import DECIMAL, Plain, shown, typed
 
 SCHEME = "psst"
 GLOBAL = "_global_"
@@ -103,8 +103,7 @@ def fitted(content: Any, hint: Any, key: str = "") -> Any:
         key: where it belongs in the configuration.
     """
     if key in AS_WRITTEN:
-        _fitted_group(content, dict[str, Any], key)
-        for name, value in content.items():
+        for name, value in _checked_group(content, dict[str, Any], key).items():
             if key == RUNS and not isinstance(value, list):
                 raise PsstError(f"{key}.{name}={value}: must be a list, such as {key}.{name}=[{value}]")
         return _texts(content)
@@ -113,13 +112,18 @@ def fitted(content: Any, hint: Any, key: str = "") -> Any:
     return typed(content, hint, key)
 
 
-def _fitted_group(content: Any, hint: Any, key: str) -> Any:
+def _checked_group(content: Any, hint: Any, key: str) -> Mapping[str, Any]:
+    """A group of keys, if it is one."""
     if not isinstance(content, Mapping):
         example = next(iter(typing.get_type_hints(hint)), "a") if dataclasses.is_dataclass(hint) else "name"
-        raise PsstError(f"{f'{key}={content}: ' if key else ''}needs keys with values, such as {{{example}: …}}")
+        raise PsstError(f"{f'{key}={shown(content)}: ' if key else ''}needs keys with values, such as {{{example}: …}}")
+    return content
+
+
+def _fitted_group(content: Any, hint: Any, key: str) -> Any:
     found = {}
     types = typing.get_type_hints(hint) if dataclasses.is_dataclass(hint) else {}
-    for name, value in content.items():
+    for name, value in _checked_group(content, hint, key).items():
         inner = f"{key}.{name}" if key else name
         if not types:
             found[name] = fitted(value, get_args(hint)[1], inner)
@@ -148,10 +152,11 @@ def _as_axis(name: str, types: Mapping[str, Any]) -> str:
 
 
 def _texts(content: Any) -> Any:
+    """What is typed later, as it stands; null and nothing are None where they are no value among others."""
     if isinstance(content, dict):
         return {name: _texts(value) for name, value in content.items()}
     if isinstance(content, list):
-        return [_texts(value) for value in content]
+        return [str(value) if isinstance(value, Plain) else _texts(value) for value in content]
     return None if isinstance(content, Plain) and content.lower() in ("", "~", "null") else content
 
 
