@@ -11,7 +11,7 @@ import xarray as xr
 
 from psst_core.analysis import MEASURES
 from psst_core.before import ESTIMATED
-from psst_core.dataset import REPLICATES, Array, read, read_whole, write
+from psst_core.dataset import REPLICATES, STATUS, Array, read, read_whole, write
 from psst_core.files import from_yaml, write_text
 from psst_core.gather import axis_attributes, gather_digest, read_table, summary_name, typed, word_axes
 from psst_core.ledger import CHUNKS, home, read_records
@@ -55,8 +55,9 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.
     """A data set with dimensions (run, population) of the runs that have a twin, with their points as coordinates.
 
     `first_shift`: the time of the first spike that the twin has more than 1 ms earlier or later, or not at all; NaN
-    where there is none. `delta_M`: measure M of the twin minus that of the run; `spread_M`: the standard deviation of
-    M between trials at the run's point, pooled over networks; NaN with a single trial.
+    where there is none, and where one of the two has `diverged`. `delta_M`: measure M of the twin minus that of the
+    run; `spread_M`: the standard deviation of M between trials at the run's point, pooled over networks; NaN with a
+    single trial.
 
     Args:
         record: the sweep's `config.yaml`.
@@ -74,19 +75,22 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.
     @functools.lru_cache(maxsize=4)
     def summary(chunk: str) -> xr.Dataset:
         with read_whole(chunks / summary_name(chunk, record["analysis_digest"])) as file:
-            return file[list(MEASURES)].load()
+            return file[[*MEASURES, "status"]].load()
 
     populations = cube["population"].values
     shape = (len(pairs), len(populations))
     values = {name: np.full(shape, np.nan) for name in ("first_shift", *(f"delta_{name}" for name in MEASURES))}
-    longest = 0.0
+    lost, longest = np.zeros(len(pairs), "i1"), 0.0
     places = zip(pairs["chunk"], pairs["position"], pairs["chunk_of_twin"], pairs["position_of_twin"], strict=True)
     for number, (chunk, position, other, other_position) in enumerate(places):
         here, there = int(position), int(other_position)
         found, owner, duration = spikes(chunk)
         longest = max(longest, duration)
         shift = first_shifts(_of(here, *found), _of(there, *spikes(other)[0]), len(owner), duration)
-        values["first_shift"][number] = [_earliest(shift[owner == i]) for i in range(len(populations))]
+        if all(summary(one)["status"].values[at] == STATUS["ok"] for one, at in ((chunk, here), (other, there))):
+            values["first_shift"][number] = [_earliest(shift[owner == i]) for i in range(len(populations))]
+        else:
+            lost[number] = 1
         for name in MEASURES:
             difference = summary(other)[name].values[there] - summary(chunk)[name].values[here]
             values[f"delta_{name}"][number] = difference
@@ -104,6 +108,7 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.
         {name: (("run", "population"), array) for name, array in values.items()},
         coordinates | {"population": populations},
     )
+    result["diverged"] = (("run",), lost, {"long_name": "whether the run or its twin has diverged", "units": "1"})
     result["first_shift"].attrs = {"long_name": "time of the first spike shifted by more than 1 ms", "units": "ms"}
     for name in MEASURES:
         long_name, unit = (cube[name].attrs[key] for key in ("long_name", "units"))

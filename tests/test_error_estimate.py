@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from conftest import TINY, configuration, run_sweep
+from conftest import TINY, configuration, diverge_all, drawn_text, run_sweep
 
 from psst_core.checks import check
 from psst_core.error_estimate import first_shifts
 from psst_core.errors import PsstError
 from psst_core.figures import save, save_table
-from psst_core.figures.error_estimate import relative
+from psst_core.figures.error_estimate import relative, table
 from psst_core.keys import put
 from psst_core.plan import make_plan
 
@@ -56,7 +56,11 @@ def test_the_estimate_is_drawn_and_tabulated(results, tmp_path):
     save("error_estimate", results, [tmp_path / "figure.png"])
     save_table("error_estimate", results, tmp_path / "table.csv")
     header, first, second = (tmp_path / "table.csv").read_text().splitlines()
-    assert header.startswith("population,runs,shifted") and first.startswith("pn,2,") and second.startswith("ln,2,")
+    assert (
+        header.startswith("population,runs,diverged,shifted")
+        and first.startswith("pn,2,")
+        and second.startswith("ln,2,")
+    )
 
 
 def test_a_single_trial_has_no_spread_and_is_drawn(tmp_path):
@@ -64,6 +68,11 @@ def test_a_single_trial_has_no_spread_and_is_drawn(tmp_path):
     results = run_sweep(tmp_path, "locust_coupling", overrides)
     assert np.isnan(relative(results.error_estimate, "firing_rate")).all()
     save("error_estimate", results, [tmp_path / "figure.png"])
+    diverge_all(tmp_path, results.plan["chunk"].unique())
+    lost = run_sweep(tmp_path, "locust_coupling", overrides)
+    assert lost.error_estimate["diverged"].all() and lost.error_estimate["first_shift"].isnull().all()
+    assert "no pair of runs to compare: diverged" in drawn_text("error_estimate", lost)
+    assert table(lost)["diverged"].tolist() == [len(lost.plan)] * 2 and (table(lost)["runs"] == 0).all()
 
 
 def test_noise_takes_the_same_path_at_half_the_step(tmp_path):

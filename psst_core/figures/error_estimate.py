@@ -6,12 +6,13 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from psst_core.analysis import MEASURES
 from psst_core.dataset import Array
-from psst_core.figures.style import PAGE, has_membranes, population_name
+from psst_core.figures.style import PAGE, has_membranes, nothing, population_name
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -25,7 +26,9 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """Left, the runs whose spikes have not shifted yet, over time; right, how far measures differ."""
-    data = results.error_estimate
+    data, lost = compared(results)
+    if not data.sizes["run"]:
+        return nothing(results, "no pair of runs to compare", "diverged")
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 3.0), gridspec_kw={"width_ratios": [1, 1.5]})
     populations = [str(name) for name in data["population"].values]
     for i, name in enumerate(populations):
@@ -44,21 +47,30 @@ def draw(results: Results) -> Figure:
     right.set_xlabel("at dt/2 minus at dt, in s.d. between trials")
     if not np.isfinite([relative(data, measure) for measure in SHOWN]).any():
         right.text(0.5, 0.5, "no spread: take sweep.trials=2 or more", transform=right.transAxes, ha="center")
-    figure.suptitle(f"{data.sizes['run']} of {len(results.plan)} runs integrated once more at half the step", size=8)
+    text = f"{data.sizes['run']} of {len(results.plan)} runs integrated once more at half the step"
+    figure.suptitle(text + (f"; {lost} more diverged" if lost else ""), size=8)
     return figure
 
 
 def table(results: Results) -> pd.DataFrame:
     """By population: when spikes first shift, and the root mean square of each measure's relative difference."""
-    data = results.error_estimate
+    data, lost = compared(results)
     rows = []
     for name in data["population"].values:
         here = data.sel(population=name)
         shift = here["first_shift"].values
-        row: dict[str, Any] = {"population": name, "runs": len(shift), "shifted": int(np.isfinite(shift).sum())}
+        row: dict[str, Any] = {"population": name, "runs": len(shift), "diverged": lost}
+        row |= {"shifted": int(np.isfinite(shift).sum())}
         row |= {"earliest shift (ms)": _finite(np.min, shift), "median shift (ms)": _finite(np.median, shift)}
         rows.append(row | {f"{measure} (s.d.)": _finite(_rms, relative(here, measure)) for measure in SHOWN})
     return pd.DataFrame(rows)
+
+
+def compared(results: Results) -> tuple[xr.Dataset, int]:
+    """The runs that are ok and so are their twins, and how many others there are."""
+    data = results.error_estimate
+    lost = data["diverged"].values != 0
+    return data.isel(run=~lost), int(lost.sum())
 
 
 def relative(data: Any, measure: str) -> Array:
