@@ -4,6 +4,7 @@ Snakemake writes its messages with Python's `logging`; a filter on the stream it
 it. Its log file keeps them all.
 """
 
+import contextlib
 import logging
 import shutil
 import sys
@@ -116,7 +117,7 @@ class Terminal(logging.Filter):
 
     def say(self, text: str) -> None:
         """Write lines of our own, in place of a line of progress."""
-        with self._lock:
+        with self._lock, contextlib.suppress(BrokenPipeError):
             self._wipe()
             print(text, file=self.stream, flush=True)
 
@@ -177,7 +178,7 @@ class Terminal(logging.Filter):
             if line == told:
                 continue
             told = line
-            with self._lock:
+            with self._lock, contextlib.suppress(BrokenPipeError):
                 if tty:
                     self.stream.write(CLEAR + line[: shutil.get_terminal_size().columns - 1])
                     self.stream.flush()

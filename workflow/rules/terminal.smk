@@ -14,7 +14,7 @@ from psst_core.words import check_words
 output = workflow.output_settings
 if workflow.is_main_process and not output.verbose:
     TERMINAL = Terminal.attached(
-        dry=output.dryrun, silent=Quietness.ALL in output.quiet
+        dry=output.dryrun, silent=Quietness.ALL in (output.quiet or ())
     )
     sys.excepthook = TERMINAL.interrupted
 else:
