@@ -173,3 +173,18 @@ def test_a_system_in_single_precision_keeps_time():
         t = (first + np.arange(steps)) * 0.01
         np.testing.assert_allclose(traces, (np.sin(3 * t) - np.sin(3 * t[0])) / 3, atol=1e-5)
     del _CLASSES["system"]["driven"]
+
+
+def test_charge_of_odours_that_begin_and_end_between_steps():
+    """Simpson's rule, as RK4 is for a current, would be off by 1e-3 at the kinks."""
+    random, keys = np.random.default_rng(4), ["stimulus.onset", "stimulus.offset"]
+    onset, length = random.uniform(0, 8, 16).round(3), random.uniform(0.01, 9, 16).round(3)
+    odour = {"type": "odour", "amplitude": 10.0, "rise": 5.0, "fall": 7.0, "decay_from": 0.8}
+    config = membrane(odour | {"onset": 0.0, "offset": 1.0}, "rk4")
+    runs = [
+        Run(put(config, dict(zip(keys, (on, on + long), strict=True)))) for on, long in zip(onset, length, strict=True)
+    ]
+    found = integrate(runs, keys).state()["hh.v"][0] * CAPACITANCE
+    falling = np.maximum(END - onset - length, 0)
+    exact = 10 * (length - 5 * -np.expm1(-length / 5) + 0.8 * 7 * -np.expm1(-falling / 7))
+    np.testing.assert_allclose(found, exact, rtol=1e-10)

@@ -39,7 +39,7 @@ def test_f_i_curve_has_the_published_counts():
 
 
 def test_chain_of_three_spikes_as_published():
-    """Its last stage, a sixth of a step, sees the current of the next; ours does where an edge lies so much earlier."""
+    """Its last stage, a sixth of a step, sees the current of the next; so does ours with edges that much earlier."""
     config = configuration("chain_of_three", network__synapses__ach__pulse="published")
     for edges in ("onsets", "offsets"):
         config["stimulus"][edges] = [time - config["run"]["dt"] / 6 for time in config["stimulus"][edges]]
