@@ -7,7 +7,6 @@ here, and the cube is gathered again. Nothing of the folder is executed; plugins
 A finding is one line that names the file. A clean sweep has none.
 """
 
-import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,8 +22,8 @@ from psst_core.analysis import MEASURES
 from psst_core.dataset import STATUS, damage, read, status_counts
 from psst_core.digest import code_digest, code_of
 from psst_core.errors import PsstError
-from psst_core.files import from_yaml, read_text
-from psst_core.gather import cube, read_table, summary_name
+from psst_core.files import read_text
+from psst_core.gather import cube, summary_name
 from psst_core.identity import deciding_modules
 from psst_core.ledger import (
     CHUNKS,
@@ -37,10 +36,10 @@ from psst_core.ledger import (
     records_digest,
     state,
 )
+from psst_core.records import AGAIN, record_of, table_of
 
 BLOCK = 4096
 SHAPELESS = (LookupError, TypeError, ValueError, AttributeError)  # of a file that is whole, but of another kind
-AGAIN = "start the sweep again"
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def _was_made(results: Path, chunk: str, analysis: str, records: Records) -> boo
 def _records(results: Path, name: str, plan: str, findings: list[str]) -> Records:
     """The records of a plan; what of them was edited, or is not that of the cube."""
     files = {ending: results / PLANS / f"{plan}.{ending}" for ending in ("csv", "yaml", "twins.csv")}
-    texts = {e: read_text(file) for e, file in files.items() if e != "twins.csv" or file.exists()}
+    texts = {e: read_text(file, remedy=AGAIN) for e, file in files.items() if e != "twins.csv" or file.exists()}
     if records_digest(texts) != plan:
         findings.append(f"{results / PLANS / plan}.*: edited, their digest is not their name")
     copies = {"plan.csv": "csv", "config.yaml": "yaml", "twins.csv": "twins.csv"}
@@ -151,14 +150,14 @@ def _records(results: Path, name: str, plan: str, findings: list[str]) -> Record
         if there is not None and there != texts[ending]:
             findings.append(f"{file}: edited, or of an earlier plan than the last one")
         same.append(there == texts[ending])
-    table = read_table(io.StringIO(texts["csv"]))
+    table = table_of(texts["csv"], files["csv"])
     for run in table["run_id"][table["run_id"].duplicated()]:
         findings.append(f"{files['csv']}: holds run {run} more than once")
-    twins = read_table(io.StringIO(texts.get("twins.csv", "run_id,twin_id,chunk,position\n")))
+    twins = table_of(texts.get("twins.csv", "run_id,twin_id,chunk,position\n"), files["twins.csv"])
     twins = twins.assign(run_id=twins["twin_id"]).drop_duplicates("run_id")
     twins = twins[~twins["run_id"].isin(table["run_id"])]
     gathered = all(same) and (results / name / "sweep.nc").exists()
-    return Records(table, twins, from_yaml(texts["yaml"], files["yaml"]), gathered)
+    return Records(table, twins, record_of(texts["yaml"], files["yaml"]), gathered)
 
 
 def _strangers(chunks: Path) -> Iterator[str]:

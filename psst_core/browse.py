@@ -154,7 +154,7 @@ class Browser:
         """
         try:
             opened = open_sweep(self.sweeps.value)
-            cube, counts = opened.cube, status_counts(opened.cube)
+            cube, counts, _ = opened.cube, status_counts(opened.cube), opened.axes
         except UNREADABLE:
             if self.opened and self.opened.file in self.sweeps.options.values():
                 with self._silence():

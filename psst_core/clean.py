@@ -11,7 +11,6 @@ from pathlib import Path
 from psst_core.before import CUBE, gathered_records, ours, sweep_folders
 from psst_core.digest import LENGTH
 from psst_core.errors import PsstError
-from psst_core.files import from_yaml
 from psst_core.ledger import (
     AGAIN,
     BEFORE,
@@ -27,6 +26,7 @@ from psst_core.ledger import (
     records_digest,
 )
 from psst_core.made import MARKS
+from psst_core.records import record_of
 
 OLD = 86_400.0  # seconds after which nobody is still writing a file beside its place
 ID = f"[0-9a-f]{{{LENGTH}}}"
@@ -118,7 +118,7 @@ def _used(results: Path, folders: Iterable[Path]) -> tuple[set[str], set[str], s
     for folder in folders:
         try:
             for plan, texts in _records(results, folder):
-                analysis = from_yaml(texts["yaml"])["analysis_digest"]
+                analysis = record_of(texts["yaml"], f"{plan}.yaml")["analysis_digest"]
                 tables = [csv.DictReader(io.StringIO(texts[ending])) for ending in texts if ending.endswith("csv")]
                 mine = {row["chunk"] for table in tables for row in table}
                 plans.add(plan)

@@ -15,7 +15,7 @@ from psst_core.blame import blame, find, reproduce
 from psst_core.clean import losses, unused
 from psst_core.cost import fit
 from psst_core.crate import export_crate
-from psst_core.dataset import read
+from psst_core.dataset import read_cube
 from psst_core.error_estimate import estimate
 from psst_core.errors import PsstError
 from psst_core.figures import available, draw_all
@@ -148,7 +148,7 @@ def gather_sweep(given: argparse.Namespace) -> None:
     written = gather(folder, plan, given.partial)
     if not given.partial and (RESULTS / PLANS / f"{plan}.twins.csv").exists():
         estimate(folder, plan)
-    with read(written / "sweep.nc") as cube:
+    with read_cube(written / "sweep.nc") as cube:
         print(f"{written / 'sweep.nc'}: {cube.attrs.get(PARTIAL, 'all runs')}")
         print(outcome(cube))
 
@@ -164,7 +164,7 @@ def draw_sweep(given: argparse.Namespace) -> None:
     folder = folder / PARTIAL if given.partial else folder
     draw_all(folder, print)
     if not given.partial:
-        with read(folder / "sweep.nc") as cube:
+        with read_cube(folder / "sweep.nc") as cube:
             print(outcome(cube))
 
 
@@ -182,7 +182,7 @@ def show_status(given: argparse.Namespace) -> None:
             for ending in endings:
                 print(f"  {chunk}: {ending}", flush=True)
         if now.seconds_left is None and (cube := RESULTS / given.name / "sweep.nc").exists():
-            with read(cube) as data:
+            with read_cube(cube) as data:
                 print(outcome(data))
         if not given.watch or now.seconds_left is None:
             return

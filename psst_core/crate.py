@@ -11,8 +11,8 @@ from typing import Any
 
 from psst_core.errors import PsstError
 from psst_core.files import atomic, from_yaml
-from psst_core.gather import read_table
 from psst_core.provenance import TOP
+from psst_core.records import read_table
 from psst_core.results import Results
 
 VERSION, PROFILE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/ro/wfrun/process/0.5"
@@ -24,6 +24,8 @@ FORMATS = {
     ".json": "application/json",
     ".png": "image/png",
     ".svg": "image/svg+xml",
+    ".pdf": "application/pdf",
+    ".eps": "application/postscript",
 }
 FILES = {
     "sweep.nc": "the measures of all runs, over the axes of the sweep",
@@ -136,7 +138,10 @@ def _links(names: Iterable[str]) -> Any:
 
 def _file(name: str, file: Path, what: str) -> Entity:
     entity = {"@id": name, "@type": "File", "name": file.name, "description": what}
-    return entity | {"encodingFormat": FORMATS[file.suffix], "contentSize": str(file.stat().st_size)}
+    return entity | {
+        "encodingFormat": FORMATS.get(file.suffix, "application/octet-stream"),
+        "contentSize": str(file.stat().st_size),
+    }
 
 
 def _software(attributes: Mapping[str, Any]) -> list[Entity]:

@@ -200,7 +200,7 @@ def read(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
         return xr.open_dataset(path, engine="netcdf4", decode_timedelta=False, chunks=chunks)
     except FileNotFoundError as error:
         raise PsstError(f"{path}: is missing; start the sweep again") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, LookupError, AttributeError, TypeError) as error:
         raise PsstError(f"{path}: cannot be read: {error}; delete it and run again") from error
 
 
@@ -233,6 +233,20 @@ def damage(path: Path) -> str | None:
             return None if _checksum(file) == written else "changed since it was written, its checksum is another"
     except Exception as error:  # a damaged file makes NetCDF raise almost anything
         return f"damaged, it cannot be read ({error})"
+
+
+def read_cube(path: Path) -> xr.Dataset:
+    """Open a cube lazily.
+
+    Raises:
+        PsstError: also when it is another kind of file.
+    """
+    found = read(path)
+    runs = [name for name in ("status", "run_id", "undefined") if name not in found]
+    if runs or found["status"].dtype.kind != "i" or found["status"].dims != found["run_id"].dims:
+        what = f"no {runs[0]}" if runs else "no status"
+        raise PsstError(f"{path}: holds {what} of runs; it is no cube that psst gather made, gather the sweep again")
+    return found
 
 
 def stored(values: Array, kind: Any = np.float32) -> Array:

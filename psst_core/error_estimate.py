@@ -1,7 +1,6 @@
 """Runs beside their twins at half the step: when spikes first shift, and by how much measures differ."""
 
 import functools
-import io
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,12 @@ import xarray as xr
 from psst_core.analysis import MEASURES
 from psst_core.before import ESTIMATED
 from psst_core.dataset import REPLICATES, STATUS, Array, read, read_whole, write
-from psst_core.files import from_yaml, write_text
-from psst_core.gather import axis_attributes, gather_digest, read_table, summary_name, typed, word_axes
+from psst_core.files import write_text
+from psst_core.gather import axis_attributes, gather_digest, summary_name, typed, word_axes
 from psst_core.ledger import CHUNKS, home, read_records
 from psst_core.made import check_unchanged, marking, recipe
 from psst_core.provenance import derived
+from psst_core.records import record_of, table_of
 
 SHIFT = 1.0
 
@@ -30,8 +30,8 @@ def estimate(folder: Path, plan: str) -> None:
     """
     results = home(folder)
     records = read_records(results, plan)
-    runs, twins, record = records["csv"], records["twins.csv"], from_yaml(records["yaml"])
-    pairs = read_table(io.StringIO(runs)).merge(read_table(io.StringIO(twins)), on="run_id", suffixes=("", "_of_twin"))
+    runs, twins, record = records["csv"], records["twins.csv"], record_of(records["yaml"], f"{plan}.yaml")
+    pairs = table_of(runs, plan).merge(table_of(twins, plan), on="run_id", suffixes=("", "_of_twin"))
     pairs = pairs.sort_values(["chunk", "chunk_of_twin"], ignore_index=True)
     file, table = estimate_files(folder)
     with marking(folder, [file, table], estimate_recipe(folder, plan)):

@@ -69,41 +69,44 @@ def write_text(target: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
-def check_size(path: Path, most: int) -> None:
-    """Raise unless this is a file of at most so many bytes."""
+def check_size(path: Path, most: int, remedy: str = "") -> None:
+    """Raise unless this is a file of at most so many bytes; `remedy` says what to do."""
+    then = f"; {remedy}" if remedy else ""
     try:
         found = path.stat()
     except FileNotFoundError:
-        raise PsstError(f"{path}: is missing{', it is a link to nothing' if path.is_symlink() else ''}") from None
+        raise PsstError(f"{path}: is missing{', it is a link to nothing' if path.is_symlink() else ''}{then}") from None
     except OSError as error:
         raise PsstError(f"{path}: cannot be read: {error.strerror}") from None
     if not stat.S_ISREG(found.st_mode):
         what = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or pipe"
-        raise PsstError(f"{path}: is {what} in place of a file")
+        raise PsstError(f"{path}: is {what} in place of a file{then}")
     if found.st_size > most:
         raise PsstError(
-            f"{path}: has {found.st_size / 1e6:,.0f} MB, more than the {most / 1e6:,.0f} MB of any such file"
+            f"{path}: has {found.st_size / 1e6:,.0f} MB, more than the {most / 1e6:,.0f} MB of any such file{then}"
         )
 
 
-def read_text(path: Path, most: int = TEXT_BYTES) -> str:
+def read_text(path: Path, most: int = TEXT_BYTES, remedy: str = "") -> str:
     """The text of a file.
 
     Args:
         most: the largest size in bytes that it may have; a larger one is not read at all.
+        remedy: what to do where it cannot be read.
 
     Raises:
         PsstError: when it is missing, no file, too large, or no text.
     """
-    check_size(path, most)
+    check_size(path, most, remedy)
+    then = f"; {remedy}" if remedy else ""
     try:
         with open(path, "rb") as file:
             start = file.read(BLOCK_BYTES)
             if b"\0" in start:
-                raise PsstError(f"{path}: holds no text, it is damaged or another kind of file")
+                raise PsstError(f"{path}: holds no text, it is damaged or another kind of file{then}")
             return (start + file.read()).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise PsstError(f"{path}: holds no text in UTF-8 (byte {error.start:,}), it is damaged") from None
+        raise PsstError(f"{path}: holds no text in UTF-8 (byte {error.start:,}), it is damaged{then}") from None
     except OSError as error:
         raise PsstError(f"{path}: cannot be read: {error.strerror}") from None
 

@@ -1,6 +1,5 @@
 """From summaries to the cube: one labelled data set for a sweep, with a dimension for each axis of its grid."""
 
-import io
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,11 @@ from psst_core.before import ESTIMATED, GATHERED, remove_partial
 from psst_core.dataset import REPLICATES, STATUS, Array, file_units, read_whole, write
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
-from psst_core.files import from_yaml, to_yaml, write_text
-from psst_core.ledger import AGAIN, CHUNKS, OTHER_RUNS, PARTIAL, home, read_claim, read_records, state
+from psst_core.files import to_yaml, write_text
+from psst_core.ledger import AGAIN, CHUNKS, OTHER_RUNS, PARTIAL, PLANS, home, read_claim, read_records, state
 from psst_core.made import marking, recipe, remove_made
 from psst_core.provenance import CONVENTIONS, now, source
+from psst_core.records import record_of, table_of
 
 BLANK: dict[str, tuple[str, Any]] = {
     "status": ("i1", STATUS["not_planned"]),
@@ -45,7 +45,7 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
     results = home(folder)
     chunks, records = results / CHUNKS, read_records(results, plan)
     table, config = records["csv"], records["yaml"]
-    record = from_yaml(config)
+    record = record_of(config, results / PLANS / f"{plan}.yaml")
 
     def finished(chunk: str) -> xr.Dataset | None:
         try:
@@ -53,7 +53,7 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
         except PsstError:
             return None
 
-    rows = read_table(io.StringIO(table))
+    rows = table_of(table, results / PLANS / f"{plan}.csv")
     if not partial:
         _check_finished(folder, chunks, rows["chunk"].drop_duplicates(), record["analysis_digest"])
 
@@ -93,11 +93,6 @@ def gather_digest() -> str:
 
 def summary_name(chunk: str, analysis: str) -> str:
     return f"{chunk}.{analysis}.summary.nc"
-
-
-def read_table(source: Any) -> pd.DataFrame:
-    """A table of ours as it is written, all of it text."""
-    return pd.read_csv(source, dtype=str, keep_default_na=False)
 
 
 def word_axes(record: Mapping[str, Any]) -> set[str]:

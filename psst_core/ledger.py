@@ -6,10 +6,8 @@ chunk is made. A run is found in a finished chunk first, else in a claim that is
 
 import errno
 import fcntl
-import json
 import os
 import platform
-import re
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -17,20 +15,23 @@ from pathlib import Path
 from typing import IO, Any
 
 from psst_core.checks import data_files
-from psst_core.digest import LENGTH, digest
+from psst_core.digest import digest
 from psst_core.errors import PsstError
-from psst_core.files import unwritable
+from psst_core.files import read_text, unwritable
 from psst_core.identity import Identity
 from psst_core.keys import put
 from psst_core.logs import STOPPED
+from psst_core.records import AGAIN as AGAIN
+from psst_core.records import ID
+from psst_core.records import read_manifest as read_manifest
 
 CHUNKS, PLANS, LOGS, COMPILED, SAVED = "chunks", "plans", "logs", "compiled", "saved"
 FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, SAVED, "benchmark", "references", "machine.json")
 PLANNED, LOCK, BEFORE, PARTIAL = "planned", ".lock", "before", "partial"
 RECORDS = ("csv", "yaml", "twins.csv")  # the last one where runs have twins
 OTHER_RUNS = "holds other runs than planned; delete it, its chunk and the chunk's manifest, and run again"
-AGAIN = "start the sweep again: snakemake with the same words"
 STATES = ("finished", "running", "failed", "interrupted", "waiting")
+PLAN_BYTES = 1000
 SILENT = 60.0  # seconds after which a job that says nothing is taken for dead
 
 UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network disks have no locks; Snakemake's own remains
@@ -89,21 +90,6 @@ def reuse(
     return places, manifests
 
 
-def read_manifest(path: Path) -> Manifest:
-    """The manifest of a chunk.
-
-    Raises:
-        PsstError: when it cannot be read.
-    """
-    try:
-        manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PsstError(f"{path}: is missing; {AGAIN}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise PsstError(f"{path}: cannot be read: {error}; delete it and {AGAIN}") from error
-    return manifest
-
-
 def read_claim(path: Path) -> Manifest:
     """The manifest of a chunk, if its runs are those that its name is the digest of.
 
@@ -142,8 +128,8 @@ def state(results: Path, chunk: str) -> tuple[str, str]:
     if (results / CHUNKS / f"{chunk}.nc").exists():
         return "finished", ""
     try:
-        lines, written = log.read_text(encoding="utf-8").splitlines(), log.stat().st_mtime
-    except FileNotFoundError:
+        lines, written = read_text(log).splitlines(), log.stat().st_mtime
+    except (OSError, PsstError):
         return "waiting", ""
     last = lines[-1] if lines else ""
     if any(line.startswith("Traceback") for line in lines):
@@ -159,14 +145,14 @@ def planned(results: Path, name: str) -> str:
         PsstError: when no sweep of that name was.
     """
     file = results / name / PLANNED
-    if not file.is_file():
+    if not file.exists():
         known = ", ".join(sorted(other.parent.name for other in results.glob(f"*/{PLANNED}")))
         raise PsstError(
             f"{name}: no sweep of this name in {results}/; there are: {known or 'none'}; where {file} "
             f"was deleted, {AGAIN}"
         )
-    plan = file.read_text(encoding="utf-8", errors="replace").strip()
-    if not re.fullmatch(f"[0-9a-f]{{{LENGTH}}}", plan):
+    plan = read_text(file, PLAN_BYTES, AGAIN).strip()
+    if not ID.fullmatch(plan):
         raise PsstError(f"{file}: is not as it was written, it names no plan; {AGAIN}")
     return plan
 
@@ -201,10 +187,7 @@ def home(folder: Path) -> Path:
 
 
 def _text(file: Path) -> str | None:
-    try:
-        return file.read_bytes().decode(errors="replace")
-    except OSError:
-        return None
+    return read_text(file, remedy=AGAIN) if file.exists() or file.is_symlink() else None
 
 
 def snapshot(results: Path) -> frozenset[str]:

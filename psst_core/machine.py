@@ -19,7 +19,7 @@ from psst_core.batch import Run
 from psst_core.config import compose, resolve, update
 from psst_core.devices import at_once
 from psst_core.errors import PsstError
-from psst_core.files import write_text
+from psst_core.files import read_text, write_text
 from psst_core.hardware import prepare
 from psst_core.keys import Config
 from psst_core.registry import lookup
@@ -27,6 +27,7 @@ from psst_core.simulate import Integration, Program, padded, step_count
 from psst_core.solvers.base import Solver
 
 MACHINE = "machine.json"
+MOST_BYTES = 100_000
 START_SECONDS = 6.0
 MEMORY_MB = 1500  # for which batches are made where hardware.mem_mb does not say
 BYTES_PER_CELL = 2_000  # and lane, of states, stages and records
@@ -57,10 +58,21 @@ class Machine:
         """The machine that this runs on, with its costs where they were measured."""
         file = results / MACHINE
         try:
-            costs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else REFERENCE
+            costs = json.loads(read_text(file, MOST_BYTES)) if file.exists() or file.is_symlink() else REFERENCE
             typed = {p: {int(lanes): float(us) for lanes, us in costs[p].items()} for p in REFERENCE}
-        except (OSError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise PsstError(f"{file}: cannot be read ({error!r}); delete it, or make measure again") from error
+        except PsstError as error:
+            raise PsstError(f"{error}; delete it, or make measure again") from None
+        except (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError):
+            raise PsstError(f"{file}: is not what make measure writes; delete it, or make measure again") from None
+        for precision, table in typed.items():
+            for lanes, us in table.items():
+                if lanes < 1 or not 0 < us < math.inf:
+                    raise PsstError(
+                        f"{file}: {precision}, {lanes} lanes: {us} is no time that a step takes; delete it, or make "
+                        "measure again"
+                    )
+            if not table:
+                raise PsstError(f"{file}: holds no times of {precision}; delete it, or make measure again")
         return cls(len(os.sched_getaffinity(0)), typed)
 
     def widths(self, config: Config) -> list[int]:

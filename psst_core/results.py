@@ -13,15 +13,16 @@ import xarray as xr
 
 from psst_core import plugins
 from psst_core.axes import RUN
-from psst_core.dataset import REPLICATES, STATUS, Array, read, read_whole
+from psst_core.dataset import REPLICATES, STATUS, Array, read, read_cube, read_whole
 from psst_core.digest import code_of
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
-from psst_core.gather import read_table, typed, word_axes
+from psst_core.gather import typed, word_axes
 from psst_core.keys import Config, put
 from psst_core.ledger import AGAIN, CHUNKS, OTHER_RUNS, home, read_manifest
 from psst_core.made import check_unchanged
 from psst_core.network import Network, connect
+from psst_core.records import read_record, read_table
 from psst_core.sweep import Axis
 from psst_core.written import number, scalar, shown
 
@@ -98,10 +99,7 @@ class Results:
     def cube(self) -> xr.Dataset:
         """`sweep.nc`: the measures, over the axes of the grid and `run`, along which the others lie."""
         check_unchanged(self.folder, self.file)
-        found = read(self.file)
-        if "status" not in found:
-            raise PsstError(f"{self.file}: holds no status of runs; it is no cube that psst gather made")
-        return found
+        return read_cube(self.file)
 
     @cached_property
     def error_estimate(self) -> xr.Dataset:
@@ -142,8 +140,7 @@ class Results:
             ]
             asked = {"experiment": attributes["experiment"], "overrides": attributes["overrides"].split()}
             return asked | {"axes": axes, "config": from_yaml(attributes["configuration"])}
-        content: dict[str, Any] = from_yaml((self.folder / "config.yaml").read_text(encoding="utf-8"))
-        return content
+        return read_record(self.folder / "config.yaml")
 
     @cached_property
     def axes(self) -> dict[str, Axis]:

@@ -1,6 +1,5 @@
 """How far a sweep is, from the files that its jobs write."""
 
-import io
 import math
 import re
 from collections.abc import Mapping
@@ -12,9 +11,9 @@ import numpy as np
 
 from psst_core.cost import fit
 from psst_core.dataset import STATUS
-from psst_core.gather import read_table
 from psst_core.ledger import CHUNKS, STATES, Manifest, planned, read_manifest, read_records, state
 from psst_core.machine import Machine, schedule
+from psst_core.records import table_of
 from psst_core.registry import NeedsPluginError
 from psst_core.slurm import endings
 
@@ -43,10 +42,10 @@ class Status:
 
 def status(results: Path, name: str) -> Status:
     """What is finished, running, failed, interrupted or waiting, by runs."""
-    records = read_records(results, planned(results, name))
+    records = read_records(results, plan := planned(results, name))
     chunks: dict[str, int] = {}
-    for table in (io.StringIO(text) for ending, text in records.items() if ending.endswith("csv")):
-        for chunk, count in read_table(table)["chunk"].value_counts().items():
+    for ending in (ending for ending in records if ending.endswith("csv")):
+        for chunk, count in table_of(records[ending], f"{plan}.{ending}")["chunk"].value_counts().items():
             chunks[str(chunk)] = chunks.get(str(chunk), 0) + int(count)
     states = {chunk: state(results, chunk) for chunk in chunks}
     runs = dict.fromkeys(STATES, 0)

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from psst_core.errors import PsstError
-from psst_core.files import from_yaml, read_text, write_text
-from psst_core.gather import read_table, summary_name
+from psst_core.files import read_text, write_text
+from psst_core.gather import summary_name
 from psst_core.ledger import CHUNKS, PLANNED, PLANS, planned
 from psst_core.provenance import now
+from psst_core.records import read_record, read_table
 
 SUMS = "SHA256SUMS"
 LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -24,7 +25,7 @@ def listed_files(results: Path, name: str) -> list[Path]:
     """What a list covers: the records, manifests, chunks, summaries, cube, figures and tables of a sweep."""
     plan, folder = planned(results, name), results / name
     records = [results / PLANS / f"{plan}.{ending}" for ending in ("csv", "yaml", "twins.csv")]
-    analysis = from_yaml(read_text(records[1]), records[1])["analysis_digest"]
+    analysis = read_record(records[1])["analysis_digest"]
     chunks = sorted({chunk for table in (records[0], records[2]) if table.is_file() for chunk in _chunks(table)})
     files = [folder / PLANNED, *records, *(folder / file for file in MADE)]
     files += [file for part in ("figures", "tables") for file in sorted((folder / part).glob("*.*"))]

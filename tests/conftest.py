@@ -226,7 +226,9 @@ def made_up_plan(
             }
             for row in rows.to_dict("records")
         ]
-        write_text(folder / CHUNKS / f"{chunk}.json", json.dumps({"config": config, "batches": [runs]}))
+        claim = {"chunk": chunk, "config": config, "batches": [runs], "recorder": config["recorder"]}
+        claim |= {"lanes": len(runs), "varying": [], "code": "", "files": {}, "plugins": {}}
+        write_text(folder / CHUNKS / f"{chunk}.json", json.dumps(claim))
     return table
 
 

@@ -1,6 +1,5 @@
 """Cubes of axes on a grid and of axes that move together, whole and partial; traces that are not read before asked."""
 
-import io
 import json
 import time
 
@@ -14,8 +13,9 @@ from psst_core.analysis import MASKS, MEASURES
 from psst_core.dataset import ATTRIBUTES, STATUS, write
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
-from psst_core.gather import gather, read_table, summary_name
+from psst_core.gather import gather, summary_name
 from psst_core.ledger import CHUNKS
+from psst_core.records import table_of
 from psst_core.sweep import Axis
 
 COUPLING = Axis("network.coupling", "coupling", (0.0, 0.5, 1.0), "coupling")
@@ -226,7 +226,7 @@ def test_traces_come_in_the_order_of_the_plan_and_end_with_their_run(tmp_path):
         summarise_chunk(tmp_path, chunk)
     records = tmp_path / "plans" / f"{made_up(tmp_path)}.csv"
     header, *lines = records.read_text().splitlines()
-    rows = read_table(io.StringIO("\n".join([header, *lines[::2], *lines[1::2]])))
+    rows = table_of("\n".join([header, *lines[::2], *lines[1::2]]), "plan")
     plan = write_records(tmp_path, rows, from_yaml(records.with_suffix(".yaml").read_text()))
     results = open_sweep(gather(tmp_path / "sweep", plan))
     traces = results.traces()

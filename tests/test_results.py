@@ -10,8 +10,9 @@ from psst_core.batch import Run
 from psst_core.dataset import ATTRIBUTES, STATUS, read, write
 from psst_core.errors import PsstError
 from psst_core.files import atomic, write_text
-from psst_core.gather import gather, read_table
+from psst_core.gather import gather
 from psst_core.keys import get
+from psst_core.records import read_table
 
 
 @pytest.fixture(scope="module")
