@@ -145,8 +145,8 @@ def test_a_waveform_in_single_precision_is_refused():
         def waveform(self, now, table):
             return tf.where(now.reached(1.0), 0.1, 0.0)
 
-    with pytest.raises(PsstError, match=r"Rounded.waveform: is in float32, must be in float64; .*tf.constant\(0.1, tf"):
-        Drive(Rounded(), tf.zeros([1, 1], tf.float64), RK4(), 0.05)
+    with pytest.raises(PsstError, match=r"returned float32; it must be of float64.*tf.constant\(0.1, tf"):
+        Drive(Rounded(), tf.zeros([1, 1], tf.float64), RK4(), 0.05, (1, 1))
 
 
 def test_a_system_in_single_precision_keeps_time():
