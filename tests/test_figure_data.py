@@ -1,6 +1,7 @@
 """The data behind the figures: slopes, counts, peaks."""
 
 import importlib
+import shutil
 import warnings
 from dataclasses import replace
 
@@ -196,8 +197,9 @@ def test_what_is_left_of_a_figure_without_some_of_its_runs(name, tmp_path):
     as_tables(whole, name)
     plan = (tmp_path / "sweep" / "planned").read_text().strip()
     chunks = whole.plan["chunk"].unique()
-    diverge_all(tmp_path, chunks)
-    lost = open_sweep(gather(tmp_path / "sweep", plan, partial=True))
+    other = shutil.copytree(tmp_path, tmp_path.with_name(f"{tmp_path.name}_diverged"))
+    diverge_all(other, chunks)
+    lost = open_sweep(gather(other / "sweep", plan, partial=True))
     assert all(table.empty for table in as_tables(lost, name)) or name == "memory"
     text = drawn_text(name, lost)
     assert f"{len(lost.plan)} of {len(lost.plan)} runs diverged (first at" in text and "undefined" not in text

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from psst_core.dataset import Array
-from psst_core.figures.style import COLUMN, first_traced, no_traces
+from psst_core.figures.style import COLUMN, diverged, first_traced, no_traces
 from psst_core.keys import Config
 from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
@@ -37,6 +37,7 @@ def draw(results: Results) -> Figure:
         axes.plot(time[fitted], line, "--", color="C1", label=f"exp({rate:.2f} t), fitted")
     axes.set(xlabel="time (ms)", ylabel="distance", yscale="log" if (apart > 0).any() else "linear")
     axes.legend(loc="lower right")
+    figure.suptitle(diverged(run).removeprefix(", "), size=8)
     return figure
 
 
@@ -44,7 +45,7 @@ def table(results: Results) -> pd.DataFrame:
     """The distance at the first and the last sample, and the fitted rate of its growth."""
     columns = ["first distance", "last distance", "growth (1/ms)"]
     run = first_traced(results, "separation")
-    if run is None:
+    if run is None or run.status != "ok":
         return pd.DataFrame(columns=columns)
     apart = distance(run)
     return pd.DataFrame([(apart[0], apart[-1], growth(run.traces["time"].values, apart)[0])], columns=columns)
