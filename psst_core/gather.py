@@ -225,7 +225,7 @@ def _summary(chunk: str, record: dict[str, Any], chunks: Path) -> xr.Dataset:
     try:
         return _load_summary(chunks / summary_name(chunk, record["analysis_digest"]))
     except PsstError:
-        with read_chunk(chunks / f"{chunk}.nc") as data:
+        with read_whole(chunks / f"{chunk}.nc") as data:  # whose runs are compared with the plan's
             return summarise(data, window, analysis).load()
 
 
