@@ -84,8 +84,12 @@ def _records(results: Path, name: str, plan: str, findings: list[str]) -> tuple[
         elif file.read_text(encoding="utf-8") != texts[ending]:
             findings.append(f"{file}: edited, or of an earlier plan than the last one")
     table = read_table(io.StringIO(texts["csv"]))
-    for run in table["run_id"][table["run_id"].duplicated()]:
-        findings.append(f"{files['csv']}: holds run {run} more than once")
+    places = table[["run_id", "chunk", "position"]].drop_duplicates()
+    for run in places["run_id"][places["run_id"].duplicated()]:
+        findings.append(f"{files['csv']}: holds run {run} in two places")
+    points = table.drop(columns=["run_id", "chunk", "position"])
+    for run in table["run_id"][points.duplicated()]:
+        findings.append(f"{files['csv']}: holds the point of run {run} more than once")
     return table, from_yaml(texts["yaml"])
 
 

@@ -28,8 +28,8 @@ FORMATS = ("png", "svg", "pdf", "eps")
 
 def check(config: Config) -> None:
     """Raise a PsstError for the first value that cannot be simulated, naming the key, the value and the remedy."""
-    for name, schema in SCHEMAS.items():
-        check_ranges(schema, config[name], name)
+    for name in SCHEMAS:
+        check_ranges(class_of(config, name), config[name], name)
     network, stimulus, solver, run = (config[name] for name in ("network", "stimulus", "solver", "run"))
     for name, population in network["populations"].items():
         key = f"network.populations.{name}"

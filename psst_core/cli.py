@@ -148,7 +148,7 @@ def expected(made: Plan, costs: CostModel) -> dict[str, Any]:
             disk += costs.disk(manifest)
             row["minutes"] += seconds[-1] / 60
             row["memory_mb"] = max(costs.memory(manifest), row.get("memory_mb", 0.0))
-    there = [place.chunk in made.finished for place in made.places]
+    there = [place.chunk in made.finished for place in set(made.places)]
     jobs, busy = made.machine.jobs_at_once(made.config["hardware"]), cores(made.config["hardware"])
     names = ("cells", "solver", "precision", "steps")
     return {
@@ -159,6 +159,7 @@ def expected(made: Plan, costs: CostModel) -> dict[str, Any]:
             {"key": axis.key, "name": axis.name, "dimension": axis.dimension, "values": list(axis.values)}
             for axis in made.axes
         ],
+        "notes": list(made.sweep.notes),
         "networks": made.config["sweep"]["networks"],
         "trials": made.config["sweep"]["trials"],
         "runs": len(there),

@@ -46,6 +46,10 @@ class Distribution:
         if not low <= high or (low < high and not cumulative(high) > cumulative(low)):
             raise PsstError(f"low={self.low}, high={self.high}: nothing of the distribution lies between them")
 
+    def draws(self) -> bool:
+        """Whether its numbers are random; it may look at whether its own are 0, no more."""
+        return True
+
     def draw(self, count: int, random: np.random.Generator) -> Array:
         """So many numbers."""
         frozen = self.frozen()
@@ -65,6 +69,9 @@ class Normal(Distribution):
     def frozen(self) -> Any:
         return stats.norm(self.mean, self.sd or 1e-300)
 
+    def draws(self) -> bool:
+        return self.sd != 0
+
 
 @register(KEY, "log_normal")
 @dataclass
@@ -77,6 +84,9 @@ class LogNormal(Distribution):
     def frozen(self) -> Any:
         sigma = math.sqrt(math.log1p(self.cv**2)) or 1e-12
         return stats.lognorm(sigma, scale=self.mean * math.exp(-0.5 * sigma**2))
+
+    def draws(self) -> bool:
+        return self.cv != 0
 
 
 @register(KEY, "uniform")
@@ -96,6 +106,9 @@ class Uniform(Distribution):
 @dataclass
 class EvenlySpaced(Uniform):
     """From low (the first cell) to high (the last) in equal steps; not random."""
+
+    def draws(self) -> bool:
+        return False
 
     def draw(self, count: int, random: np.random.Generator) -> Array:
         return np.linspace(*self.support(), count)

@@ -29,7 +29,8 @@ def estimate(folder: Path, plan: str) -> None:
     plans, chunks = folder.parent / PLANS, folder.parent / CHUNKS
     runs, twins = ((plans / f"{plan}{ending}.csv").read_text(encoding="utf-8") for ending in ("", ".twins"))
     record = from_yaml((plans / f"{plan}.yaml").read_text(encoding="utf-8"))
-    pairs = read_table(io.StringIO(runs)).merge(read_table(io.StringIO(twins)), on="run_id", suffixes=("", "_of_twin"))
+    different = read_table(io.StringIO(runs)).drop_duplicates("run_id")
+    pairs = different.merge(read_table(io.StringIO(twins)), on="run_id", suffixes=("", "_of_twin"))
     pairs = pairs.sort_values(["chunk", "chunk_of_twin"], ignore_index=True)
     with read(folder / "sweep.nc") as cube:
         write(compare(record, pairs, chunks, cube), folder / "error_estimate.nc")
@@ -76,7 +77,8 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.
             difference = summary(other)[name].values[there] - summary(chunk)[name].values[here]
             values[f"delta_{name}"][number] = difference
     replicates = cube.sizes["network"] * cube.sizes["trial"]
-    points = pd.Index(cube["run_id"].values.ravel()).get_indexer(pd.Index(pairs["run_id"])) // replicates
+    ids, first = np.unique(cube["run_id"].values, return_index=True)
+    points = first[np.searchsorted(ids, pairs["run_id"].to_numpy(str))] // replicates
     for name in MEASURES:
         spread = cube[name].var("trial", ddof=1).mean("network") ** 0.5
         values[f"spread_{name}"] = spread.values.reshape(-1, len(populations))[points]

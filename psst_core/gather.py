@@ -134,7 +134,7 @@ def cube(
     arrays |= {name: _blank(name, (*shape, len(populations))) for name in (*MEASURES, "undefined")}
     arrays["run_id"][places] = table["run_id"].to_numpy(str)
     sources: set[str] = set()
-    finished, rows = 0, table.groupby("chunk", sort=False).indices
+    finished, rows = set[str](), table.groupby("chunk", sort=False).indices
     for chunk, mine in rows.items():
         at = tuple(place[mine] for place in places)
         if (found := summary(str(chunk))) is None:
@@ -146,7 +146,7 @@ def cube(
             raise PsstError(f"{summary_name(str(chunk), record['analysis_digest'])}: {OTHER_RUNS}")
         for name, array in arrays.items():
             array[at] = found[name].values[position]
-        finished += len(mine)
+        finished |= set(wanted)
         sources.add(found.attrs.get("source", source({})))
     dims = tuple(dimensions)
     result = xr.Dataset(
@@ -161,7 +161,8 @@ def cube(
     for axis in axes:
         result[axis["name"]].attrs = axis_attributes(axis)
     title = config["description"] or record["experiment"]
-    part = {PARTIAL: f"{finished} of {len(table)} runs"} if finished < len(table) else {}
+    runs = table["run_id"].nunique()
+    part = {PARTIAL: f"{len(finished)} of {runs} runs"} if len(finished) < runs else {}
     result.attrs = {
         **CONVENTIONS,
         "title": f"{title} (partial: {part[PARTIAL]})" if part else title,

@@ -74,7 +74,8 @@ def _equation_keys(config: Mapping[str, Any]) -> Iterator[str]:
 def array_keys(config: Mapping[str, Any]) -> Iterator[str]:
     """What decides the arrays that each run brings along: start values, the stimulus's weights, conductances."""
     network = config["network"]
-    yield from ("run.seed", "network.start_jitter", "network.coupling", "network.ach", "network.gaba")
+    yield from ("run.seed", "network.start_jitter", "network.coupling")
+    yield from (f"network.{name}" for name in transmitters(network))
     for key in distribution_keys(config):
         yield from (f"{key}.{field}" for field in get(config, key))
     for name, population in network["populations"].items():
@@ -96,6 +97,16 @@ def connectivity_keys(config: Mapping[str, Any]) -> Iterator[str]:
 def connectivity_name(config: Config, network: int) -> str:
     """One text for all runs with the same connections; `network` is the number of the replicate."""
     return repr([network, config["run"]["seed"], [get(config, key) for key in connectivity_keys(config)]])
+
+
+def transmitters(network: Mapping[str, Any]) -> dict[str, list[str]]:
+    """By each transmitter of a network's synapses, their names; `network.TRANSMITTER` is a factor on them."""
+    found: dict[str, list[str]] = {}
+    for name, settings in network["synapses"].items():
+        transmitter = lookup("synapse", settings["type"], f"network.synapses.{name}.type").transmitter  # type: ignore[attr-defined]
+        if transmitter is not None:
+            found.setdefault(transmitter, []).append(name)
+    return found
 
 
 def start_values(start: Mapping[str, Any]) -> dict[str, Any]:

@@ -221,8 +221,9 @@ def work(manifest: Mapping[str, Any]) -> int:
 
 def describe(plan: Plan) -> str:
     """The sweep in a few lines, for people."""
-    there = sum(place.chunk in plan.finished for place in plan.places)
-    count = f"{counted(len(plan.sweep.runs), 'run')} in {counted(len(plan.manifests), 'chunk')}"
+    places = set(plan.places)
+    there = sum(place.chunk in plan.finished for place in places)
+    count = f"{counted(len(places), 'run')} in {counted(len(plan.manifests), 'chunk')}"
     return "\n".join([f"{plan.name}: {count}{f', {there} of them there already' if there else ''}", *axis_lines(plan)])
 
 
@@ -236,7 +237,8 @@ def axis_lines(plan: Plan) -> list[str]:
         lines += [f"    {axis.key}: {_spanned(axis)}" for axis in together]
     lines += [f"  where {text}" for text in sweep["where"]]
     lines.append(f"  {counted(sweep['networks'], 'network')} x {counted(sweep['trials'], 'trial')}")
-    return lines + ([f"  {counted(len(plan.twins), 'run')} once more at half the step"] if plan.twins else [])
+    lines += [f"  {counted(len(plan.twins), 'run')} once more at half the step"] if plan.twins else []
+    return lines + [f"  note: {note}" for note in plan.sweep.notes]
 
 
 def _spanned(axis: Axis) -> str:

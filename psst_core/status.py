@@ -46,7 +46,7 @@ def status(results: Path, name: str) -> Status:
     tables = [results / PLANS / f"{plan}.csv", results / PLANS / f"{plan}.twins.csv"]
     chunks: dict[str, int] = {}
     for table in (table for table in tables if table.exists()):
-        for chunk, count in read_table(table)["chunk"].value_counts().items():
+        for chunk, count in read_table(table).drop_duplicates(["chunk", "position"])["chunk"].value_counts().items():
             chunks[str(chunk)] = chunks.get(str(chunk), 0) + int(count)
     states = {chunk: state(results, chunk) for chunk in chunks}
     runs = dict.fromkeys(STATES, 0)

@@ -5,7 +5,8 @@ An axis is a dotted key (`network.coupling`) or a whole group (`solver`) with it
 
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -17,15 +18,35 @@ from psst_core import grammar
 from psst_core.axes import RUN, Points, visit
 from psst_core.checks import check, check_part
 from psst_core.config import compose, groups, resolve, update
+from psst_core.dataset import REPLICATES
 from psst_core.errors import PsstError
 from psst_core.grammar import RUNS
 from psst_core.identity import Identity
 from psst_core.keys import Config, array_keys, get, parameter_keys, put
+from psst_core.reads import Reads, reads, sort_of
 from psst_core.registry import check_ranges
 from psst_core.schema import MOST, SampleConfig, units
 from psst_core.written import Plain, typed
 
 SWEEPABLE = ("network", "stimulus", "solver", "run")
+# Why the other groups cannot be axes.
+UNSWEEPABLE = {
+    "hardware": "says where and how runs are made, which changes no number of them; give one value, and compare "
+    "machines and programs with experiment=benchmark",
+    "recorder": "says what is kept of the same runs; give one value, and plan a sweep of another name for each "
+    "other one",
+    "analysis": "says how the same runs are measured; give one value, and plan a sweep of another name for each other "
+    "one: no run is made twice",
+    "numerics": "compares runs of one sweep with their twins; give one value",
+    "sweep": "says which runs there are; give one value",
+    "figures": "names all that is drawn, as in figures=[raster,spectra]",
+    "formats": "names all formats of the figures, as in formats=[pdf]",
+    "style": "says how figures look; give one value",
+    "scale": "chooses all that `paper` holds; give one value",
+    "paper": "holds what scale=paper sets; give one value",
+    "description": "is a text about the sweep; give one",
+    "institution": "is a text about the sweep; give one",
+}
 SAFE = re.compile(r"[A-Za-z0-9_.,=+\-()\[\]:/*<>!% ]*")
 WHERE = "sweep.where"
 PAPER = "scale=paper"
@@ -59,7 +80,10 @@ class SweepRun:
     Attributes:
         id: digest of what it computes.
         point: by the axis's name, its value; with `run`, its place on that dimension.
+        network, trial: of its row.
         values: by key, what may differ from `base`, a checked configuration that many runs share.
+        drawn: the numbers of the network and the trial that it computes with: 0 where replicates are identical.
+        reads: what of its configuration decides nothing; such keys of the sweep are as they were without it.
     """
 
     id: str
@@ -68,6 +92,8 @@ class SweepRun:
     trial: int
     base: Config = field(repr=False)
     values: dict[str, Any] = field(repr=False)
+    drawn: tuple[int, int]
+    reads: Reads = field(repr=False)
 
     @cached_property
     def config(self) -> Config:
@@ -80,13 +106,20 @@ class SweepRun:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A validated sweep; `config` is that of its first point."""
+    """A validated sweep.
+
+    Attributes:
+        config: of its first point.
+        runs: one for each row; rows in which nothing differs that is read share a run, and its id.
+        notes: what people should know of it, a line each.
+    """
 
     experiment: str
     overrides: tuple[str, ...]
     axes: tuple[Axis, ...]
     config: Config
     runs: tuple[SweepRun, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -140,18 +173,27 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     runs = tuple(_runs(points, variants, list(product(*replicates))))
     for variant in dict.fromkeys(variants):
         variant.check_parts()
-    if len({run.id for run in runs}) < len(runs):
-        raise PsstError("the sweep holds the same run more than once; two points of it mean the same")
-    return Sweep(experiment, tuple(overrides), found, runs[0].config, runs)
+    counts = [(reads, number) for reads, number in _counted(runs)]
+    notes = [*_axes_read(found, typical, counts, given.keys()), *_replicates_read(typical.config["sweep"], counts)]
+    _check_fixed(choices, fixed, runs)
+    notes += _merged(found, runs)
+    return Sweep(experiment, tuple(overrides), found, runs[0].config, runs, tuple(notes))
 
 
 def _scaled(experiment: str, overrides: Sequence[str]) -> list[str]:
-    """The overrides and, where they ask for the size of a publication, the experiment's own for that."""
+    """The overrides and, where they ask for the size of a publication, the experiment's own for that.
+
+    A sweep that they name takes the place of that of the experiment, and of the axes of its publication.
+    """
     if PAPER not in overrides:
         return list(overrides)
     named = {text.partition("=")[0] for text in overrides}
-    paper = compose({"experiment": experiment}).paper
-    return [*overrides, *(f"{key}={value}" for key, value in paper.items() if key not in named)]
+    paper = [f"{key}={value}" for key, value in compose({"experiment": experiment}).paper.items() if key not in named]
+    if "sweep" in named:
+        paper = [
+            text for text in paper if not text.startswith("sweep.") and not grammar.parse(text).is_sweep_override()
+        ]
+    return [*overrides, *paper]
 
 
 def _requested(
@@ -181,8 +223,8 @@ def _check_keys(
     for key in points.columns:
         if key in fixed or (key in choices and key not in axes):
             raise PsstError(f"{key}: is a column of sweep.table={table} too; give it in one place")
-        if key.split(".")[0] not in SWEEPABLE:
-            raise PsstError(f"axis {key}: decides no number of a run, so it cannot be an axis")
+        if (why := UNSWEEPABLE.get(key.split(".")[0])) is not None:
+            raise PsstError(f"{key}: cannot be an axis; it {why}")
 
 
 def _variants(
@@ -265,12 +307,13 @@ class _Variant:
         self.heavy = [key for key in self.typed if key not in free]
         self.light = [key for key in self.typed if key in free]
         self.made: dict[tuple[Any, ...], tuple[Config, Identity]] = {}
+        self.known: dict[tuple[Any, ...], tuple[Reads, dict[str, Any], tuple[Config, Identity]]] = {}
         owners: dict[str, list[str]] = {}
         for key in self.light:
             owners.setdefault(key.rpartition(".")[0], []).append(key)
         self.parts = {part: (keys, set[tuple[Any, ...]]()) for part, keys in owners.items()}
 
-    def at(self, place: Mapping[str, int]) -> tuple[Config, Identity, dict[str, Any]]:
+    def at(self, place: Mapping[str, int]) -> tuple[Config, Identity, dict[str, Any], Reads]:
         """The checked configuration of a point, but for the values that come with it.
 
         Args:
@@ -280,12 +323,30 @@ class _Variant:
         others = {key: self.typed[key][place[key]] for key in self.heavy}
         for keys, seen in self.parts.values():
             seen.add(tuple(values[key] for key in keys))
-        numbers = tuple(others.values())
+        sort = *others.values(), *map(sort_of, values.values())
+        if sort not in self.known:
+            self.known[sort] = self._know(values, others)
+        its, unread, made = self.known[sort]
+        return *made, values | unread, its
+
+    def _know(
+        self, values: dict[str, Any], others: dict[str, Any]
+    ) -> tuple[Reads, dict[str, Any], tuple[Config, Identity]]:
+        """What points of one sort read, the values that light keys have where they do not, and their configuration."""
+        config = put(self.config, values | others)
+        try:
+            its = reads(config)
+        except PsstError:
+            check(config)
+            raise
+        own = {key: get(self.config, key) for key in self.typed if its.why_not(key) is not None}
+        numbers = tuple((others | {key: own[key] for key in others.keys() & own.keys()}).values())
+        unread = {key: own[key] for key in values.keys() & own.keys()}
         if numbers not in self.made:
-            config = put(self.config, values | others)
+            config = put(config, own)
             check(config)
             self.made[numbers] = config, Identity(config)
-        return *self.made[numbers], values
+        return its, unread, self.made[numbers]
 
     def check_parts(self) -> None:
         """Check every combination of numbers of the equations that a point has, part by part and for each dt."""
@@ -301,11 +362,12 @@ def _runs(points: Points, variants: Sequence[_Variant], replicates: Sequence[tup
     along = points.places[RUN].tolist() if RUN in points.places else None
     for number, variant in enumerate(variants):
         place = {key: where[number] for key, where in places.items()}
-        config, identity, values = variant.at(place)
+        config, identity, values, its = variant.at(place)
         point: dict[str, Any] = {} if along is None else {RUN: along[number]}
         point |= {points.names[key]: variant.typed.get(key, points.columns[key])[at] for key, at in place.items()}
         for network, trial in replicates:
-            yield SweepRun(identity.run_id(values, network, trial), point, network, trial, config, values)
+            drawn = (0 if "network" in its.same else network, 0 if "trial" in its.same else trial)
+            yield SweepRun(identity.run_id(values, *drawn), point, network, trial, config, values, drawn, its)
 
 
 def _typed(config: DictConfig, key: str, values: Sequence[Any]) -> list[Any]:
@@ -340,3 +402,102 @@ def _check_axis(axis: Axis) -> None:
         if value in seen and axis.dimension != RUN:
             raise PsstError(f"axis {axis.key}: holds {value} twice")
         seen.add(value)
+
+
+def _counted(runs: Sequence[SweepRun]) -> list[tuple[Reads, int]]:
+    """What runs read, and how many of them do so."""
+    each = {id(run.reads): run.reads for run in runs}
+    return [(each[number], count) for number, count in Counter(id(run.reads) for run in runs).items()]
+
+
+def _axes_read(
+    axes: Sequence[Axis], typical: _Variant, counts: Sequence[tuple[Reads, int]], given: Collection[str]
+) -> Iterator[str]:
+    """A line for each axis that decides nothing in some of the runs.
+
+    Args:
+        given: the keys of axes that the overrides name.
+
+    Raises:
+        PsstError: for one that decides nothing in any.
+    """
+    for axis in axes:
+        reasons = [(its.why_not(axis.key), count) for its, count in counts]
+        idle = _all_or_some(reasons)
+        if idle is None:
+            continue
+        several = len(set(axis.values)) > 1 or axis.dimension == RUN
+        own = get(typical.config, axis.key) if axis.key in typical.typed else None
+        if not idle and (several or axis.values[0] != own):
+            why = f"its {len(axis.values)} values would give identical runs" if several else "it would change nothing"
+            end = "" if own is None else f"end it by {axis.key}={own}, or "
+            remedy = "leave it out" if axis.key in given else f"{end}end all axes of the experiment by sweep=single"
+            raise PsstError(f"{axis.key}: {why}, as {_because(reasons)}; {remedy}")
+        if idle:
+            yield f"{axis.key} decides nothing in {idle}, where {_because(reasons)}"
+
+
+def _replicates_read(sweep: Mapping[str, Any], counts: Sequence[tuple[Reads, int]]) -> Iterator[str]:
+    """The same for replicates."""
+    for name in REPLICATES:
+        number = sweep[f"{name}s"]
+        reasons = [(its.same.get(name), count) for its, count in counts]
+        if number == 1 or (idle := _all_or_some(reasons)) is None:
+            continue
+        if not idle:
+            raise PsstError(
+                f"sweep.{name}s={number}: they would be identical runs, as {_because(reasons)}; set "
+                f"sweep.{name}s=1, or make something differ, such as network.start_jitter=0.01"
+            )
+        yield f"{name}s are identical in {idle}, where {_because(reasons)}"
+
+
+def _all_or_some(reasons: Sequence[tuple[str | None, int]]) -> str | None:
+    """Of how many runs something decides nothing: None for none, nothing for all, else `3 of 9 runs`."""
+    idle, all_of_them = sum(count for why, count in reasons if why is not None), sum(count for _, count in reasons)
+    return None if not idle else "" if idle == all_of_them else f"{idle:,} of {all_of_them:,} rows"
+
+
+def _because(reasons: Sequence[tuple[str | None, int]]) -> str:
+    return " or ".join(sorted({why for why, _ in reasons if why is not None}))
+
+
+def _check_fixed(choices: Mapping[str, str], fixed: Mapping[str, Any], runs: Sequence[SweepRun]) -> None:
+    """Raise for a value that was written and that no run reads, unless it is what stands there anyway."""
+    each = {id(run.reads): run for run in runs}.values()
+    for key in (*fixed, *choices):
+        reasons = {run.reads.why_not(key) for run in each}
+        if None in reasons or key.split(".")[0] not in SWEEPABLE:
+            continue
+        before = resolve(_composed({k: v for k, v in choices.items() if k != key}, _without(fixed, key)))
+        if get(before, key) != runs[0].value(key):
+            why = " or ".join(sorted(map(str, reasons)))
+            raise PsstError(f"{key}={(dict(choices) | dict(fixed))[key]}: would change nothing, as {why}; leave it out")
+
+
+def _without(fixed: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in fixed.items() if name != key and not name.startswith(f"{key}.")}
+
+
+def _merged(axes: Sequence[Axis], runs: Sequence[SweepRun]) -> list[str]:
+    """How many different runs there are, where that are fewer than rows.
+
+    Raises:
+        PsstError: where two points are one run in spite of values that are read.
+    """
+    if (different := len({run.id for run in runs})) == len(runs):
+        return []
+    first: dict[str, SweepRun] = {}
+    for run in runs:
+        other = first.setdefault(run.id, run)
+        if other is run:
+            continue
+        apart = [
+            axis
+            for axis in axes
+            if run.point[axis.name] != other.point[axis.name] and run.reads.why_not(axis.key) is None
+        ]
+        if apart:
+            points = (", ".join(f"{axis.key}={one.point[axis.name]}" for axis in apart) for one in (other, run))
+            raise PsstError(f"the sweep holds the same run more than once: {' and '.join(points)} mean the same")
+    return [f"{len(runs):,} rows are {different:,} different runs; identical ones are made once"]

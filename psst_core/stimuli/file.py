@@ -1,6 +1,7 @@
 """A current from a file."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ class FromFile(Stimulus):
     The variable has the shape [time], or [time, cell] with a column for each cell of the network.
     """
 
+    scaled: ClassVar[bool] = True
     amplitude: float = parameter(1.0, "1")
     path: str = data_file()
     variable: str = "current"
