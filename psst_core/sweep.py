@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from psst_core import grammar
 from psst_core.axes import RUN, Points, visit
-from psst_core.checks import check, check_part
+from psst_core.checks import check, check_part, unmeasured
 from psst_core.config import compose, groups, resolve, update
 from psst_core.dataset import REPLICATES
 from psst_core.errors import PsstError
@@ -177,6 +177,8 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     notes = [*_axes_read(found, typical, counts, given.keys()), *_replicates_read(typical.config["sweep"], counts)]
     _check_fixed(choices, fixed, runs)
     notes += _merged(found, runs)
+    bases = {id(run.base): run.base for run in runs}.values()
+    notes += dict.fromkeys(note for config in bases if (note := unmeasured(config)) is not None)
     return Sweep(experiment, tuple(overrides), found, runs[0].config, runs, tuple(notes))
 
 
