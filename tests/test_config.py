@@ -160,7 +160,10 @@ def test_traces_are_asked_for_among_the_overrides():
         ("recorder.variables=v", r"name what it is for, such as recorder\.variables\.pn=\[v\]"),
         ("recorder.variables.hh=[v]", "recorder.variables=hh: must be pn or ln"),
         ("recorder.variables.pn=[w]", r"recorder\.variables\.pn=w: must be v or"),
-        ("recorder.variables.pn=v", r"recorder\.variables\.pn=v: must be a list, such as recorder\.variables\.pn=\[v\]"),
+        (
+            "recorder.variables.pn=v",
+            r"recorder\.variables\.pn=v: must be a list, such as recorder\.variables\.pn=\[v\]",
+        ),
     ):
         with pytest.raises(PsstError, match=message):
             expand("locust_coupling", [word])
