@@ -71,18 +71,24 @@ class Points:
         return len(next(iter(self.places.values()), (0,)))
 
 
-def visit(axes: Mapping[str, list[Any] | Interval], settings: SweepConfig, whole: Callable[[str], bool]) -> Points:
+def visit(
+    axes: Mapping[str, list[Any] | Interval],
+    settings: SweepConfig,
+    whole: Callable[[str], bool],
+    cells: Callable[[str, list[Any]], list[Any]] = lambda key, column: column,
+) -> Points:
     """Every point of the sweep, and no value that no point has.
 
     Args:
         axes: by key, values or an interval.
         settings: the `sweep` part of a configuration.
         whole: whether a key takes whole numbers only.
+        cells: of a column of a table, as its key means them.
 
     Raises:
         PsstError: for an axis, a table or a constraint that leaves nothing, or that cannot be.
     """
-    file = _read_table(settings.table) if settings.table else {}
+    file = {key: cells(key, column) for key, column in _read_table(settings.table).items()} if settings.table else {}
     for key in file.keys() & axes.keys():
         raise PsstError(f"axis {key}: is a column of sweep.table={settings.table} too; give it in one place")
     for key, values in axes.items():

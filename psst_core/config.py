@@ -37,7 +37,7 @@ from psst_core.distributions import KEY
 from psst_core.errors import PsstError
 from psst_core.keys import Config, flatten, transmitters
 from psst_core.registry import lookup, parameters, suggestion
-from psst_core.schema import NetworkConfig, SweepConfig, config_schema, known_transmitters, network_schema
+from psst_core.schema import NetworkConfig, PsstConfig, SweepConfig, known_transmitters, network_schema
 from psst_core.written import shown, typed
 
 HEADER = "# @package _global_"
@@ -134,7 +134,7 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
 @contextlib.contextmanager
 def _hydra() -> Iterator[None]:
     """Hydra over PSST's configuration and one's own, both read by yaml_files.py."""
-    ConfigStore.instance().store(name="schema", node=config_schema())
+    ConfigStore.instance().store(name="schema", node=PsstConfig(network=network_schema(known_transmitters(), None)()))
     yaml_files.use()
     path = ConfigSearchPathImpl()
     path.append("hydra", "pkg://hydra.conf")

@@ -17,6 +17,7 @@ from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml, to_yaml, write_text
 from psst_core.ledger import CHUNKS, PLANS, state
+from psst_core.lists import padded
 from psst_core.provenance import CONVENTIONS, now, source
 
 PARTIAL = "partial"
@@ -160,6 +161,8 @@ def cube(
         result[name].attrs = attributes
     for axis in axes:
         result[axis["name"]].attrs = axis_attributes(axis)
+        if "lists" in axis:
+            result = _with_lists(result, axis)
     title = config["description"] or record["experiment"]
     runs = table["run_id"].nunique()
     part = {PARTIAL: f"{len(finished)} of {runs} runs"} if len(finished) < runs else {}
@@ -186,9 +189,22 @@ def _check_finished(folder: Path, chunks: Path, names: Iterable[str], analysis: 
         )
 
 
+def _with_lists(data: xr.Dataset, axis: Mapping[str, Any]) -> xr.Dataset:
+    """With the lists of an axis beside their texts, where they are numbers; NaN is beyond the end of a shorter one."""
+    name, coordinate = axis["name"], data[axis["name"]]
+    numbers = padded([axis["lists"][text] for text in coordinate.values.tolist()])
+    if numbers is None:
+        return data
+    inner = [f"{name}_{part}" for part in ("item", "part")[: numbers.ndim - 1]]
+    attributes = {"long_name": f"{coordinate.attrs['long_name']}, one by one"} | (
+        {"units": file_units(axis["unit"])} if "unit" in axis else {}
+    )
+    return data.assign_coords({f"{name}_values": ((*coordinate.dims, *inner), numbers, attributes)})
+
+
 def axis_attributes(axis: Mapping[str, Any]) -> dict[str, str]:
     """Of a coordinate: `network size` from network.size, the key itself, and its unit where the record has one."""
-    key, unit = axis["key"], axis.get("unit")
+    key, unit = axis["key"], None if "lists" in axis else axis.get("unit")
     parts = [part for part in key.split(".") if part not in ("populations", "mechanisms", "synapses", "projections")]
     words = " ".join(parts[1:] if len(parts) > 2 else parts).replace("_", " ")
     return {"long_name": words, "key": key} | ({"units": file_units(unit)} if unit else {})

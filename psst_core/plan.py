@@ -150,6 +150,7 @@ def _entry(axis: Axis, config: Config) -> dict[str, Any]:
     entry = {"key": axis.key, "name": axis.name, "dimension": axis.dimension}
     unit = units(config, axis.key)
     entry |= {"unit": unit} if unit else {}
+    entry |= {"lists": dict(axis.lists)} if axis.lists else {}
     return entry | ({"values": list(axis.values)} if axis.dimension == axis.name else {})
 
 

@@ -19,6 +19,7 @@ from psst_core.files import from_yaml
 from psst_core.gather import read_table, typed
 from psst_core.keys import Config, put
 from psst_core.ledger import CHUNKS, read_manifest
+from psst_core.lists import text_of
 from psst_core.network import Network, connect
 from psst_core.sweep import Axis
 
@@ -129,7 +130,7 @@ class Results:
         for axis in self.record["axes"]:
             name, dimension = axis["name"], axis["dimension"]
             values = axis["values"] if dimension == name else self.cube[name].values.tolist()
-            found[name] = Axis(axis["key"], name, tuple(values), dimension)
+            found[name] = Axis(axis["key"], name, tuple(values), dimension, axis.get("lists", {}))
         return found
 
     @property
@@ -163,6 +164,8 @@ class Results:
                 raise PsstError(f"{name}={value}: no such axis; there are: {', '.join(names)}")
             column = rows[name]
             numbers = pd.api.types.is_numeric_dtype(column) and isinstance(value, int | float | np.number)
+            if (its := self.axes.get(name)) is not None and its.lists:
+                value = text_of(value, its.lists) or value
             match = np.isclose(column, value, rtol=1e-9, atol=0) if numbers else column.astype(str) == str(value)
             if not match.any():
                 raise PsstError(f"{name}={value}: not in the sweep{place}; there are: {_listed(column, value)}")

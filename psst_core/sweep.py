@@ -23,10 +23,11 @@ from psst_core.errors import PsstError
 from psst_core.grammar import RUNS
 from psst_core.identity import Identity
 from psst_core.keys import Config, array_keys, get, parameter_keys, put
+from psst_core.lists import Lists, check_depth, depth_of, depth_of_key, settings, text_of
 from psst_core.reads import Reads, reads, sort_of
 from psst_core.registry import check_ranges
 from psst_core.schema import MOST, SampleConfig, units
-from psst_core.written import Plain, typed
+from psst_core.written import Plain, shown, typed
 
 SWEEPABLE = ("network", "stimulus", "solver", "run")
 # Why the other groups cannot be axes.
@@ -61,12 +62,14 @@ class Axis:
         name: of its coordinate in the cube, the key's last part where that is unique.
         values: as the schema types them, choices' names for a group; along `run`, one for each point.
         dimension: its own name on a grid; `run` where it moves together with others.
+        lists: of an axis over lists, by the text that stands for one among `values`, each as the schema types it.
     """
 
     key: str
     name: str
     values: tuple[Any, ...]
     dimension: str
+    lists: Mapping[str, list[Any]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def numeric(self) -> bool:
@@ -152,17 +155,27 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     """
     known = groups()
     choices, fixed, given = _sorted(experiment, _scaled(experiment, overrides), known)
-    first = _composed(choices, fixed)
-    axes = _requested(first, choices, fixed, given, known)
-    points = visit(axes, first.sweep, lambda key: isinstance(OmegaConf.select(first, key), int))
+    lists = Lists()
+    first, axes = _requested(choices, fixed, given, known, lists)
+
+    def table(key: str, column: Sequence[Any]) -> list[Any]:
+        return lists.cells(key, column) if depth_of_key(first, key) else list(column)
+
+    points = visit(axes, first.sweep, lambda key: isinstance(OmegaConf.select(first, key), int), table)
     _check_keys(points, axes, choices, fixed, first.sweep.table)
-    variants = _variants(points, choices, fixed, [key for key in points.columns if key in known])
+    variants = _variants(points, choices, fixed, [key for key in points.columns if key in known], lists)
     typical = variants[0]
     replicates = [range(typical.config["sweep"][name]) for name in ("networks", "trials")]
     if (count := len(points) * len(replicates[0]) * len(replicates[1])) > MOST:
         raise PsstError(f"the sweep has {count:,} runs; at most {MOST:,} are planned at once")
     found = tuple(
-        Axis(key, points.names[key], tuple(typical.typed.get(key, values)), points.dimensions[key])
+        Axis(
+            key,
+            points.names[key],
+            tuple(typical.named(key, values)),
+            points.dimensions[key],
+            dict(zip(values, typical.typed[key], strict=True)) if key in lists.of else {},
+        )
         for key, values in points.columns.items()
     )
     for axis in found:
@@ -199,24 +212,56 @@ def _scaled(experiment: str, overrides: Sequence[str]) -> list[str]:
 
 
 def _requested(
-    first: DictConfig,
     choices: dict[str, str],
     fixed: dict[str, Any],
-    given: Mapping[str, Any],
+    given: dict[str, Any],
     known: Mapping[str, Sequence[str]],
-) -> dict[str, Any]:
-    """The axes of the file and of the overrides, by key; what is fixed of them leaves `choices` and `fixed`."""
-    axes = {key: grammar.axis_values(key, text, known) for key, text in first.sweep.axes.items()}
-    axes |= given
+    lists: Lists,
+) -> tuple[DictConfig, dict[str, Any]]:
+    """The configuration at the first choices, and the axes of the file and of the overrides, by key.
+
+    What is fixed of these leaves `choices` and `fixed`, and what is several lists becomes an axis; lists among the
+    values of axes become their texts.
+    """
+    first = compose(choices)
+    written = dict(first.sweep.axes.items())
+    axes = {key: grammar.axis_values(key, text, known) for key, text in written.items()} | given
+    groups_swept = {key: str(axes[key][0]) for key in axes.keys() & known.keys() if key not in choices and axes[key]}
+    if groups_swept and any(depth_of_key(first, key) is None for key in (*axes, *fixed)):
+        first = compose(choices | groups_swept)
+    for key in [key for key, value in fixed.items() if isinstance(value, list) and (depth_of_key(first, key) or 0) > 0]:
+        if depth_of(fixed[key]) == (depth_of_key(first, key) or 0) + 1:
+            axes[key] = given[key] = fixed.pop(key)
+    _set_all(first, fixed)
+    for key, values in axes.items():
+        if isinstance(values, list) and key not in known:
+            in_file = key not in given and (OmegaConf.is_list(written[key]) or isinstance(written[key], list))
+            axes[key] = _settings(first, key, values, in_file, lists)
     for key in axes.keys() & fixed.keys():
-        axes[key] = [fixed.pop(key)]
+        axes[key] = lists.texts(key, [fixed.pop(key)])
     for group in axes.keys() & (choices.keys() - given.keys()):
         axes[group] = [choices.pop(group)]
     if not any(isinstance(values, grammar.Interval) for values in axes.values()):
         for key in (key for key in fixed if key.startswith("sweep.sample.")):
             raise PsstError(f"{key}: no axis is an interval; write one such as network.gaba=interval(0,1)")
     check_ranges(SampleConfig, first.sweep.sample, "sweep.sample")
-    return axes
+    return first, axes
+
+
+def _settings(config: DictConfig, key: str, values: list[Any], in_file: bool, lists: Lists) -> list[Any]:
+    """The values of an axis, of which lists become their texts.
+
+    Raises:
+        PsstError: for a list where the key takes none.
+    """
+    depth = depth_of_key(config, key)
+    if depth:
+        values = settings(values, depth, in_file)
+        check_depth(values, depth, key)
+    for value in values if not depth else ():
+        if isinstance(value, list):
+            update(copy.deepcopy(config), key, value)
+    return lists.texts(key, values)
 
 
 def _check_keys(
@@ -230,14 +275,14 @@ def _check_keys(
 
 
 def _variants(
-    points: Points, choices: Mapping[str, str], fixed: Mapping[str, Any], group_keys: Sequence[str]
+    points: Points, choices: Mapping[str, str], fixed: Mapping[str, Any], group_keys: Sequence[str], lists: Lists
 ) -> list["_Variant"]:
     """The variant of each point; one for each combination of choices of the swept groups."""
     combinations = list(zip(*(_at(points, key) for key in group_keys), strict=True)) or [()] * len(points)
     made: dict[tuple[Any, ...], _Variant] = {}
     for chosen in dict.fromkeys(combinations):
         own = dict(zip(group_keys, map(str, chosen), strict=True))
-        made[chosen] = _Variant(_composed({**choices, **own}, fixed), points, group_keys)
+        made[chosen] = _Variant(_composed({**choices, **own}, fixed), points, group_keys, lists)
     populations = {tuple(variant.config["network"]["populations"]) for variant in made.values()}
     if len(populations) > 1:
         raise PsstError(
@@ -283,9 +328,13 @@ def _sorted(
 
 def _composed(choices: Mapping[str, str], fixed: Mapping[str, Any]) -> DictConfig:
     config = compose(choices)
+    _set_all(config, fixed)
+    return config
+
+
+def _set_all(config: DictConfig, fixed: Mapping[str, Any]) -> None:
     for key, value in fixed.items():
         update(config, key, [*config.sweep.where, *value] if key == WHERE else value)
-    return config
 
 
 def _at(points: Points, key: str) -> list[Any]:
@@ -300,12 +349,14 @@ class _Variant:
     What is checked together is kept small: numbers of the equations part by part, all else in every combination.
     """
 
-    def __init__(self, composed: DictConfig, points: Points, group_keys: Sequence[str]) -> None:
-        self.config = resolve(composed)
+    def __init__(self, composed: DictConfig, points: Points, group_keys: Sequence[str], lists: Lists) -> None:
+        self.config, self.lists = resolve(composed), lists.of.keys()
         self.typed = {
-            key: _typed(composed, key, values) for key, values in points.columns.items() if key not in group_keys
+            key: _typed(composed, key, [lists.value(key, value) for value in values])
+            for key, values in points.columns.items()
+            if key not in group_keys
         }
-        free = {*parameter_keys(self.config), *array_keys(self.config)}
+        free = {*parameter_keys(self.config), *array_keys(self.config)} - self.lists
         self.heavy = [key for key in self.typed if key not in free]
         self.light = [key for key in self.typed if key in free]
         self.made: dict[tuple[Any, ...], tuple[Config, Identity]] = {}
@@ -314,6 +365,10 @@ class _Variant:
         for key in self.light:
             owners.setdefault(key.rpartition(".")[0], []).append(key)
         self.parts = {part: (keys, set[tuple[Any, ...]]()) for part, keys in owners.items()}
+
+    def named(self, key: str, values: list[Any]) -> list[Any]:
+        """The values of an axis as points have them: typed, or the texts of lists."""
+        return values if key in self.lists else self.typed.get(key, values)
 
     def at(self, place: Mapping[str, int]) -> tuple[Config, Identity, dict[str, Any], Reads]:
         """The checked configuration of a point, but for the values that come with it.
@@ -325,7 +380,7 @@ class _Variant:
         others = {key: self.typed[key][place[key]] for key in self.heavy}
         for keys, seen in self.parts.values():
             seen.add(tuple(values[key] for key in keys))
-        sort = *others.values(), *map(sort_of, values.values())
+        sort = *_hashable(others), *map(sort_of, values.values())
         if sort not in self.known:
             self.known[sort] = self._know(values, others)
         its, unread, made = self.known[sort]
@@ -342,7 +397,7 @@ class _Variant:
             check(config)
             raise
         own = {key: get(self.config, key) for key in self.typed if its.why_not(key) is not None}
-        numbers = tuple((others | {key: own[key] for key in others.keys() & own.keys()}).values())
+        numbers = _hashable(others | {key: own[key] for key in others.keys() & own.keys()})
         unread = {key: own[key] for key in values.keys() & own.keys()}
         if numbers not in self.made:
             config = put(config, own)
@@ -358,15 +413,24 @@ class _Variant:
                     check_part(put(config, dict(zip(keys, numbers, strict=True))), part)
 
 
+def _hashable(values: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(repr(value) if isinstance(value, list) else value for value in values.values())
+
+
 def _runs(points: Points, variants: Sequence[_Variant], replicates: Sequence[tuple[int, ...]]) -> Iterator[SweepRun]:
     """Every point, by its variant, in every replicate."""
     places = {key: points.places[dimension].tolist() for key, dimension in points.dimensions.items()}
+    named = {
+        id(variant): {key: variant.named(key, values) for key, values in points.columns.items()}
+        for variant in dict.fromkeys(variants)
+    }
     along = points.places[RUN].tolist() if RUN in points.places else None
     for number, variant in enumerate(variants):
         place = {key: where[number] for key, where in places.items()}
         config, identity, values, its = variant.at(place)
         point: dict[str, Any] = {} if along is None else {RUN: along[number]}
-        point |= {points.names[key]: variant.typed.get(key, points.columns[key])[at] for key, at in place.items()}
+        columns = named[id(variant)]
+        point |= {points.names[key]: columns[key][at] for key, at in place.items()}
         for network, trial in replicates:
             drawn = (0 if "network" in its.same else network, 0 if "trial" in its.same else trial)
             yield SweepRun(identity.run_id(values, *drawn), point, network, trial, config, values, drawn, its)
@@ -382,18 +446,29 @@ def _typed(config: DictConfig, key: str, values: Sequence[Any]) -> list[Any]:
         if not (typed and isinstance(value, float) and isinstance(typed[-1], float)):
             update(probe, key, value)
             value = OmegaConf.select(probe, key)
+            value = OmegaConf.to_container(value) if OmegaConf.is_list(value) else value
         typed.append(value)
     return typed
 
 
 def _recorded(runs: Mapping[str, Sequence[Any]], axes: Sequence[Axis]) -> dict[str, list[Any]]:
     """`recorder.runs` with values as its axes have them."""
+    listed = {name: axis.lists for axis in axes if axis.lists for name in (axis.name, axis.key)}
     words = {name for axis in axes for name in (axis.name, axis.key) if all(isinstance(v, str) for v in axis.values)}
 
     def read(value: Any, key: str) -> Any:
         return value if key in words else typed(Plain(value) if isinstance(value, str) else value, Any, RUNS + key)
 
-    return {key: [read(value, key) for value in values] for key, values in runs.items()}
+    return {
+        key: _named_lists(values, listed[key]) if key in listed else [read(value, key) for value in values]
+        for key, values in runs.items()
+    }
+
+
+def _named_lists(values: Sequence[Any], lists: Mapping[str, list[Any]]) -> list[Any]:
+    """The texts of lists, of which one may stand alone."""
+    one = text_of(shown(list(values)), lists)
+    return [one] if one is not None else [text_of(shown(value), lists) or shown(value) for value in values]
 
 
 def _check_axis(axis: Axis) -> None:
@@ -401,9 +476,10 @@ def _check_axis(axis: Axis) -> None:
     for value in axis.values:
         if value is None or isinstance(value, list | dict):
             raise PsstError(f"axis {axis.key}: {value} is not a number or a word")
-        if value in seen and axis.dimension != RUN:
+        meant = repr(axis.lists[value]) if value in axis.lists else value
+        if meant in seen and axis.dimension != RUN:
             raise PsstError(f"axis {axis.key}: holds {value} twice")
-        seen.add(value)
+        seen.add(meant)
 
 
 def _counted(runs: Sequence[SweepRun]) -> list[tuple[Reads, int]]:
@@ -430,7 +506,8 @@ def _axes_read(
             continue
         several = len(set(axis.values)) > 1 or axis.dimension == RUN
         own = get(typical.config, axis.key) if axis.key in typical.typed else None
-        if not idle and (several or axis.values[0] != own):
+        meant = axis.lists.get(axis.values[0], axis.values[0])
+        if not idle and (several or meant != own):
             why = f"its {len(axis.values)} values would give identical runs" if several else "it would change nothing"
             end = "" if own is None else f"end it by {axis.key}={own}, or "
             remedy = "leave it out" if axis.key in given else f"{end}end all axes of the experiment by sweep=single"
