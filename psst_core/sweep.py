@@ -205,9 +205,7 @@ def _scaled(experiment: str, overrides: Sequence[str]) -> list[str]:
     named = {text.partition("=")[0] for text in overrides}
     paper = [f"{key}={value}" for key, value in compose({"experiment": experiment}).paper.items() if key not in named]
     if "sweep" in named:
-        paper = [
-            text for text in paper if not text.startswith("sweep.") and not grammar.parse(text).is_sweep_override()
-        ]
+        paper = [text for text in paper if not text.startswith("sweep.") and not grammar.parse(text).is_axis]
     return [*overrides, *paper]
 
 
@@ -226,11 +224,16 @@ def _requested(
     first = compose(choices)
     written = dict(first.sweep.axes.items())
     axes = {key: grammar.axis_values(key, text, known) for key, text in written.items()} | given
-    groups_swept = {key: str(axes[key][0]) for key in axes.keys() & known.keys() if key not in choices and axes[key]}
+    groups_swept = {
+        key: str(values[0])
+        for key, values in axes.items()
+        if key in known and key not in choices and isinstance(values, list) and values
+    }
     if groups_swept and any(depth_of_key(first, key) is None for key in (*axes, *fixed)):
         first = compose(choices | groups_swept)
-    for key in [key for key, value in fixed.items() if isinstance(value, list) and (depth_of_key(first, key) or 0) > 0]:
-        if depth_of(fixed[key]) == (depth_of_key(first, key) or 0) + 1:
+    for key in [key for key in fixed if key.split(".")[0] in SWEEPABLE]:
+        depth = depth_of_key(first, key)
+        if depth and depth_of(fixed[key]) == depth + 1:
             axes[key] = given[key] = fixed.pop(key)
     _set_all(first, fixed)
     for key, values in axes.items():
