@@ -147,7 +147,7 @@ def _command(experiment: str, overrides: Sequence[str], name: str) -> str:
 
 def _entry(axis: Axis, config: Config) -> dict[str, Any]:
     """An axis in the plan's record, with its unit where it has one; the values along `run` are in its table."""
-    entry = {"key": axis.key, "name": axis.name, "dimension": axis.dimension}
+    entry: dict[str, Any] = {"key": axis.key, "name": axis.name, "dimension": axis.dimension}
     unit = units(config, axis.key)
     entry |= {"unit": unit} if unit else {}
     entry |= {"lists": dict(axis.lists)} if axis.lists else {}
