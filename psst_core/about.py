@@ -1,7 +1,7 @@
 """A page about a sweep: what was asked for, where its numbers come from, and the resolved configuration."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
@@ -24,6 +24,7 @@ td, pre {{ font-family: monospace; font-size: 90%; overflow-wrap: anywhere; }}
 {rows}
 </table>
 <h2>Configuration</h2>
+<p>{whose}</p>
 <pre>{configuration}</pre>
 </body>
 </html>
@@ -34,7 +35,8 @@ def page(results: Results) -> str:
     """HTML that stands alone."""
     rows = "\n".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts(results))
     title = escape(str(results.cube.attrs["title"]))
-    return PAGE.format(title=title, rows=rows, configuration=escape(to_yaml(results.record["config"])))
+    configuration = escape(to_yaml(results.record["config"]))
+    return PAGE.format(title=title, rows=rows, whose=escape(first_run(results)), configuration=configuration)
 
 
 def about_digest() -> str:
@@ -61,10 +63,12 @@ def facts(results: Results) -> list[tuple[str, str]]:
         ("replicates", f"{cube.sizes['network']} networks × {cube.sizes['trial']} trials"),
         ("runs", ", ".join(f"{count:,} {word}" for word, count in status_counts(cube).items())),
         ("made by", str(cube.attrs.get("source", ""))),
+        ("commit", _distinct(job.get("git_commit") for job in jobs)),
         ("commands", _distinct(job.get("command") for job in jobs)),
         ("software", versions),
         ("hosts", _distinct(job.get("host") for job in jobs)),
         ("processors", _distinct(job.get("processor") for job in jobs)),
+        ("accelerators", _distinct(_accelerator(job) for job in jobs)),
         ("simulated", _span(str(job["created"]) for job in jobs if "created" in job)),
         (
             "jobs",
@@ -73,6 +77,19 @@ def facts(results: Results) -> list[tuple[str, str]]:
         ("history of the cube", str(cube.attrs.get("history", ""))),
     ]
     return [(name, text) for name, text in found if text]
+
+
+def first_run(results: Results) -> str:
+    """Whose the configuration of a sweep's record is, and what is otherwise in other runs."""
+    differing = [axis.key for axis in results.axes.values() if len(set(axis.values)) > 1]
+    where = [f"{axis.key} {axis.values[0]}" for axis in results.axes.values()]
+    run = "" if results.alone else f" {results.plan['run_id'].iloc[0]}"
+    others = f"; other runs have other values of {', '.join(differing)}" if differing else "; so have all runs"
+    return f"Of the first run{run}{', at ' if where else ''}{', '.join(where)}{others}."
+
+
+def _accelerator(job: Mapping[str, Any]) -> str:
+    return f"{job['accelerator']}, driver {job.get('driver', 'unknown')}" if job.get("accelerator") else ""
 
 
 def _versions(text: str) -> str:

@@ -1,10 +1,15 @@
-"""Whether what lies in a results folder is what was planned: every run, every number, every file.
+"""Whether what lies in a results folder is what was planned: every file, every run, every number.
+
+First the bytes, whatever the code is now: checksums say whether a file holds what was written, digests whether
+manifests and plans do. Then what they mean: the ids of the runs are computed again where the code that made them is
+here, and the cube is gathered again. Nothing of the folder is executed; plugins are read as text.
 
 A finding is one line that names the file. A clean sweep has none.
 """
 
 import io
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,19 +19,21 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from psst_core import plugins
 from psst_core.analysis import MEASURES
 from psst_core.dataset import STATUS, checksum, read, status_counts
-from psst_core.digest import code_digest
+from psst_core.digest import code_digest, code_of
 from psst_core.errors import PsstError
-from psst_core.files import from_yaml
+from psst_core.files import from_yaml, read_text
 from psst_core.gather import cube, read_table, summary_name
 from psst_core.identity import Identity, deciding_modules
 from psst_core.keys import put
-from psst_core.ledger import CHUNKS, PLANS, Manifest, chunk_digest, planned, read_manifest
+from psst_core.ledger import CHUNKS, PLANS, Manifest, chunk_digest, planned, read_manifest, state
 from psst_core.plan import records_digest
 
-OPTIONAL = ("twins.csv",)
 BLOCK = 4096
+SHAPELESS = (LookupError, TypeError, ValueError, AttributeError)  # of a file that is whole, but of another kind
+AGAIN = "start the sweep again"
 
 
 @dataclass(frozen=True)
@@ -37,52 +44,106 @@ class Audit:
         counts: of the runs that were planned, by what became of them.
         undefined: by measure, in how many cells of the cube it is undefined.
         findings: a line for each fault.
+        notes: a line for each thing that is no fault: what is not made yet, and what could not be computed again.
     """
 
     counts: dict[str, int]
     undefined: dict[str, int]
     findings: list[str]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Records:
+    """Of a sweep: its runs, a row each, those at half the step among them, and its configuration.
+
+    Attributes:
+        gathered: whether the cube of these runs was made, so that all of them were there.
+    """
+
+    table: pd.DataFrame
+    twins: pd.DataFrame
+    config: dict[str, Any]
+    gathered: bool
 
 
 def audit(results: Path, name: str) -> Audit:
     """Look at every file of a sweep: records, manifests, chunks, summaries, cube.
 
-    Checksums say whether a file holds what was written, digests whether manifests and plans do; ids are computed again
-    from each run's configuration and the code that is here; the cube is gathered again and compared.
+    Raises:
+        PsstError: when there is no sweep of this name, or its plan cannot be read.
     """
     findings: list[str] = []
-    table, record = _records(results, name, planned(results, name), findings)
-    chunks = results / CHUNKS
+    records = _records(results, name, planned(results, name), findings)
+    chunks, analysis = results / CHUNKS, records.config["analysis_digest"]
     findings += _strangers(chunks)
+    rows = pd.concat([records.table, records.twins])[["run_id", "chunk", "position"]]
     sound: dict[str, xr.Dataset] = {}
-    for chunk, rows in table.groupby("chunk", sort=True):
-        faults = list(_chunk_faults(chunks, str(chunk), rows, record["analysis_digest"]))
-        findings += faults
+    unmade: dict[str, int] = {}
+    others: dict[str, int] = {}
+    for chunk, mine in rows.groupby("chunk", sort=True):
+        where, last = state(results, str(chunk))
+        if where == "failed":
+            findings.append(f"{chunks / str(chunk)}.nc: not made, its job failed ({last}); mend that and {AGAIN}")
+        elif where != "finished" and not _was_made(results, str(chunk), analysis, records):
+            unmade[where] = unmade.get(where, 0) + len(mine)
+            continue
+        faults, other = _chunk_faults(chunks, str(chunk), mine, analysis)
+        findings += faults if where != "failed" else []
+        if other is not None:
+            others[other] = others.get(other, 0) + len(mine)
         if not faults:
-            with read(chunks / summary_name(str(chunk), record["analysis_digest"])) as data:
+            with read(chunks / summary_name(str(chunk), analysis)) as data:
                 sound[str(chunk)] = data.load()
-    again = cube(record, table, sound.get)
-    findings += _cube_faults(results / name / "sweep.nc", again)
+    again = cube(records.config, records.table, sound.get)
+    whole = sound.keys() >= set(records.table["chunk"])
+    findings += _cube_faults(results / name, again if whole else None, bool(unmade))
     masks = zip(MEASURES, again["undefined"].attrs["flag_masks"], strict=True)
     undefined = {measure: int(np.count_nonzero(again["undefined"].values & mask)) for measure, mask in masks}
-    return Audit(status_counts(again), undefined, findings)
+    return Audit(status_counts(again), undefined, findings, [*_unmade_lines(unmade), *_other_lines(others)])
 
 
-def _records(results: Path, name: str, plan: str, findings: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The plan's table and configuration; what of them was edited, or is not that of the cube."""
-    files = {ending: results / PLANS / f"{plan}.{ending}" for ending in ("csv", "yaml", *OPTIONAL)}
-    texts = {ending: file.read_text(encoding="utf-8") for ending, file in files.items() if file.exists()}
-    for ending in ("csv", "yaml"):
-        if ending not in texts:
-            raise PsstError(f"{files[ending]}: is missing; plan the sweep again: snakemake with the same words")
+def _unmade_lines(unmade: dict[str, int]) -> Iterator[str]:
+    words = {
+        "running": "still running: the jobs of {} runs",
+        "waiting": f"waiting: the jobs of {{}} runs have not begun; if nothing runs now, {AGAIN}",
+        "interrupted": f"interrupted: the jobs of {{}} runs; {AGAIN}, it goes on from there",
+    }
+    for where, count in unmade.items():
+        yield words[where].format(f"{count:,}")
+
+
+def _other_lines(others: dict[str, int]) -> Iterator[str]:
+    for why, count in others.items():
+        yield f"{count:,} runs {why}, ids not recomputed"
+
+
+def _was_made(results: Path, chunk: str, analysis: str, records: Records) -> bool:
+    """Whether a chunk that is not there was: it has been measured, or gathered."""
+    return records.gathered or (results / CHUNKS / summary_name(chunk, analysis)).exists()
+
+
+def _records(results: Path, name: str, plan: str, findings: list[str]) -> Records:
+    """The records of a plan; what of them was edited, or is not that of the cube."""
+    files = {ending: results / PLANS / f"{plan}.{ending}" for ending in ("csv", "yaml", "twins.csv")}
+    texts = {e: read_text(file) for e, file in files.items() if e != "twins.csv" or file.exists()}
     if records_digest(texts) != plan:
         findings.append(f"{results / PLANS / plan}.*: edited, their digest is not their name")
-    for ending, copy in (("csv", "plan.csv"), ("yaml", "config.yaml")):
+    copies = {"plan.csv": "csv", "config.yaml": "yaml", "twins.csv": "twins.csv"}
+    same = []
+    for copy, ending in copies.items():
+        if ending not in texts:
+            continue
         file = results / name / copy
-        if not file.exists():
-            findings.append(f"{file}: missing")
-        elif file.read_text(encoding="utf-8") != texts[ending]:
+        try:
+            there: str | None = read_text(file)
+        except PsstError as error:
+            there = None
+            if (results / name / "sweep.nc").exists():
+                findings.append(str(error))
+        if there is not None and there != texts[ending]:
             findings.append(f"{file}: edited, or of an earlier plan than the last one")
+        same.append(there == texts[ending])
     table = read_table(io.StringIO(texts["csv"]))
     places = table[["run_id", "chunk", "position"]].drop_duplicates()
     for run in places["run_id"][places["run_id"].duplicated()]:
@@ -90,7 +151,11 @@ def _records(results: Path, name: str, plan: str, findings: list[str]) -> tuple[
     points = table.drop(columns=["run_id", "chunk", "position"])
     for run in table["run_id"][points.duplicated()]:
         findings.append(f"{files['csv']}: holds the point of run {run} more than once")
-    return table, from_yaml(texts["yaml"])
+    twins = read_table(io.StringIO(texts.get("twins.csv", "run_id,twin_id,chunk,position\n")))
+    twins = twins.assign(run_id=twins["twin_id"]).drop_duplicates("run_id")
+    twins = twins[~twins["run_id"].isin(table["run_id"])]
+    gathered = all(same) and (results / name / "sweep.nc").exists()
+    return Records(table, twins, from_yaml(texts["yaml"], files["yaml"]), gathered)
 
 
 def _strangers(chunks: Path) -> Iterator[str]:
@@ -103,64 +168,105 @@ def _strangers(chunks: Path) -> Iterator[str]:
             yield f"{file}: foreign, no file of a chunk has such a name"
 
 
-def _chunk_faults(chunks: Path, chunk: str, rows: pd.DataFrame, analysis: str) -> Iterator[str]:
-    """What is wrong with a chunk's manifest, or else with its file and its summary."""
-    claim, file = chunks / f"{chunk}.json", chunks / f"{chunk}.nc"
+def _chunk_faults(chunks: Path, chunk: str, rows: pd.DataFrame, analysis: str) -> tuple[list[str], str | None]:
+    """What is wrong with a chunk's manifest, its file and its summary; and why its ids were not computed again."""
+    claim, file, summary = chunks / f"{chunk}.json", chunks / f"{chunk}.nc", chunks / summary_name(chunk, analysis)
+    faults = [f"{path}: {fault}" for path in (file, summary) if (fault := _file_fault(path)) is not None]
     try:
         manifest = read_manifest(claim)
-        fault = _manifest_fault(manifest, chunk, rows)
+        fault = _named(lambda: _manifest_fault(manifest, chunk, rows))
     except PsstError as error:
-        yield str(error)
-        return
-    except (LookupError, TypeError, ValueError) as error:
-        fault = f"is no manifest ({type(error).__name__}: {error})"
+        return [*faults, str(error)], None
     if fault is not None:
-        yield f"{claim}: {fault}"
-        return
-    for path, values_fault in ((file, _chunk_fault), (chunks / summary_name(chunk, analysis), _summary_fault)):
-        if (fault := _file_fault(path)) is None:
-            with read(path) as data:
-                fault = values_fault(data, manifest)
-        if fault is not None:
-            yield f"{path}: {fault}"
+        return [*faults, f"{claim}: {fault}"], None
+    if faults:
+        return faults, None
+    other, fault = _ids_fault(manifest)
+    if fault is not None:
+        faults.append(f"{claim}: {fault}")
+    for path, values_fault in ((file, _chunk_fault), (summary, _summary_fault)):
+        with read(path) as data:
+            if (fault := _named(lambda: values_fault(data, manifest))) is not None:  # noqa: B023  (called at once)
+                faults.append(f"{path}: {fault}")
+    return faults, other
+
+
+def _named(fault: Callable[[], str | None]) -> str | None:
+    """A fault, also of what has another shape than a file of its kind."""
+    try:
+        return fault()
+    except PsstError as error:
+        return str(error)
+    except SHAPELESS as error:
+        return f"holds something else than a file of its kind ({type(error).__name__}: {error})"
 
 
 def _manifest_fault(manifest: Manifest, chunk: str, rows: pd.DataFrame) -> str | None:
-    """Whether a manifest is the one that was claimed, of runs whose ids are what they compute."""
+    """Whether a manifest is the one that was claimed, with the runs that the plan has in it."""
     if not manifest["chunk"] == chunk == chunk_digest(manifest):
         return "edited, its digest is not its name"
-    if manifest["code"] != code_digest(deciding_modules(manifest["config"])):
-        return "of other code than is here now; start the sweep again, or check out the code that made it"
-    runs, identity = _runs(manifest), Identity(manifest["config"])
-    for run in runs:
-        quick = run["values"].keys() <= identity.keys - manifest["files"].keys()
-        own, values = (identity, run["values"]) if quick else (Identity(put(manifest["config"], run["values"])), {})
-        if own.run_id(values, run["network"], run["trial"]) != run["id"]:
-            return f"edited, run {run['id']} is not what its configuration computes"
+    runs = _runs(manifest)
     for position, run in zip(rows["position"].astype(int), rows["run_id"], strict=True):
         if position >= len(runs) or runs[position]["id"] != run:
             return f"holds no run {run} at position {position}, where the plan has it"
     return None
 
 
+def _ids_fault(manifest: Manifest) -> tuple[str | None, str | None]:
+    """Why the ids of a manifest's runs cannot be computed here; else the first that is not what its run computes.
+
+    Input files count as they were when the sweep was planned, wherever they are now.
+    """
+    plugins.locate()
+    for module in manifest.get("plugins", {}):
+        if code_of(module) is None:
+            return f"made with the plugin {module}, which is not in {plugins.FOLDER}/ here", None
+    try:
+        code = code_digest(deciding_modules(manifest["config"], manifest.get("plugins", {})))
+        if code != manifest["code"]:
+            return f"made by other code (digest {manifest['code']})", None
+        return None, _wrong_id(manifest)
+    except PsstError as error:
+        return f"made with what is not here ({error})", None
+    except SHAPELESS as error:
+        return None, f"has a configuration that describes no run ({type(error).__name__}: {error})"
+
+
+def _wrong_id(manifest: Manifest) -> str | None:
+    config, files, code = manifest["config"], manifest["files"], manifest["code"]
+    identity = Identity(config, files, code)
+    for run in _runs(manifest):
+        own, values = identity, run["values"]
+        if not values.keys() <= identity.keys - files.keys():
+            own, values = Identity(put(config, values), None if values.keys() & files.keys() else files, code), {}
+        if own.run_id(values, run["network"], run["trial"]) != run["id"]:
+            return f"edited, run {run['id']} is not what its configuration computes"
+    return None
+
+
 def _file_fault(path: Path) -> str | None:
     """Whether a NetCDF file is there, whole, ours, and as it was written."""
-    if not path.exists():
-        return "missing; start the sweep again"
+    if not path.is_file():
+        what = "is no file" if path.exists() else f"missing; {AGAIN}"
+        return "is a link to nothing; delete it" if path.is_symlink() and not path.exists() else what
     try:
         with netCDF4.Dataset(path) as file:
             written = getattr(file, "checksum", None)
         if written is None:
-            return "foreign or damaged, it has no checksum of ours"
+            return f"foreign or damaged, it has no checksum of ours; delete it and {AGAIN}"
         return None if checksum(path) == written else "changed since it was written, its checksum is another"
-    except (OSError, RuntimeError) as error:
-        return f"damaged, it cannot be read ({error})"
+    except (OSError, RuntimeError, *SHAPELESS) as error:
+        return f"damaged, it cannot be read ({error}); delete it and {AGAIN}"
 
 
 def _chunk_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
     """Whether a chunk's file is that of its manifest, with results where the status is ok."""
     if data.attrs["chunk"] != manifest["chunk"]:
         return f"is that of chunk {data.attrs['chunk']}, under another name"
+    claimed = {key: value for key, value in manifest.items() if key != "provenance"}
+    claimed["config"] = {key: value for key, value in manifest["config"].items() if key != "hardware"}
+    if json.loads(data.attrs["manifest"]) != claimed:
+        return "was made from another manifest than the one that is here, which was edited"
     if data["run_id"].values.tolist() != [run["id"] for run in _runs(manifest)]:
         return "holds other runs than its manifest"
     ok = data["status"].values == STATUS["ok"]
@@ -193,16 +299,20 @@ def unexplained(data: xr.Dataset) -> str | None:
     return None
 
 
-def _cube_faults(path: Path, again: xr.Dataset) -> Iterator[str]:
-    """Whether the cube is what its summaries make."""
-    if (fault := _file_fault(path)) is not None:
-        yield f"{path}: {fault}"
+def _cube_faults(folder: Path, again: xr.Dataset | None, unfinished: bool) -> Iterator[str]:
+    """Whether the cube is what its summaries make; None where some of these are missing."""
+    path, estimate = folder / "sweep.nc", folder / "error_estimate.nc"
+    if not path.exists() and unfinished:
         return
-    with read(path) as cube_there:
-        if (fault := unexplained(cube_there)) is not None:
+    faults = {file: _file_fault(file) for file in (path, estimate) if file == path or file.exists()}
+    yield from (f"{file}: {fault}" for file, fault in faults.items() if fault is not None)
+    if faults[path] is not None:
+        return
+    with read(path) as there:
+        if (fault := _named(lambda: unexplained(there))) is not None:
             yield f"{path}: {fault}"
-        if not cube_there.drop_attrs().equals(again.drop_attrs()):
-            yield f"{path}: stale, gathered from other summaries than those that are here; start the sweep again"
+        elif again is not None and not there.drop_attrs().equals(again.drop_attrs()):
+            yield f"{path}: stale, gathered from other summaries than those that are here; {AGAIN}"
 
 
 def _runs(manifest: Manifest) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import csv
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from psst_core.errors import PsstError
 from psst_core.grammar import Interval
 from psst_core.registry import suggestion
 from psst_core.schema import MOST, SampleConfig, SweepConfig
+from psst_core.written import DECIMAL, scalar
 
 RUN = "run"
-RESERVED = {*ATTRIBUTES, RUN, "cell", "spike", "chunk", "position"}
+RESERVED = {*ATTRIBUTES, RUN, "cell", "spike", "chunk", "position", "undefined", "twin_id", "first_shift"}
 Array = npt.NDArray[Any]
 Columns = dict[str, list[Any]]
 
@@ -75,6 +76,7 @@ def visit(
     axes: Mapping[str, list[Any] | Interval],
     settings: SweepConfig,
     whole: Callable[[str], bool],
+    words: Collection[str] = (),
     cells: Callable[[str, list[Any]], list[Any]] = lambda key, column: column,
 ) -> Points:
     """Every point of the sweep, and no value that no point has.
@@ -83,12 +85,14 @@ def visit(
         axes: by key, values or an interval.
         settings: the `sweep` part of a configuration.
         whole: whether a key takes whole numbers only.
+        words: keys whose values in a table stay text, even where they look like numbers.
         cells: of a column of a table, as its key means them.
 
     Raises:
         PsstError: for an axis, a table or a constraint that leaves nothing, or that cannot be.
     """
-    file = {key: cells(key, column) for key, column in _read_table(settings.table).items()} if settings.table else {}
+    file = _read_table(settings.table, words) if settings.table else {}
+    file = {key: cells(key, column) for key, column in file.items()}
     for key in file.keys() & axes.keys():
         raise PsstError(f"axis {key}: is a column of sweep.table={settings.table} too; give it in one place")
     for key, values in axes.items():
@@ -124,6 +128,10 @@ def _short_names(keys: Sequence[str]) -> dict[str, str]:
     for key, short in zip(keys, last, strict=True):
         free = last.count(short) == 1 and short not in RESERVED
         names[key] = short if free else (key.replace(".", "_") if "." in key else f"{key}_choice")
+    by_name = {name: key for key, name in names.items()}
+    for key, name in names.items():
+        if by_name[name] != key:
+            raise PsstError(f"axes {key} and {by_name[name]}: would both be {name} in the cube; sweep one of them")
     return names
 
 
@@ -190,47 +198,73 @@ def _sampled(intervals: Mapping[str, Interval], sample: SampleConfig, whole: Cal
     uniform = METHODS[sample.method](sample.points, len(intervals), sample.seed)
     columns: Columns = {}
     for (key, interval), u in zip(intervals.items(), uniform.T, strict=True):
-        low, high, count = interval.low, interval.high, whole(key)
-        if count:
-            low, high = math.ceil(low), math.floor(high) + 1
-            if low >= high:
-                raise PsstError(f"axis {key}: no whole number lies between {interval.low:g} and {interval.high:g}")
+        low, high = interval.low, interval.high
+        if whole(key):
+            columns[key] = _whole_numbers(key, interval, u)
+            continue
         found = low * (high / low) ** u if interval.logarithmic else low + u * (high - low)
-        columns[key] = [math.floor(number) if count else float(f"{number:.12g}") for number in found]
+        columns[key] = [float(f"{number:.12g}") for number in found]
     return columns
 
 
-def _read_table(path: str) -> Columns:
-    """The columns of a CSV file: the first line has keys, each other one a point."""
+def _whole_numbers(key: str, interval: Interval, u: Array) -> list[int]:
+    """The whole numbers of an interval, evenly or evenly in the logarithm, at places 0 <= u < 1."""
+    low, high = math.ceil(interval.low), math.floor(interval.high)
+    if low > high:
+        raise PsstError(f"axis {key}: no whole number lies between {interval.low} and {interval.high}")
+    if interval.logarithmic:
+        return [min(math.floor(low * ((high + 1) / low) ** place), high) for place in u.tolist()]
+    return [low + int(place * 2**53) * (high + 1 - low) // 2**53 for place in u.tolist()]
+
+
+def _read_table(path: str, words: Collection[str]) -> Columns:
+    """The columns of a CSV file: the first line has keys, each other one a point.
+
+    Args:
+        words: keys whose values stay text, even where they look like numbers.
+    """
+    at = f"sweep.table={path}"
     if not Path(path).is_file():
-        raise PsstError(f"sweep.table={path}: no such file (paths are relative to the folder where you start)")
+        raise PsstError(f"{at}: no such file (paths are relative to the folder where you start)")
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             lines = [line for line in csv.reader(file, skipinitialspace=True, strict=True) if line]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise PsstError(f"sweep.table={path}: is no CSV file: {error}") from error
+    except UnicodeDecodeError as error:
+        raise PsstError(f"{at}: is no text (UTF-8); save it as CSV") from error
+    except csv.Error as error:
+        raise PsstError(f"{at}: is no CSV file; look for a quote that is not closed, or save it anew as CSV") from error
     header, *rows = [[value.strip() for value in line] for line in lines] or [[]]
+    if mistake := _mistake(header):
+        raise PsstError(f"{at}: {mistake}")
     if not rows or not all(header):
-        raise PsstError(f"sweep.table={path}: needs a first line of keys and a line for each point")
+        raise PsstError(f"{at}: needs a first line of keys and a line for each point")
     for key in header:
         if header.count(key) > 1:
-            raise PsstError(f"sweep.table={path}: has two columns {key}")
-    for number, row in enumerate(rows, 2):
+            raise PsstError(f"{at}: has two columns {key}")
+    for number, row in enumerate(rows, 1):
         if len(row) != len(header) or not all(row):
-            raise PsstError(f"sweep.table={path}: point {number - 1} has not one value for each of {', '.join(header)}")
-    return {
-        key: [as_number(value) for value in column] for key, column in zip(header, zip(*rows, strict=True), strict=True)
-    }
+            raise PsstError(f"{at}: point {number} has not one value for each of {', '.join(header)}")
+    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+    try:
+        return {key: [text if key in words else scalar(text) for text in column] for key, column in columns.items()}
+    except PsstError as error:
+        raise PsstError(f"{at}: {error}") from error
 
 
-def as_number(text: str) -> int | float | str:
-    """A text as the number that it is, or as it stands."""
-    for kind in (int, float) if text.isascii() and "_" not in text else ():
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text.strip()
+def _mistake(header: Sequence[str]) -> str:
+    """What is wrong with a first line that other programs write."""
+    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
+        if any(sign in key for key in header):
+            return f"has {name} between its columns; write commas, and decimal points in numbers"
+    if len(header) > 1 and (not header[0] or header[0].startswith("Unnamed:")):
+        return (
+            "its first column has no key, as the index that pandas writes; take it out, by to_csv(…, index=False), or "
+            "write its key above it"
+        )
+    numbers = [key for key in header if DECIMAL.fullmatch(key)]
+    if numbers and len(numbers) == len(header):
+        return f"begins with numbers ({', '.join(header)}); write a first line of keys, such as network.gaba"
+    return ""
 
 
 def _array(values: Sequence[Any]) -> Array:

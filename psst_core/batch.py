@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from psst_core import stimuli, tf  # noqa: F401  (importing fills the registry)
+from psst_core import solvers, stimuli, tf  # noqa: F401  (importing fills the registry)
 from psst_core.connectivity import Connections
 from psst_core.keys import Config, connectivity_name, distribution_keys, get
 from psst_core.mechanisms import Junction, LinearSynapse, Tensor
 from psst_core.network import Network, connect, draw_parameters, start_state
 from psst_core.registry import build
 from psst_core.seeds import generator
+from psst_core.stimuli.base import Grid
 from psst_core.streams import key
 from psst_core.wiring import wire
 
@@ -35,7 +36,7 @@ class Batch:
     Args:
         runs: at most as many as there are lanes; the last one fills the spare lanes.
         lanes: the width of the program.
-        dtype: of all its numbers.
+        dtype: of all its numbers but those of the stimulus, which are in double precision.
     """
 
     def __init__(self, runs: Sequence[Run], lanes: int, dtype: Any) -> None:
@@ -62,7 +63,13 @@ class Batch:
         stimulus = build("stimulus", config["stimulus"], "stimulus")
         differing = [*varying, *distribution_keys(self.runs[0].config)]
         return {
-            "parameters": {name: self.lay([get(config, name) for config in self.configs]) for name in differing},
+            "parameters": {
+                name: self.lay(
+                    [get(config, name) for config in self.configs],
+                    tf.float64 if name.startswith("stimulus.") else self.dtype,
+                )
+                for name in differing
+            },
             "conductance": {
                 name: self.lay([network.projections[name].conductance for network in self.networks])
                 for name in network.projections
@@ -70,13 +77,13 @@ class Batch:
             "wiring": self._wiring(),
             "streams": self._streams(),
             "weights": {name: self.lay([w[cells] for w in weights]) for name, cells in network.places.items()},
-            "table": tf.constant(stimulus.table(sum(sizes.values())), self.dtype),
+            "table": tf.constant(stimulus.table(sum(sizes.values()), Grid.of(config)), tf.float64),
         }
 
-    def lay(self, arrays: Sequence[Any]) -> Tensor:
+    def lay(self, arrays: Sequence[Any], dtype: Any = None) -> Tensor:
         """One array [cell] or number a run, as a tensor [cell, lane]."""
         columns = [np.atleast_1d(np.asarray(array, dtype=np.float64)) for array in arrays]
-        return tf.constant(np.stack(self._fill(columns), axis=-1), self.dtype)
+        return tf.constant(np.stack(self._fill(columns), axis=-1), dtype or self.dtype)
 
     def _fill(self, items: list[Any]) -> list[Any]:
         """An item for each lane."""

@@ -11,7 +11,7 @@ import xarray as xr
 from psst_core.chunk import simulate_chunk
 from psst_core.dataset import REPLICATES, read, status_word
 from psst_core.errors import PsstError
-from psst_core.hardware import processor
+from psst_core.hardware import accelerators, processor
 from psst_core.keys import put
 from psst_core.ledger import chunk_digest, read_manifest
 from psst_core.logs import Report
@@ -26,12 +26,14 @@ PROVENANCE = (
     "gpus",
     "hardware",
     "processor",
+    "accelerator",
+    "driver",
     "xla_flags",
     "job_id",
     "created",
     "job_seconds",
 )
-SAME = ("processor", "xla_flags", "versions")  # where all of these agree, so do the bits
+SAME = ("processor", "accelerator", "driver", "xla_flags", "versions")  # where all of these agree, so do the bits
 EARLY = 50.0  # ms, before small differences can have grown
 TOLERANCE = {"float64": 1e-6, "float32": 1e-2}  # mV, or the unit of a plain system
 
@@ -96,9 +98,8 @@ def reproduce(sweep: Results, row: Mapping[str, Any], report: Report) -> str:
     early = slice(0, max(1, round(EARLY / interval)))
     difference = float(np.nanmax(np.abs(one["mean_potential"][:, early] - other["mean_potential"][:, early])))
     tolerance = TOLERANCE[manifest["config"]["solver"]["precision"]]
-    text = (
-        f"on {processor()}, not what made it, the mean potential of the first {EARLY:g} ms differs by {difference:.3g}"
-    )
+    here = accelerators().get("accelerator") or processor()
+    text = f"on {here}, not what made it, the mean potential of the first {EARLY:g} ms differs by {difference:.3g}"
     if not difference <= tolerance:
         raise PsstError(f"run {planned['id']}: {text}, more than {tolerance:g}")
     return f"run {planned['id']}: {text}, within {tolerance:g}"

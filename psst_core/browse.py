@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from traitlets import TraitError
 
-from psst_core.about import facts
+from psst_core.about import facts, first_run
 from psst_core.axes import RUN
 from psst_core.blame import blame, find
 from psst_core.dataset import STATUS, status_counts, status_word
@@ -172,9 +172,23 @@ class Browser:
                 with contextlib.suppress(KeyError, TraitError):
                     self.sliders[dim].value = slider.value
                 slider.close()
+            became = cube["status"].isel({dim: i for dim, i in self.place.items() if dim != POPULATION})
+            if not before or became >= STATUS["not_run"]:
+                self._first()
             self.point.children = [slider for dim, slider in self.sliders.items() if cube.sizes[dim] > 1]
             self._others()
         self._show()
+
+    def _first(self) -> None:
+        """Stand at the first run that is ok or, where none is, has diverged."""
+        status = self.sweep.cube["status"]
+        for word in ("ok", "diverged"):
+            if (found := (status == STATUS[word]).values).any():
+                place = np.unravel_index(int(found.argmax()), found.shape)
+                for dim, i in zip(status.dims, place, strict=True):
+                    slider = self.sliders[str(dim)]
+                    setattr(slider, "index" if hasattr(slider, "index") else "value", int(i))
+                return
 
     def _grid(self) -> list[str]:
         """The dimensions of several values that are no replicates."""
@@ -250,7 +264,8 @@ class Browser:
     def _show_origin(self) -> None:
         self.origin.value = ""
         if not self.about:
-            self.about = f"<h3>The sweep</h3>{_table(facts(self.sweep))}{_folded(self.sweep.record['config'])}"
+            configuration = _folded(self.sweep.record["config"], first_run(self.sweep))
+            self.about = f"<h3>The sweep</h3>{_table(facts(self.sweep))}{configuration}"
         self.origin.value = self.about
         if not self.run_id:
             raise PsstError(NO_RUN)
@@ -286,9 +301,10 @@ def _fill(dropdown: Any, options: dict[str, Any]) -> None:
     dropdown.index = list(options).index(chosen) if chosen in options else 0 if options else None
 
 
-def _folded(configuration: Config) -> str:
+def _folded(configuration: Config, whose: str = "") -> str:
     """HTML, to be opened."""
-    return f"<details><summary>Its configuration</summary><pre>{escape(to_yaml(configuration))}</pre></details>"
+    text = escape(to_yaml(configuration))
+    return f"<details><summary>Its configuration</summary><p>{escape(whose)}</p><pre>{text}</pre></details>"
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:

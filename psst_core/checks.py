@@ -3,27 +3,32 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from psst_core import solvers, stimuli  # noqa: F401  (importing fills the registry)
-from psst_core.datafiles import digest_file
+from psst_core.datafiles import digest_file, undeclared
 from psst_core.dataset import trace_name
 from psst_core.distributions import is_distribution, of
 from psst_core.errors import PsstError, named
-from psst_core.keys import Config, flatten, get, start_values
+from psst_core.keys import Config, get, is_start, part_file_keys, start_values
 from psst_core.mechanisms import Mechanism
 from psst_core.network import Network, draw_parameters, share_out, start_state
-from psst_core.registry import build, check_range, check_ranges, lookup, suggestion
+from psst_core.registry import build, check_range, check_ranges, file_fields, lookup, suggestion
+from psst_core.returned import asking
 from psst_core.schema import SCHEMAS, AnalysisConfig, PopulationConfig, ProjectionConfig, class_of, kind_of
 from psst_core.solvers import Solver
+from psst_core.stimuli.base import Grid
 
 PRECISIONS = ("float64", "float32")
 SCALINGS = ("in_degree", "none")
 DEVICES = ("cpu", "gpu", "auto")
 CHECKS = ("none", "halve_dt")
 SCALES = ("small", "paper")
+MOST_STEPS = 2**31
 FORMATS = ("png", "svg", "pdf", "eps")
+PHYSICS = ("network", "stimulus", "solver", "run")
 
 
 def check(config: Config) -> None:
@@ -61,15 +66,15 @@ def check(config: Config) -> None:
     _check_choice(config["recorder"]["precision"], PRECISIONS, "recorder.precision")
     built = Network.from_config(draw_parameters(config, 0)["network"])
     _check_steps(built, run["dt"])
-    build("stimulus", stimulus, "stimulus").check(built.sizes)
+    with asking("stimulus", made := build("stimulus", stimulus, "stimulus"), "check"):
+        made.check(built.sizes, Grid.of(config))
     if network["start_file"]:
         start_state(built, network, run["seed"], 0, 0)
     _check_recorder(config["recorder"], built)
-    most = 2**31 if solver["precision"] == "float64" else 2**24
-    if run["duration"] / run["dt"] >= most:
+    if run["duration"] / run["dt"] >= MOST_STEPS:
         raise PsstError(
-            f"run.duration={run['duration']:g} ms: more than {most:,} steps of run.dt={run['dt']:g} ms, "
-            f"which solver.precision={solver['precision']} cannot count"
+            f"run.duration={run['duration']:g} ms: more than {MOST_STEPS:,} steps of run.dt={run['dt']:g} ms; "
+            "take a longer step, or a shorter run"
         )
 
 
@@ -78,10 +83,10 @@ def check_part(config: Config, part: str) -> None:
     settings = get(config, part)
     if is_distribution(settings):
         owner, _, name = part.rpartition(".")
-        fields = () if ".start" in part else dataclasses.fields(class_of(config, owner))
+        fields = () if is_start(part) else dataclasses.fields(class_of(config, owner))
         metadata: Mapping[str, Any] = next((f.metadata for f in fields if f.name == name), {"unit": "1"})
         _check_number(settings, metadata, part)
-    elif ".start" in part:
+    elif is_start(part):
         for name, value in start_values(settings).items():
             _check_number(value, {"unit": "1"}, f"{part}.{name}")
     elif "type" in settings:
@@ -92,24 +97,51 @@ def check_part(config: Config, part: str) -> None:
             with named(part):
                 made.check(config["run"]["dt"])
         elif kind == "stimulus":
-            made.check(share_out(config["network"]))
+            made.check(share_out(config["network"]), Grid.of(config))
     else:
         _check_fields(class_of(config, part), settings, part)
 
 
-def data_files(config: Config) -> dict[str, str]:
-    """The files that a run reads: by key, the SHA-256 of their content."""
-    found = {}
-    for key, value in flatten({name: config[name] for name in ("network", "stimulus")}):
-        if key.rpartition(".")[2] in ("path", "start_file") and value:
-            found[key] = digest_file(value, key)
+def file_keys(config: Config) -> list[str]:
+    """The keys whose values are paths of files that a run reads, as the fields say."""
+    own = [f"{name}.{field}" for name in PHYSICS if name in SCHEMAS for field in file_fields(SCHEMAS[name])]
+    return own + part_file_keys(config)
+
+
+def data_files(config: Config, runs: Iterable[Mapping[str, Any]] = ({},)) -> dict[str, dict[str, str]]:
+    """The files that runs read which have these values in place of the configuration's.
+
+    Returns:
+        By key and path, the SHA-256 of the content.
+    """
+    keys, paths = file_keys(config), set[tuple[str, str]]()
+    for values in runs:
+        paths |= {(key, path) for key in keys for path in _listed(values.get(key, get(config, key)))}
+    found: dict[str, dict[str, str]] = {}
+    for key, path in sorted(paths):
+        found.setdefault(key, {})[path] = digest_file(path, key)
     return found
 
 
+def _listed(paths: Any) -> list[str]:
+    """The files that a field names: none, one or several."""
+    return [path for path in (paths if isinstance(paths, list) else [paths]) if path]
+
+
 def _check_part(kind: str, settings: Mapping[str, Any], key: str) -> None:
-    _check_fields(lookup(kind, settings["type"], f"{key}.type"), settings, key)
+    cls = lookup(kind, settings["type"], f"{key}.type")
+    _check_fields(cls, settings, key)
+    _check_no_hidden_file(cls, settings, key)
     with named(key):
         build(kind, settings, key)
+
+
+def _check_no_hidden_file(cls: type, settings: Mapping[str, Any], key: str) -> None:
+    """Raise where the path of a file stands in a field that is not declared as one."""
+    for name, value in settings.items():
+        looks = isinstance(value, str) and ("/" in value or "." in value)
+        if looks and name not in file_fields(cls) and Path(value).is_file():
+            raise undeclared(value, f"{key}.{name}")
 
 
 def _check_fields(cls: type, settings: Mapping[str, Any], key: str) -> None:

@@ -20,15 +20,17 @@ from psst_core.devices import Round, at_once, device_names, program_of, runs_of
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import remove_leftovers
-from psst_core.hardware import peak_memory, prepare, process_seconds, processor
+from psst_core.hardware import accelerators, peak_memory, prepare, process_seconds, processor
 from psst_core.identity import deciding_modules
+from psst_core.keys import Config
 from psst_core.ledger import COMPILED, SAVED
 from psst_core.logs import Report
 from psst_core.provenance import CONVENTIONS, job
+from psst_core.returned import uncompilable
 from psst_core.simulate import Program, Segment, step_count
 from psst_core.team import Team, connect
 
-REPORT_SECONDS = 10.0
+REPORT_SECONDS = 5.0
 
 
 def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, alone: bool = True) -> None:
@@ -39,7 +41,7 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, al
     Args:
         manifest: as planned.
         target: the NetCDF file; it appears when everything is in it.
-        report: takes a line of progress every ten seconds.
+        report: takes a line of progress every five seconds.
         alone: whether this process is the whole job, and not one of its workers, of which the first one writes.
 
     Raises:
@@ -120,7 +122,7 @@ def write_chunk(
                 integration: Round = team.lead(program, manifest, number)
             else:
                 integration = Round(program, runs_of(manifest, together), device_names(hardware))
-            compiling = compiling or _compile(integration)
+            compiling = compiling or _compile(integration, config)
             diverged = np.full(len(runs), np.nan)
             if state:
                 integration.resume(state.step, state.carry)
@@ -165,6 +167,7 @@ def write_chunk(
                 "peak_memory": peak_memory(),
                 "processor": processor(),
             }
+            | accelerators()
         )
 
 
@@ -186,10 +189,19 @@ def _new_file(path: Path, manifest: Mapping[str, Any], program: Program) -> Chun
     )
 
 
-def _compile(integration: Round) -> float:
-    """How long the program takes to be compiled, or to be read where it was before, s."""
+def _compile(integration: Round, config: Config) -> float:
+    """How long the program takes to be compiled, or to be read where it was before, s.
+
+    Raises:
+        PsstError: where a plug-in uses what cannot be compiled.
+    """
     started = time.perf_counter()
-    integration.compile()
+    try:
+        integration.compile()
+    except tf.errors.InvalidArgumentError as error:
+        modules = (name.removeprefix("psst_core.") for name in deciding_modules(config))
+        own = [name for name in modules if name.startswith("plugins.")]
+        raise uncompilable(error, own) or error from error
     return time.perf_counter() - started
 
 
@@ -204,7 +216,7 @@ def _write_segment(file: ChunkFile, segment: Segment, first: int, per_sample: in
 
 
 class _Progress:
-    """A line every ten seconds: how far the chunk is and how long it will take."""
+    """A line every five seconds: how far the chunk is and how long it will take."""
 
     def __init__(self, manifest: Mapping[str, Any], done: float, total: float, report: Report) -> None:
         config = manifest["config"]
@@ -237,7 +249,10 @@ def _check_unchanged(manifest: Mapping[str, Any]) -> None:
         raise PsstError(
             "the code of PSST or of a plugin has changed since the sweep was planned; start the sweep again"
         )
-    present = data_files(manifest["config"])
-    for key, planned in manifest["files"].items():
-        if present[key] != planned:
-            raise PsstError(f"{key}: the file has changed since the sweep was planned; start the sweep again")
+    present = data_files(manifest["config"], [run["values"] for batch in manifest["batches"] for run in batch])
+    for key, found in present.items():
+        for path, content in found.items():
+            if content != manifest["files"].get(key, {}).get(path):
+                raise PsstError(
+                    f"{key}={path}: the file has changed since the sweep was planned; start the sweep again"
+                )

@@ -2,34 +2,31 @@
 
 import argparse
 import json
-import math
 import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from psst_core.audit import audit
 from psst_core.blame import blame, find, reproduce
 from psst_core.clean import unused
-from psst_core.cost import CostModel, fit
+from psst_core.cost import fit
 from psst_core.crate import export_crate
 from psst_core.dataset import read
-from psst_core.devices import cores
 from psst_core.error_estimate import estimate
 from psst_core.errors import PsstError
 from psst_core.figures import available, draw_all
 from psst_core.files import to_yaml
+from psst_core.forecast import as_text, duration, error_of, expected
 from psst_core.gather import PARTIAL, gather
 from psst_core.ledger import PLANS, lock, planned
-from psst_core.machine import schedule
 from psst_core.nwb import export_nwb
-from psst_core.plan import Plan, axis_lines, check_name, counted, make_plan
+from psst_core.outcome import outcome
+from psst_core.plan import check_name, counted, make_plan
 from psst_core.results import open_sweep
 from psst_core.status import status
+from psst_core.sums import SUMS, list_faults, write_list
 
 RESULTS = Path("results")
 WATCH_SECONDS = 5.0
@@ -69,6 +66,15 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("audit", help="look at every file and number of a finished sweep")
     command.add_argument("name", metavar="NAME", help="a folder in results/")
+    command.add_argument(
+        "--write-list",
+        type=Path,
+        nargs="?",
+        const=Path(SUMS),
+        metavar="FILE",
+        help=f"of the SHA-256 of each of its files, as sha256sum -c reads it, to be kept elsewhere; {SUMS} by default",
+    )
+    command.add_argument("--list", type=Path, metavar="FILE", help="compare its files with such a list")
     command.set_defaults(run=show_audit)
 
     command = commands.add_parser("blame", help="where the numbers of a run come from")
@@ -115,6 +121,8 @@ def plan(given: argparse.Namespace) -> None:
     overrides = []
     for word in given.words:
         key, equals, value = word.partition("=")
+        if key in asked:
+            raise PsstError(f"{word}: {key}={asked[key]} stands there too; write one of them")
         if key in ("experiment", "name") and equals:
             asked[key] = value
         else:
@@ -126,81 +134,6 @@ def plan(given: argparse.Namespace) -> None:
     print(json.dumps(found, indent=1) if given.json else as_text(made, found))
 
 
-def expected(made: Plan, costs: CostModel) -> dict[str, Any]:
-    """The plan as plain data.
-
-    `chunks` has a row for each shape: cells, solver, precision and steps, with its chunks, batches and runs, those that
-    are finished, and the expected minutes and MB of a job that is not. `expected` sums these up.
-    """
-    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    seconds, disk = [], 0.0
-    for chunk, manifest in made.manifests.items():
-        config = manifest["config"]
-        steps = round(config["run"]["duration"] / config["run"]["dt"])
-        shape = (config["network"]["size"], config["solver"]["name"], config["solver"]["precision"], steps)
-        row = rows.setdefault(shape, dict.fromkeys(("chunks", "finished", "batches", "runs"), 0) | {"minutes": 0.0})
-        row["chunks"] += 1
-        row["batches"] += len(manifest["batches"])
-        row["runs"] += sum(map(len, manifest["batches"]))
-        row["finished"] += chunk in made.finished
-        if chunk not in made.finished:
-            seconds.append(costs.seconds(manifest))
-            disk += costs.disk(manifest)
-            row["minutes"] += seconds[-1] / 60
-            row["memory_mb"] = max(costs.memory(manifest), row.get("memory_mb", 0.0))
-    there = [place.chunk in made.finished for place in set(made.places)]
-    jobs, busy = made.machine.jobs_at_once(made.config["hardware"]), cores(made.config["hardware"])
-    names = ("cells", "solver", "precision", "steps")
-    return {
-        "name": made.name,
-        "experiment": made.sweep.experiment,
-        "overrides": list(made.sweep.overrides),
-        "axes": [
-            {"key": axis.key, "name": axis.name, "dimension": axis.dimension, "values": list(axis.values)}
-            for axis in made.axes
-        ],
-        "notes": list(made.sweep.notes),
-        "networks": made.config["sweep"]["networks"],
-        "trials": made.config["sweep"]["trials"],
-        "runs": len(there),
-        "finished": sum(there),
-        "twins": len(made.twins),
-        "chunks": [dict(zip(names, shape, strict=True)) | row for shape, row in sorted(rows.items())],
-        "expected": {
-            "core_hours": busy * sum(seconds) / 3600,
-            "wall_hours": schedule(seconds, jobs) / 3600,
-            "jobs_at_once": jobs,
-            "memory_mb": max((row.get("memory_mb", 0.0) for row in rows.values()), default=0.0),
-            "disk_mb": disk / 1e6,
-            "relative_errors": dict(costs.errors),
-            "source": costs.source,
-        },
-    }
-
-
-def as_text(made: Plan, found: dict[str, Any]) -> str:
-    """The same for people."""
-    table = pd.DataFrame(found["chunks"])
-    numbers = {"minutes": "{:.1f}".format, "MB a job": "{:.0f}".format}
-    text = table.rename(columns={"memory_mb": "MB a job"}).to_string(index=False, formatters=numbers, na_rep="-")
-    cost = found["expected"]
-    lines = [
-        f"{made.name}: {counted(found['runs'], 'run')}, of which {found['finished']:,} are there",
-        *axis_lines(made),
-        text,
-    ]
-    if found["runs"] > found["finished"] or cost["core_hours"]:
-        errors = cost["relative_errors"]
-        lines += [
-            f"  expected: {_duration(cost['core_hours'])} of one core{_error(errors['seconds'])}, "
-            f"{_duration(cost['wall_hours'])} with {cost['jobs_at_once']} jobs at once",
-            f"  memory of the largest job {cost['memory_mb']:.0f} MB{_error(errors['memory'])}, "
-            f"disk {cost['disk_mb']:.1f} MB{_error(errors['disk'])}",
-            f"  {cost['source']}",
-        ]
-    return "\n".join(lines)
-
-
 def gather_sweep(given: argparse.Namespace) -> None:
     """Make the cube of a planned sweep, or of what is finished of it."""
     folder, plan = RESULTS / given.name, planned(RESULTS, check_name(given.name))
@@ -209,6 +142,7 @@ def gather_sweep(given: argparse.Namespace) -> None:
         estimate(folder, plan)
     with read(written / "sweep.nc") as cube:
         print(f"{written / 'sweep.nc'}: {cube.attrs.get(PARTIAL, 'all runs')}")
+        print(outcome(cube))
 
 
 def draw_sweep(given: argparse.Namespace) -> None:
@@ -219,7 +153,11 @@ def draw_sweep(given: argparse.Namespace) -> None:
     folder = RESULTS / given.name
     if not given.partial and not (folder / "sweep.nc").exists():
         raise PsstError(f"{given.name}: has no cube yet; psst draw {given.name} --partial draws what is finished")
-    draw_all(folder / PARTIAL if given.partial else folder, print)
+    folder = folder / PARTIAL if given.partial else folder
+    draw_all(folder, print)
+    if not given.partial:
+        with read(folder / "sweep.nc") as cube:
+            print(outcome(cube))
 
 
 def show_status(given: argparse.Namespace) -> None:
@@ -228,13 +166,16 @@ def show_status(given: argparse.Namespace) -> None:
     while True:
         now = status(RESULTS, given.name)
         counts = ", ".join(f"{count:,} {state}" for state, count in now.runs.items() if count)
-        left = "" if now.seconds_left is None else f"; {_duration(now.seconds_left / 3600)} left{_error(now.error)}"
+        left = "" if now.seconds_left is None else f"; {duration(now.seconds_left / 3600)} left{error_of(now.error)}"
         print(f"{given.name}: {counts}{f' ({now.diverged:,} diverged)' if now.diverged else ''}{left}", flush=True)
         for chunk, said in now.jobs.items():
             print(f"  {chunk}: {said}", flush=True)
         for chunk, endings in now.endings.items():
             for ending in endings:
                 print(f"  {chunk}: {ending}", flush=True)
+        if now.seconds_left is None and (cube := RESULTS / given.name / "sweep.nc").exists():
+            with read(cube) as data:
+                print(outcome(data))
         if not given.watch or now.seconds_left is None:
             return
         time.sleep(WATCH_SECONDS)
@@ -247,15 +188,23 @@ def show_audit(given: argparse.Namespace) -> None:
         PsstError: when it finds anything.
     """
     found = audit(RESULTS, check_name(given.name))
+    if given.list is not None:
+        found.findings.extend(list_faults(RESULTS, given.name, given.list))
     print(f"{given.name}: {', '.join(f'{count:,} {status}' for status, count in found.counts.items())}")
     for measure, count in found.undefined.items():
         if count:
             print(f"  {measure}: undefined in {count:,} cells of the cube")
-    for finding in found.findings:
-        print(f"  {finding}")
+    for line in (*found.notes, *found.findings):
+        print(f"  {line}")
     if found.findings:
         raise PsstError(f"{given.name}: {counted(len(found.findings), 'finding')}, named above")
-    print("  every file is as it was written, every number that is missing says why")
+    print("  every file that is there is as it was written, every number that is missing says why")
+    if given.write_list is not None:
+        count = write_list(RESULTS, given.name, given.write_list)
+        print(
+            f"{given.write_list}: the SHA-256 of {counted(count, 'file')}: records, manifests, chunks, summaries, "
+            f"cube, figures, tables; keep it elsewhere, and compare with psst audit {given.name} --list FILE"
+        )
 
 
 def show_blame(given: argparse.Namespace) -> None:
@@ -299,15 +248,3 @@ def clean(given: argparse.Namespace) -> None:
     size = sum(file.stat().st_size for file in files)
     remedy = "; psst clean --remove removes them" if files else ""
     print(f"{counted(len(files), 'file')}, {size / 1e6:.1f} MB, of no sweep in {RESULTS}/{remedy}")
-
-
-def _duration(hours: float) -> str:
-    if math.isnan(hours):
-        return "unknown time (of plugins)"
-    if hours >= 1:
-        return f"{hours:.1f} h"
-    return f"{60 * hours:.1f} min" if hours >= 1 / 60 else f"{3600 * hours:.0f} s"
-
-
-def _error(relative: float | None) -> str:
-    return "" if relative is None else f" (median error {100 * relative:.0f} %)"

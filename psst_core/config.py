@@ -7,7 +7,8 @@ way in which its numbers were written.
 import contextlib
 import dataclasses
 import difflib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from psst_core import (  # noqa: F401  (the others fill the registry)
     channels,
+    names,
     noise,
     plugins,
     pools,
@@ -112,30 +114,31 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
                 f"{group}={choice}: no such {group}{suggestion(choice, known[group])}; "
                 f"conf/{group}/ has: {', '.join(known[group])}"
             )
+        names.check_choice(group, choice)
     _check_header(choices.get("experiment", ""))
-    with _hydra():
+    with _hydra(known):
         try:
             config = hydra_compose("config", [f"{group}={_quoted(choice)}" for group, choice in choices.items()])
             if "sweep" in choices:
                 own = f"sweep={_quoted(choices['sweep'])}"
                 config.sweep = hydra_compose("config", ["~experiment", own]).sweep
         except (HydraException, OmegaConfBaseException, RecursionError) as error:
-            raise PsstError(f"the configuration does not compose: {_first_lines(error)}") from error
+            raise _no_composition(choices, error) from error
     for group, path in files.items():
         config[group] = _read_sweep(path)
     try:
         _complete(config)
     except (OmegaConfBaseException, RecursionError) as error:
-        raise PsstError(f"the configuration does not compose: {_first_lines(error)}") from error
+        raise _no_composition(choices, error) from error
     OmegaConf.set_struct(config, True)
     return config
 
 
 @contextlib.contextmanager
-def _hydra() -> Iterator[None]:
+def _hydra(known: Mapping[str, Sequence[str]]) -> Iterator[None]:
     """Hydra over PSST's configuration and one's own, both read by yaml_files.py."""
     ConfigStore.instance().store(name="schema", node=PsstConfig(network=network_schema(known_transmitters(), None)()))
-    yaml_files.use()
+    yaml_files.use(known)
     path = ConfigSearchPathImpl()
     path.append("hydra", "pkg://hydra.conf")
     path.append("main", f"{yaml_files.SCHEME}://{CONF}")
@@ -212,6 +215,7 @@ def resolve(config: DictConfig) -> Config:
 
 def _complete(config: DictConfig) -> None:
     """Give every mechanism, synapse, connectivity and stimulus its class's fields, types and defaults."""
+    _check_names(config.network)
     for name, settings in config.network.synapses.items():
         config.network.synapses[name] = _typed("synapse", settings, f"network.synapses.{name}")
     _complete_factors(config)
@@ -250,6 +254,15 @@ def _no_transmitter(network: DictConfig, name: str) -> str:
     having = [f"{', '.join(of)} {'has' if len(of) == 1 else 'have'} {other}" for other, of in found.items()]
     having += [f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} none"] if others else []
     return f"no synapse of this network has the transmitter {name}; " + ("; ".join(having) or "it has no synapses")
+
+
+def _check_names(network: DictConfig) -> None:
+    """Raise for the first part of a network whose name would not do everywhere."""
+    rooms = {f"network.{room}": network[room] for room in ("populations", "synapses", "projections")}
+    rooms |= {f"network.populations.{name}.mechanisms": part.mechanisms for name, part in network.populations.items()}
+    for key, parts in rooms.items():
+        for name in parts:
+            names.check_part(str(name), key.rpartition(".")[2].removesuffix("s"), key)
 
 
 def _complete_start(start: DictConfig, key: str) -> None:
@@ -307,18 +320,22 @@ def unknown(config: Any, node: Any, key: str, name: str, asked: str) -> PsstErro
     if not isinstance(node, DictConfig):
         return PsstError(f"{key}: no such key; {key.rpartition('.')[0]} is a single value")
     known = [str(entry) for entry in node]
-    near = suggestion(name, known) or _elsewhere(config, asked)
-    return PsstError(f"{key}: no such key{near}; there are: {', '.join(known)}")
+    return PsstError(f"{key}: no such key{_meant(config, name, known, asked)}; there are: {', '.join(known)}")
 
 
-def _elsewhere(config: DictConfig, asked: str) -> str:
-    """Keys that end in the one asked for, the shortest first."""
-    keys = [key for key, _ in flatten(OmegaConf.to_container(config, resolve=False)) if key.split(".")[0] != "paper"]
-    found = sorted((key for key in keys if key.endswith(f".{asked}")), key=lambda key: (key.count("."), key))
-    if not found:
-        last = {key.rpartition(".")[2]: key for key in sorted(keys, key=lambda key: -key.count("."))}
-        found = [last[name] for name in difflib.get_close_matches(asked, last, n=1)]
-    return f" (did you mean {' or '.join(found[:3])}?)" if found else ""
+def _meant(config: DictConfig, name: str, near: Sequence[str], asked: str) -> str:
+    """The keys that may be meant: those that end in the one asked for, else one like it beside it, or anywhere."""
+    plain = OmegaConf.to_container(config, resolve=False)
+    keys = [key for key, _ in flatten(plain) if not key.startswith(yaml_files.AS_WRITTEN)]
+    keys = sorted((re.sub(r"(\.\d+)+$", "", key) for key in keys), key=lambda key: (key.count("."), key))
+    last = {key.rpartition(".")[2]: key for key in reversed(keys)}
+    for ending in (asked, asked.rpartition(".")[2]):
+        if found := list(dict.fromkeys(key for key in keys if key.endswith(f".{ending}")))[:3]:
+            return f" (did you mean {' or '.join(found)}?)"
+        if beside := suggestion(name, near):
+            return beside
+    found = [last[word] for word in difflib.get_close_matches(asked.rpartition(".")[2], last, n=1)]
+    return f" (did you mean {found[0]}?)" if found else ""
 
 
 @contextlib.contextmanager
@@ -326,9 +343,11 @@ def _messages(key: str) -> Iterator[None]:
     try:
         yield
     except OmegaConfBaseException as error:
-        raise PsstError(f"{key}: {_first_lines(error)}") from error
+        raise PsstError(f"{key}: takes no such value") from error
 
 
-def _first_lines(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return "; ".join(line for line in lines if not line.startswith(("object_type", "reference_type", "full_key: ]")))
+def _no_composition(choices: Mapping[str, str], error: Exception) -> PsstError:
+    key = getattr(error, "full_key", None) or getattr(error.__cause__, "full_key", None)
+    at = f" at {key}" if key else ""
+    files = " and ".join(f"conf/{group}/{choice}.yaml" for group, choice in choices.items())
+    return PsstError(f"the configuration does not compose{at}; look there in {files}, and in what their defaults name")

@@ -1,5 +1,6 @@
 """Who projects to whom, from a rule and a seed. Populations are indexed from 0."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +44,26 @@ class Connections:
         """The other way round."""
         return Connections.of(self.pre, self.post, self.weight)
 
+    def folded(self) -> "Connections":
+        """Junctions, once each and onto the cell of higher number, of pairs in either order or in both.
+
+        Raises:
+            PsstError: for a cell joined to itself, or a pair with one weight in one order and another in the other.
+        """
+        low, high = np.minimum(self.pre, self.post), np.maximum(self.pre, self.post)
+        if len(own := low[low == high]):
+            raise PsstError(f"connectivity: joins cell {own[0]} to itself, where no current flows; leave that out")
+        order = np.lexsort((low, high))
+        low, high, weight = low[order], high[order], self.weight[order]
+        again = np.append(False, (np.diff(low) == 0) & (np.diff(high) == 0))[: len(low)]
+        if len(unequal := np.flatnonzero(again[1:] & (np.diff(weight) != 0))):
+            raise _unequal(low[unequal[0]], high[unequal[0]], *weight[unequal[0] : unequal[0] + 2])
+        return Connections(high[~again], low[~again], weight[~again])
+
     def mirrored(self) -> "Connections":
-        """Those onto a cell of higher number, both ways."""
-        upward = self.pre < self.post
-        post, pre, weight = self.post[upward], self.pre[upward], self.weight[upward]
-        return Connections.of(np.append(post, pre), np.append(pre, post), np.append(weight, weight))
+        """Junctions, both ways."""
+        post, pre = np.append(self.post, self.pre), np.append(self.pre, self.post)
+        return Connections.of(post, pre, np.append(self.weight, self.weight))
 
     def matrix(self, n_post: int, n_pre: int) -> npt.NDArray[np.float64]:
         """Weights [post, pre]."""
@@ -56,8 +72,18 @@ class Connections:
         return dense
 
 
+def _unequal(one: int, other: int, weight: float, back: float) -> PsstError:
+    return PsstError(
+        f"connectivity: joins cells {one} and {other} with the weights {weight:g} and {back:g}; a junction conducts "
+        "alike both ways: give both the same, or the pair in one order alone"
+    )
+
+
 class Connectivity:
-    """A rule: `connect` draws the connections, `in_degree` is their expected number onto a cell."""
+    """A rule: `connect` draws the connections, `in_degree` is their expected number onto a cell.
+
+    Of junctions within one population `couple` draws each pair once.
+    """
 
     def connect(self, n_pre: int, n_post: int, recurrent: bool, random: np.random.Generator) -> Connections:
         """Connections from `n_pre` onto `n_post` cells; `recurrent` when both are the same population."""
@@ -80,17 +106,40 @@ class Connectivity:
             return {"self_connections": "joins two populations, so that no cell could project to itself"}
         return {}
 
+    def couple(self, n: int, random: np.random.Generator) -> Connections:
+        """Junctions within a population of `n` cells, once each: a connection in either order is one."""
+        return self.connect(n, n, True, random).folded()
+
+    def degree(self, n: int) -> float:
+        """Expected number of junctions of a cell; a random rule counts the cell itself."""
+        return self.in_degree(n, n)
+
+    def check_junctions(self, n: int) -> None:
+        """Raise a PsstError where the rule cannot couple a population of that size."""
+        self.check(n, n, True)
+
+
+@dataclass(kw_only=True)
+class Recurrent(Connectivity):
+    """A rule that may connect a cell to itself, where it is asked to."""
+
+    self_connections: bool = False
+
+    def check_junctions(self, n: int) -> None:
+        if self.self_connections:
+            raise PsstError("connectivity.self_connections=true: no current flows from a cell to itself; leave it out")
+        super().check_junctions(n)
+
 
 @register("connectivity", "probability")
 @dataclass
-class Probability(Connectivity):
-    """Each pair is connected independently with one probability.
+class Probability(Recurrent):
+    """Each pair is connected independently with one probability; by junctions, each pair of cells once.
 
     The same random numbers serve every probability, so that a sparser network is part of a denser one.
     """
 
     probability: float = setting(0.5, minimum=0, maximum=1)
-    self_connections: bool = False
 
     def connect(self, n_pre: int, n_post: int, recurrent: bool, random: np.random.Generator) -> Connections:
         posts, pres = [], []
@@ -103,6 +152,11 @@ class Probability(Connectivity):
             posts.append(np.full(len(pre), post))
         return Connections.of(np.concatenate(posts), np.concatenate(pres))
 
+    def couple(self, n: int, random: np.random.Generator) -> Connections:
+        both = self.connect(n, n, True, random)
+        upward = both.pre < both.post
+        return Connections(both.post[upward], both.pre[upward], both.weight[upward])
+
     def in_degree(self, n_pre: int, n_post: int) -> float:
         return self.probability * n_pre
 
@@ -112,11 +166,10 @@ class Probability(Connectivity):
 
 @register("connectivity", "fixed_in_degree")
 @dataclass
-class FixedInDegree(Connectivity):
-    """Each postsynaptic cell receives from `inputs` distinct presynaptic cells."""
+class FixedInDegree(Recurrent):
+    """Each postsynaptic cell receives from `inputs` distinct presynaptic cells; by junctions, is joined to as many."""
 
     inputs: int = setting(1, minimum=0)
-    self_connections: bool = False
 
     def connect(self, n_pre: int, n_post: int, recurrent: bool, random: np.random.Generator) -> Connections:
         pres = []
@@ -141,13 +194,26 @@ class FixedInDegree(Connectivity):
                 "lower it or enlarge the population"
             )
 
+    def couple(self, n: int, random: np.random.Generator) -> Connections:
+        few = min(self.inputs, n - 1 - self.inputs)
+        joined = np.zeros((n, n), dtype=bool)
+        low, high = np.array(_regular(n, few, random), dtype=np.int64).reshape(-1, 2).T
+        joined[high, low] = True
+        return Connections.of(*np.nonzero(np.tril(joined if few == self.inputs else ~joined, -1)))
+
+    def check_junctions(self, n: int) -> None:
+        super().check_junctions(n)
+        if self.inputs * n % 2:
+            raise PsstError(
+                f"connectivity.inputs={self.inputs}: {n} cells with so many junctions each have an odd number of ends; "
+                "make one of both even"
+            )
+
 
 @register("connectivity", "all_to_all")
 @dataclass
-class AllToAll(Connectivity):
+class AllToAll(Recurrent):
     """Every presynaptic cell projects to every postsynaptic cell."""
-
-    self_connections: bool = False
 
     def connect(self, n_pre: int, n_post: int, recurrent: bool, random: np.random.Generator) -> Connections:
         linked = np.ones((n_post, n_pre), dtype=bool)
@@ -165,7 +231,7 @@ class AllToAll(Connectivity):
 @register("connectivity", "pairs")
 @dataclass
 class Pairs(Connectivity):
-    """The connections one by one, as [pre, post]."""
+    """The connections one by one, as [pre, post]; junctions in either order."""
 
     pairs: list[list[int]] = setting([])
 
@@ -185,6 +251,18 @@ class Pairs(Connectivity):
                 raise PsstError(
                     f"connectivity.pairs holds {pair}: must be [pre, post], pre below {n_pre} and post below {n_post}"
                 )
+        known: set[tuple[int, ...]] = set()
+        for pair in self.pairs:
+            if tuple(pair) in known:
+                raise PsstError(f"connectivity.pairs holds {pair} twice; name it once, or give weights in a file")
+            known.add(tuple(pair))
+
+    def degree(self, n: int) -> float:
+        return 2 * len({frozenset(pair) for pair in self.pairs}) / n
+
+    def check_junctions(self, n: int) -> None:
+        super().check_junctions(n)
+        self.connect(n, n, True, np.random.default_rng(0)).folded()
 
 
 @register("connectivity", "file")
@@ -193,6 +271,7 @@ class FromFile(Connectivity):
     """Weights from a NetCDF or npz file; a zero is no connection.
 
     A NetCDF variable has the dimensions `post` and `pre`, in any order; an array in an npz file is [post, pre].
+    Junctions within a population stand at either place of a pair, or all of them at both.
     """
 
     path: str = data_file()
@@ -223,6 +302,23 @@ class FromFile(Connectivity):
                 f"is from {n_pre} onto {n_post} cells and needs {(n_post, n_pre)}"
             )
 
+    def couple(self, n: int, random: np.random.Generator) -> Connections:
+        weight = self._weights()
+        back = weight.T
+        twice = (weight != 0) & (back != 0) & ~np.eye(n, dtype=bool)
+        if twice.any() and len(unequal := np.argwhere(weight != back)):
+            one, other = unequal[0]
+            raise _unequal(one, other, back[one, other], weight[one, other])
+        return super().couple(n, random)
+
+    def degree(self, n: int) -> float:
+        weight = self._weights()
+        return float(np.count_nonzero((weight != 0) | (weight.T != 0))) / n
+
+    def check_junctions(self, n: int) -> None:
+        super().check_junctions(n)
+        self.couple(n, np.random.default_rng(0))
+
     def _weights(self) -> npt.NDArray[np.float64]:
         read = read_variable(self.path, self.variable, self._key, kinds="iufb")
         weights = read.along("post", "pre")
@@ -237,3 +333,25 @@ class FromFile(Connectivity):
     @property
     def _key(self) -> str:
         return self.path.key if isinstance(self.path, InputFile) else "connectivity.path"
+
+
+def _regular(n: int, degree: int, random: np.random.Generator) -> list[tuple[int, int]]:
+    """Pairs of which each of `n` cells is in `degree`: free ends are joined at random, and those that may not be again.
+
+    Steger & Wormald 1999 (doi:10.1017/S0963548399003867).
+    """
+    while True:
+        pairs: set[tuple[int, int]] = set()
+        ends = np.repeat(np.arange(n), degree)
+        while len(ends):
+            left = []
+            for one, other in np.sort(random.permutation(ends).reshape(-1, 2), axis=1).tolist():
+                if one == other or (one, other) in pairs:
+                    left += [one, other]
+                pairs |= {(one, other)} if one != other else set()
+            cells = sorted(set(left))
+            if left and all((one, other) in pairs for one, other in itertools.combinations(cells, 2)):
+                break
+            ends = np.array(left, dtype=np.int64)
+        else:
+            return sorted(pairs)

@@ -154,14 +154,18 @@ def digest_file(path: str, key: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def undeclared(path: str, key: str) -> PsstError:
+    name = key.rpartition(".")[2]
+    return PsstError(
+        f"{key}={path}: is a file, but is not declared as one, so that its content would decide no run's id; "
+        f"write `{name}: str = data_file()` in the class, with `from psst_core.registry import data_file`"
+    )
+
+
 def _declared(path: str, key: str) -> InputFile:
     if isinstance(path, InputFile):
         return path
-    name = key.rpartition(".")[2]
-    raise PsstError(
-        f"{key}={path}: is read as a file, but is not declared as one, so that its content would decide no run's id; "
-        f"write `{name}: str = data_file()` in the class, with `from psst_core.registry import data_file`"
-    )
+    raise undeclared(path, key)
 
 
 def _existing(path: str, key: str) -> Path:

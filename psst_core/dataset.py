@@ -29,7 +29,7 @@ COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
 # What a checksum leaves out: where, when and how fast a file was made.
 CIRCUMSTANCES = {"wall_time", "job_seconds", "start_seconds", "compile_seconds", "peak_memory", "processor", "host"}
 CIRCUMSTANCES |= {"versions", "xla_flags", "history", "checksum", "created", "job_id", "command", "source"}
-CIRCUMSTANCES |= {"git_commit", "git_dirty", "institution", "hardware", "partition", "gpus"}
+CIRCUMSTANCES |= {"git_commit", "git_dirty", "institution", "hardware", "partition", "gpus", "accelerator", "driver"}
 BLOCK_BYTES = 16_000_000
 
 ATTRIBUTES: dict[str, dict[str, Any]] = {

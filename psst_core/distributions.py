@@ -1,7 +1,7 @@
 """Numbers that differ between cells or synapses: distributions in place of a parameter.
 
 `{distribution: normal, mean: 100, sd: 10, low: 0}` stands where one number could. All are drawn through the inverse of
-the cumulative probability, cut off at `low` and `high`.
+the cumulative probability, or of its complement above the median, cut off at `low` and `high`.
 """
 
 import math
@@ -17,6 +17,7 @@ from psst_core.errors import PsstError
 from psst_core.registry import build, register, setting
 
 KEY = "distribution"
+LEAST = 1e-290  # the smallest probability in which double precision still tells numbers apart
 Array = npt.NDArray[np.float64]
 
 
@@ -31,20 +32,24 @@ class Distribution:
         """SciPy's, before it is cut off."""
         raise NotImplementedError
 
+    def whole(self) -> tuple[float, float]:
+        """The smallest and the largest number before it is cut off; a number where both are the same."""
+        low, high = self.frozen().support()
+        return float(low), float(high)
+
     def support(self) -> tuple[float, float]:
         """The smallest and the largest number that may be drawn."""
-        low, high = self.frozen().support()
-        return (
-            float(low) if self.low is None else max(low, self.low),
-            float(high) if self.high is None else min(high, self.high),
-        )
+        low, high = self.whole()
+        return low if self.low is None else max(low, self.low), high if self.high is None else min(high, self.high)
 
     def check(self) -> None:
         """Raise a PsstError where nothing can be drawn."""
         low, high = self.support()
-        cumulative = self.frozen().cdf
-        if not low <= high or (low < high and not cumulative(high) > cumulative(low)):
-            raise PsstError(f"low={self.low}, high={self.high}: nothing of the distribution lies between them")
+        if not low <= high or (low < high and not self._probability(low, high) > LEAST):
+            raise PsstError(
+                f"low={self.low}, high={self.high}: nothing of the distribution lies between them, or too little to "
+                "draw; set them nearer to its mean, the lower one as low"
+            )
 
     def draws(self) -> bool:
         """Whether its numbers are random; it may look at whether its own are 0, no more."""
@@ -52,10 +57,30 @@ class Distribution:
 
     def draw(self, count: int, random: np.random.Generator) -> Array:
         """So many numbers."""
+        (low, high), share = self.support(), random.random(count)
+        if low == high:
+            return np.full(count, low)
         frozen = self.frozen()
-        first, last = frozen.cdf(self.support())
-        numbers: Array = np.asarray(frozen.ppf(first + (last - first) * random.random(count)), dtype=float)
-        return numbers
+        if self._above(low):
+            first, last = frozen.sf((low, high))
+            numbers = frozen.isf(first + (last - first) * share)
+        else:
+            first, last = frozen.cdf((low, high))
+            numbers = frozen.ppf(first + (last - first) * share)
+        # What the inverse of a probability gives beside its ends is rounding, of the last digits.
+        within: Array = np.clip(np.asarray(numbers, dtype=float), low, high)
+        return within
+
+    def _above(self, low: float) -> bool:
+        """Whether all of it lies above the median, where the complement of the probability is the exact one."""
+        return bool(self.frozen().cdf(low) > 0.5)
+
+    def _probability(self, low: float, high: float) -> float:
+        """How much of it lies between two numbers."""
+        frozen = self.frozen()
+        if self._above(low):
+            return float(frozen.sf(low) - frozen.sf(high))
+        return float(frozen.cdf(high) - frozen.cdf(low))
 
 
 @register(KEY, "normal")
@@ -67,7 +92,10 @@ class Normal(Distribution):
     sd: float = setting(1.0, minimum=0)
 
     def frozen(self) -> Any:
-        return stats.norm(self.mean, self.sd or 1e-300)
+        return stats.norm(self.mean, self.sd)
+
+    def whole(self) -> tuple[float, float]:
+        return super().whole() if self.sd else (self.mean, self.mean)
 
     def draws(self) -> bool:
         return self.sd != 0
@@ -79,27 +107,35 @@ class LogNormal(Distribution):
     """Positive, with this mean and coefficient of variation sd/mean (both of the number itself, before truncation)."""
 
     mean: float = setting(1.0, minimum=1e-300)
-    cv: float = setting(0.25, minimum=0)
+    cv: float = setting(0.25, minimum=0, maximum=1e100)
 
     def frozen(self) -> Any:
-        sigma = math.sqrt(math.log1p(self.cv**2)) or 1e-12
+        sigma = math.sqrt(math.log1p(self.cv**2))
         return stats.lognorm(sigma, scale=self.mean * math.exp(-0.5 * sigma**2))
 
     def draws(self) -> bool:
         return self.cv != 0
 
+    def whole(self) -> tuple[float, float]:
+        return super().whole() if self.cv**2 else (self.mean, self.mean)
+
 
 @register(KEY, "uniform")
 @dataclass
 class Uniform(Distribution):
-    """Equally likely between low and high."""
+    """Equally likely between low and high; where both are the same, that number."""
 
     low: float | None = 0.0
     high: float | None = 1.0
 
     def frozen(self) -> Any:
-        low, high = self.low or 0.0, self.high or 0.0
+        low, high = self.whole()
         return stats.uniform(low, high - low)
+
+    def whole(self) -> tuple[float, float]:
+        if self.low is None or self.high is None:
+            raise PsstError(f"low={self.low}, high={self.high}: lies between two numbers; give both")
+        return self.low, self.high
 
 
 @register(KEY, "evenly_spaced")

@@ -4,11 +4,12 @@ C v' = I(t) − Σ_channels g a (v − E) − Σ_projections G (Σ_pre w s_pre) 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from psst_core import tf
 from psst_core.mechanisms import (
+    Asked,
     Cell,
     Channel,
     Clock,
@@ -19,10 +20,14 @@ from psst_core.mechanisms import (
     LinearSynapse,
     Relaxation,
     States,
+    Synapse,
+    System,
     Tensor,
+    cast,
     crossed,
 )
 from psst_core.network import Network, Population
+from psst_core.returned import asking, checked_changes, checked_number, checked_pair, checked_relaxations
 from psst_core.streams import Stream
 from psst_core.wiring import synaptic_sum
 
@@ -61,7 +66,7 @@ class Equations:
         result = {}
         for name, population in self.network.populations.items():
             if population.system is not None:
-                result[name] = population.system.field(state[name], now)
+                result[name] = self._field(population, state[name], now)
             else:
                 result[name] = self._membrane(population, state[name], held[name], drive[name], inputs[name], now)
         return result
@@ -91,11 +96,37 @@ class Equations:
                 if network.is_delayed_potential(name, key):
                     renewed[name] |= {f"{key}.{PAST}": arrives[0], f"{key}.{COMING}": arrives[1]}
                 event = Event(step, dt, arrives, self._arrived(name, key, arriving), self._stream(name, key))
-                changes = part.after_step(_part(state[name], key), _part(held[name], key), event)
+                own, kept = _part(state[name], key), _part(held[name], key)
+                with asking(at := network.key(name, key), part, "after_step"):
+                    changes = part.after_step(own, kept, event)
+                changes = checked_changes(changes, own | kept, at, part)
                 for variable, value in changes.items():
                     into = state if variable in part.states else renewed
                     into[name][f"{key}.{variable}"] = value
         return state, renewed, axons, fired
+
+    def _field(self, population: Population, x: States, now: Clock) -> dict[str, Relaxation]:
+        """x' of a plain system; in double precision where it depends on time, as single precision loses late steps."""
+        key, system = f"network.populations.{population.name}.equations", population.system
+        assert system is not None
+        asked, single, double = Asked(), now.precision, tf.float64
+
+        def checked(of: System, x: States, now: Clock) -> dict[str, Relaxation]:
+            with asking(key, of, "field"):
+                found = of.field(x, now)
+            return checked_relaxations(found, of.states, x[population.signal], key, of, "field")
+
+        found = checked(system, x, replace(now, asked=asked))
+        if single == double or not asked.time:
+            return found
+        numbers = {f.name: getattr(system, f.name) for f in fields(system)}  # type: ignore[arg-type]
+        tensors = {name: cast(number, double) for name, number in numbers.items() if tf.is_tensor(number)}
+        wide: System = replace(system, **tensors)  # type: ignore[type-var]
+        found = checked(wide, {name: cast(value, double) for name, value in x.items()}, now.within(double))
+        return {
+            name: Relaxation(*(cast(cast(part, double), single) for part in (relaxation.source, relaxation.decay)))
+            for name, relaxation in found.items()
+        }
 
     def _membrane(
         self, population: Population, x: States, held: States, drive: Tensor, inputs: Any, now: Clock
@@ -107,7 +138,9 @@ class Equations:
         for key, part in population.mechanisms.items():
             if not isinstance(part, Current):
                 continue
-            g, own_source = part.membrane(_part(x, key), _part(held, key), x["v"], now)
+            with asking(at := self.network.key(population.name, key), part, "membrane"):
+                flow = part.membrane(_part(x, key), _part(held, key), x["v"], now)
+            g, own_source = checked_pair(flow, x["v"], at, part, "membrane")
             conductance, source = conductance + g, source + own_source
             if isinstance(part, Channel) and part.ion is not None:
                 own = g * (x["v"] - part.reversal)
@@ -116,15 +149,17 @@ class Equations:
         cell = Cell(x["v"], concentration, current)
         result = {"v": Relaxation(source / population.capacitance, conductance / population.capacitance)}
         for key, part in self.network.parts(population.name).items():
-            own_x = _part(x, key)
-            if isinstance(part, KineticSynapse):
-                own_held, pre = _part(held, key), cell
-                if PAST in own_held:
-                    past, coming = own_held[PAST], own_held[COMING]
-                    pre = Cell(past + now.fraction * (coming - past))
-                result |= _prefix(key, part.kinetics(own_x, pre, own_held, now))
-            else:
-                result |= _prefix(key, part.relaxations(own_x, cell))
+            own_x, method = _part(x, key), "kinetics" if isinstance(part, KineticSynapse) else "relaxations"
+            with asking(at := self.network.key(population.name, key), part, method):
+                if isinstance(part, KineticSynapse):
+                    own_held, pre = _part(held, key), cell
+                    if PAST in own_held:
+                        past, coming = own_held[PAST], own_held[COMING]
+                        pre = Cell(past + now.fraction * (coming - past))
+                    found = part.kinetics(own_x, pre, own_held, now)
+                else:
+                    found = part.relaxations(own_x, cell)
+            result |= _prefix(key, checked_relaxations(found, part.states, x["v"], at, part, method))
         return result
 
     def _synaptic_input(self, state: ByPopulation) -> dict[str, tuple[Tensor, Tensor]]:
@@ -138,9 +173,12 @@ class Equations:
         for name, projection in network.projections.items():
             synapse = network.synapses[projection.synapse]
             if isinstance(synapse, KineticSynapse):
-                conducting = synapse.conducting(_part(state[projection.pre], projection.synapse))
+                before, behind = state[projection.pre]["v"], state[projection.post]["v"]
+                with asking(at := f"network.synapses.{projection.synapse}", synapse, "conducting"):
+                    conducting = synapse.conducting(_part(state[projection.pre], projection.synapse))
+                conducting = checked_number(conducting, before, at, synapse, "conducting", whole=True)
                 g = projection.conductance * synaptic_sum(self.wiring[name], conducting)
-                g = g * synapse.block(state[projection.post]["v"])
+                g = g * _block(synapse, behind, at)
                 add(projection.post, g, g * synapse.reversal)
             elif isinstance(synapse, Junction):
                 for key, post, pre in network.ways(name):
@@ -150,7 +188,7 @@ class Equations:
                     add(post, projection.conductance * total_weight, projection.conductance * others)
         for name in network.populations:
             for key, synapse in network.receiving(name).items():
-                g = state[name][f"{key}.conductance"] * synapse.block(state[name]["v"])
+                g = state[name][f"{key}.conductance"] * _block(synapse, state[name]["v"], f"network.synapses.{key}")
                 add(name, g, g * synapse.reversal)
         return total
 
@@ -231,6 +269,13 @@ def _spikes(
     rest = tf.maximum(held[REFRACTORY] - 1.0, tf.zeros_like(held[REFRACTORY]))
     fired = fired & (rest <= 0.0)
     return fired, {REFRACTORY: tf.where(fired, round(population.refractory / dt) * tf.ones_like(rest), rest)}
+
+
+def _block(synapse: Synapse, v: Tensor, key: str) -> Tensor:
+    """The factor on a synapse's conductance, of its own and checked."""
+    with asking(key, synapse, "block"):
+        found = synapse.block(v)
+    return checked_number(found, v, key, synapse, "block")
 
 
 def _part(values: Mapping[str, Any], key: str) -> dict[str, Any]:

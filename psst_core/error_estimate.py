@@ -12,7 +12,7 @@ import xarray as xr
 from psst_core.analysis import MEASURES
 from psst_core.dataset import REPLICATES, Array, read, write
 from psst_core.files import from_yaml, write_text
-from psst_core.gather import axis_attributes, read_table, summary_name, typed
+from psst_core.gather import axis_attributes, read_table, summary_name, typed, word_axes
 from psst_core.ledger import CHUNKS, PLANS
 from psst_core.provenance import derived
 
@@ -83,7 +83,9 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.
         spread = cube[name].var("trial", ddof=1).mean("network") ** 0.5
         values[f"spread_{name}"] = spread.values.reshape(-1, len(populations))[points]
     axes = {axis["name"]: axis_attributes(axis) for axis in record["axes"]}
-    coordinates = {name: ("run", typed(pairs[name]), axes.get(name, {})) for name in (*axes, *REPLICATES)}
+    words = word_axes(record)
+    columns = {name: typed(pairs[name], name in words) for name in (*axes, *REPLICATES)}
+    coordinates = {name: ("run", column, axes.get(name, {})) for name, column in columns.items()}
     coordinates |= {name: ("run", pairs[name].to_numpy(str), {}) for name in ("run_id", "twin_id")}
     result = xr.Dataset(
         {name: (("run", "population"), array) for name, array in values.items()},

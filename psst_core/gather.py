@@ -88,15 +88,24 @@ def read_table(source: Any) -> pd.DataFrame:
     return pd.read_csv(source, dtype=str, keep_default_na=False)
 
 
-def typed(column: pd.Series) -> Array:
-    """Whole numbers, numbers or words."""
-    words = column.to_numpy(str)
-    for kind in (int, float):
+def word_axes(record: Mapping[str, Any]) -> set[str]:
+    """The names of axes of words, by the record of their sweep."""
+    return {axis["name"] for axis in record["axes"] if axis.get("words")}
+
+
+def typed(column: pd.Series, words: bool = False) -> Array:
+    """Whole numbers, numbers or words.
+
+    Args:
+        words: whether they are words, even where they look like numbers.
+    """
+    texts = column.to_numpy(str)
+    for kind in () if words else (int, float):
         try:
-            return words.astype(kind)
+            return texts.astype(kind)
         except ValueError:
             continue
-    return words
+    return texts
 
 
 def cube(
@@ -121,6 +130,7 @@ def cube(
         PsstError: when a summary holds another run than planned.
     """
     config, axes = record["config"], record["axes"]
+    words = word_axes(record)
     together = [axis["name"] for axis in axes if axis["dimension"] == RUN]
     dimensions: dict[str, Any] = {axis["name"]: axis["values"] for axis in axes if axis["dimension"] == axis["name"]}
     dimensions |= {name: range(config["sweep"][f"{name}s"]) for name in REPLICATES}
@@ -153,7 +163,7 @@ def cube(
     result = xr.Dataset(
         {name: (dims if name in PER_RUN else (*dims, "population"), array) for name, array in arrays.items()},
         {name: (name, np.asarray(values)) for name, values in dimensions.items()}
-        | {name: (RUN, typed(points[name])) for name in together}
+        | {name: (RUN, typed(points[name], name in words)) for name in together}
         | {"population": np.asarray(populations)},
     )
     result["undefined"].attrs = UNDEFINED
@@ -205,8 +215,14 @@ def _with_lists(data: xr.Dataset, axis: Mapping[str, Any]) -> xr.Dataset:
 def axis_attributes(axis: Mapping[str, Any]) -> dict[str, str]:
     """Of a coordinate: `network size` from network.size, the key itself, and its unit where the record has one."""
     key, unit = axis["key"], None if "lists" in axis else axis.get("unit")
-    parts = [part for part in key.split(".") if part not in ("populations", "mechanisms", "synapses", "projections")]
-    words = " ".join(parts[1:] if len(parts) > 2 else parts).replace("_", " ")
+    match key.split("."):
+        case ["network", "populations", name, "mechanisms", *rest]:
+            parts = [name, *rest]
+        case ["network", "populations" | "synapses" | "projections", *rest]:
+            parts = rest
+        case [*rest]:
+            parts = rest[1:] if len(rest) > 2 else rest
+    words = " ".join(parts).replace("_", " ")
     return {"long_name": words, "key": key} | ({"units": file_units(unit)} if unit else {})
 
 

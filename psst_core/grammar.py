@@ -247,7 +247,7 @@ class _Visitor(HydraOverrideVisitor):
         if any(isinstance(item, list | dict) for item in items):
             raise PsstError("sorts numbers or words, no lists")
         numeric = [not self.words and _is_number(item) for item in items]
-        if any(numeric) != all(numeric):
+        if any(numeric) and not all(numeric):
             raise PsstError("sorts numbers or words, not both together")
         return sorted(items, key=exact if all(numeric) else str, reverse=backwards)
 

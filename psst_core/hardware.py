@@ -6,11 +6,14 @@ None of them changes which numbers are asked for; `XLA_FLAGS` from outside comes
 import contextlib
 import os
 import platform
+import re
 import resource
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,9 +21,12 @@ from typing import Any
 from psst_core import tf
 from psst_core.digest import digest
 from psst_core.errors import PsstError
+from psst_core.provenance import UNKNOWN
 
 # Loops over steps, stages and synapses become one function each, and a pass over memory writes several arrays.
 # --xla_cpu_copy_insertion_use_region_analysis would save another 3 %, but let traces read states already overwritten.
+DRIVER = re.compile(r"Kernel Module\b.*?\s(\d+\.[\d.]+)")
+ANSWER_SECONDS = 20
 LOOPS = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion,xla_cpu_small_while_loop_byte_threshold=1000000000"
 
 
@@ -119,6 +125,41 @@ def processor() -> str:
     fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(_cpuinfo()))}
     kind = [fields[name] for name in ("model name", "cpu family", "model") if name in fields]
     return ", ".join(kind) or platform.machine()
+
+
+def accelerators(details: Sequence[Mapping[str, Any]] | None = None, driver: str | None = None) -> dict[str, str]:
+    """`accelerator`: the name and compute capability of each GPU that TensorFlow uses; `driver`: its version.
+
+    Empty without one.
+
+    Args:
+        details: of each, as TensorFlow tells them; by default of those here.
+        driver: its version; by default that of the one here.
+    """
+    if details is None:
+        gpus = tf.config.list_physical_devices("GPU")
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    if not details:
+        return {}
+    named = []
+    for found in details:
+        capability = ".".join(map(str, found.get("compute_capability") or ()))
+        name = str(found.get("device_name", f"{UNKNOWN} name"))
+        named.append(f"{name}, compute capability {capability}" if capability else name)
+    counted = [f"{count} x {name}" if count > 1 else name for name, count in Counter(named).items()]
+    return {"accelerator": "; ".join(counted), "driver": _driver() if driver is None else driver}
+
+
+def _driver() -> str:
+    """The version of NVIDIA's driver, as the kernel tells it, or its own program where the kernel is out of sight."""
+    with contextlib.suppress(OSError):
+        if told := DRIVER.search(Path("/proc/driver/nvidia/version").read_text(encoding="utf-8", errors="replace")):
+            return told[1]
+    ask = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        said = subprocess.run(ask, capture_output=True, text=True, check=True, timeout=ANSWER_SECONDS).stdout.split()
+        return said[0] if said else UNKNOWN
+    return UNKNOWN
 
 
 def vector_width() -> int:

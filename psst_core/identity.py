@@ -7,13 +7,11 @@ from collections.abc import Collection, KeysView, Mapping
 from typing import Any
 
 from psst_core import plugins
-from psst_core.checks import data_files
+from psst_core.checks import PHYSICS, data_files
 from psst_core.digest import LENGTH, code_digest, digest, imported
-from psst_core.distributions import KEY
-from psst_core.keys import Config, flatten, put
-from psst_core.registry import NeedsPluginError, lookup
+from psst_core.keys import Config, class_of_part, flatten, get, parts, put
+from psst_core.registry import NeedsPluginError
 
-PHYSICS = ("network", "stimulus", "solver", "run")
 STORING = ("psst_core.chunk", "psst_core.checkpoint", "psst_core.dataset", "psst_core.devices", "psst_core.team")
 WIDTH = 16
 
@@ -27,14 +25,17 @@ class Identity:
 
     Args:
         config: as resolved.
-        files: by key, the SHA-256 of its input files; by default of those that are there.
+        files: by key and path, the SHA-256 of its input files; by default of those that are there.
         code: the digest of the code that decides its numbers; by default of that which is here.
     """
 
-    def __init__(self, config: Config, files: Mapping[str, str] | None = None, code: str | None = None) -> None:
+    def __init__(
+        self, config: Config, files: Mapping[str, Mapping[str, str]] | None = None, code: str | None = None
+    ) -> None:
         files = data_files(config) if files is None else files
         code = code_digest(deciding_modules(config)) if code is None else code
-        leaves = dict(flatten(put({name: config[name] for name in PHYSICS}, files)))
+        contents = {key: _contents(get(config, key), found) for key, found in files.items()}
+        leaves = dict(flatten(put({name: config[name] for name in PHYSICS}, contents)))
         self._places = {key: WIDTH * place for place, key in enumerate(sorted(leaves))}
         self._leaves = b"".join(_leaf(key, leaves[key]) for key in self._places)
         self._rest = digest({"cells": list(config["network"]["populations"]), "code": code}).encode()
@@ -53,6 +54,11 @@ class Identity:
         return hashlib.sha256(leaves + self._rest + b"%d %d" % (network, trial)).hexdigest()[:LENGTH]
 
 
+def _contents(paths: Any, found: Mapping[str, str]) -> Any:
+    """What stands in place of a path, or of each in a list: the digest of the file."""
+    return [found[path] for path in paths] if isinstance(paths, list) else found[paths] if paths else paths
+
+
 def plugin_modules(config: Config) -> dict[str, str]:
     """The modules of plugins among those that decide a configuration's numbers, with the digest of each one's code."""
     return {module: code_digest([module]) for module in deciding_modules(config) if plugins.owns(module)}
@@ -64,19 +70,10 @@ def deciding_modules(config: Config, known: Collection[str] = ()) -> tuple[str, 
     Args:
         known: modules of plugins, which are then not looked up by what they register: no plugin need be imported.
     """
-    network = config["network"]
-    kinds = [("stimulus", config["stimulus"]["type"]), ("solver", config["solver"]["name"])]
-    kinds += [("synapse", part["type"]) for part in network["synapses"].values()]
-    kinds += [("connectivity", part["connectivity"]["type"]) for part in network["projections"].values()]
-    kinds += [(KEY, value) for key, value in flatten(network) if key.endswith(f".{KEY}")]
-    for population in network["populations"].values():
-        kinds += [("mechanism", part["type"]) for part in population["mechanisms"].values()]
-        if population["equations"] is not None:
-            kinds.append(("system", population["equations"]["type"]))
     used = set(known)
-    for kind, name in kinds:
+    for kind, key, settings in parts(config):
         with contextlib.suppress(*([NeedsPluginError] if known else [])):
-            used.add(lookup(kind, name, kind).__module__)
+            used.add(class_of_part(kind, settings, key).__module__)
     return tuple(sorted(imported({"psst_core.simulate", *used}) | set(STORING)))
 
 

@@ -9,9 +9,10 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from psst_core.registry import lookup, parameters, run_settings
+from psst_core.registry import file_fields, lookup, parameters, run_settings
 
 Config = dict[str, Any]
+NAMING = {"distribution": "distribution", "solver": "name"}  # where a part names its class; the others by `type`
 
 
 def get(config: Mapping[str, Any], key: str) -> Any:
@@ -47,6 +48,41 @@ def flatten(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield from flatten(value, f"{key}.{name}" if key else str(name))
 
 
+def parts(config: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Every part that has a registered class: its kind, its key and its settings, the class's name among them."""
+    network = config["network"]
+    yield "stimulus", "stimulus", config["stimulus"]
+    yield "solver", "solver", config["solver"]
+    for name, settings in network["synapses"].items():
+        yield "synapse", f"network.synapses.{name}", settings
+    for name, projection in network["projections"].items():
+        yield "connectivity", f"network.projections.{name}.connectivity", projection["connectivity"]
+    for name, population in network["populations"].items():
+        for mechanism, settings in population["mechanisms"].items():
+            yield "mechanism", f"network.populations.{name}.mechanisms.{mechanism}", settings
+        if population["equations"] is not None:
+            yield "system", f"network.populations.{name}.equations", population["equations"]
+    for key, _ in flatten(network, "network"):
+        part, _, last = key.rpartition(".")
+        if last == NAMING["distribution"]:
+            yield "distribution", part, get(config, part)
+
+
+def class_of_part(kind: str, settings: Mapping[str, Any], key: str) -> type:
+    naming = NAMING.get(kind, "type")
+    return lookup(kind, settings[naming], f"{key}.{naming}")
+
+
+def part_file_keys(config: Mapping[str, Any]) -> list[str]:
+    """The fields of parts that are paths of files, by their keys."""
+    return [
+        f"{key}.{name}"
+        for kind, key, settings in parts(config)
+        if kind != "solver"  # whose settings are its tolerances
+        for name in file_fields(class_of_part(kind, settings, key))
+    ]
+
+
 def parameter_keys(config: Mapping[str, Any]) -> list[str]:
     """The numbers that enter the compiled equations."""
     return [key for key in _equation_keys(config) if not isinstance(get(config, key), Mapping)]
@@ -72,14 +108,18 @@ def _equation_keys(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def array_keys(config: Mapping[str, Any]) -> Iterator[str]:
-    """What decides the arrays that each run brings along: start values, the stimulus's weights, conductances."""
-    network = config["network"]
+    """What decides the arrays that each run brings along: start values, the stimulus's weights, conductances.
+
+    But no file, which counts by its content.
+    """
+    network, files = config["network"], set(part_file_keys(config))
     yield from ("run.seed", "network.start_jitter", "network.coupling")
     yield from (f"network.{name}" for name in transmitters(network))
     for key in distribution_keys(config):
-        yield from (f"{key}.{field}" for field in get(config, key))
+        yield from (f"{key}.{field}" for field in get(config, key) if f"{key}.{field}" not in files)
     for name, population in network["populations"].items():
-        yield from (key for key, _ in flatten(population["start"], f"network.populations.{name}.start"))
+        start = flatten(population["start"], f"network.populations.{name}.start")
+        yield from (key for key, _ in start if key not in files)
     for name in network["projections"]:
         yield from (f"network.projections.{name}.{field}" for field in ("conductance", "reference_in_degree"))
     cls = lookup("stimulus", config["stimulus"]["type"], "stimulus.type")
@@ -107,6 +147,11 @@ def transmitters(network: Mapping[str, Any]) -> dict[str, list[str]]:
         if transmitter is not None:
             found.setdefault(transmitter, []).append(name)
     return found
+
+
+def is_start(key: str) -> bool:
+    """Whether a key is that of a population's start values, or of one of them."""
+    return key.split(".")[:2] == ["network", "populations"] and key.split(".")[3:4] == ["start"]
 
 
 def start_values(start: Mapping[str, Any]) -> dict[str, Any]:

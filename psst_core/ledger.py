@@ -172,7 +172,7 @@ def _keys(manifest: Manifest) -> list[Key]:
 def _stands(manifest: Manifest, hardware: Mapping[str, Any]) -> bool:
     """Whether an unfinished claim can still be made as it was claimed."""
     try:
-        files = data_files(manifest["config"])
+        files = data_files(manifest["config"], [run["values"] for batch in manifest["batches"] for run in batch])
     except PsstError:
         return False
     claimed = manifest["config"]["hardware"]

@@ -1,4 +1,4 @@
-"""What a job says, on the terminal and in its log."""
+"""The log of a job: how far it is, and its last words."""
 
 import contextlib
 import sys
@@ -7,29 +7,71 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from psst_core.errors import PsstError
+
 STOPPED = "stopped by"  # what a job says last that was asked to end
+FAILED = "failed: "
+STAMP = "%Y-%m-%d %H:%M:%S"
 
 Report = Callable[[str], None]
 
 
 @contextlib.contextmanager
-def logged(path: str) -> Iterator[Report]:
-    """A function that writes a line to standard error and to the log.
+def logged(path: str, aloud: bool = False) -> Iterator[Report]:
+    """A function that writes a line to the log, from which the terminal tells how far all jobs are.
 
-    An error is logged on its way out, but not an exit that was asked for. Of a job that ends well no log stays, what it
-    took is in its file.
+    An error ends the process with 1: its traceback is in the log, and behind it the one line that people read. An exit
+    that was asked for is no error. Of a job that ends well no log stays, what it took is in its file. A log that cannot
+    be written, or that is removed meanwhile, ends no job.
+
+    Args:
+        path: of the log.
+        aloud: whether standard error has the lines too, where no one reads the log.
     """
-    with Path(path).open("w", encoding="utf-8") as log:
+    _add(path, "", "w")
 
-        def report(line: str) -> None:
+    def report(line: str) -> None:
+        if aloud:
             print(line, file=sys.stderr, flush=True)
-            print(time.strftime("%Y-%m-%d %H:%M:%S"), line, file=log, flush=True)
+        _add(path, f"{time.strftime(STAMP)} {line}\n")
 
-        try:
-            yield report
-        except SystemExit:
-            raise
-        except BaseException:
-            traceback.print_exc(file=log)
-            raise
-    Path(path).unlink()
+    try:
+        yield report
+    except SystemExit:
+        raise
+    except KeyboardInterrupt:
+        report(f"{STOPPED} SIGINT")
+        raise SystemExit(130) from None
+    except BaseException as error:
+        _add(path, traceback.format_exc())
+        report(FAILED + _in_a_line(error))
+        raise SystemExit(1) from None
+    with contextlib.suppress(OSError):
+        Path(path).unlink()
+
+
+def _add(path: str, text: str, mode: str = "a") -> None:
+    with contextlib.suppress(OSError):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with open(path, mode, encoding="utf-8") as log:
+            log.write(text)
+
+
+def last_words(path: Path) -> str:
+    """The last line of a log without its date; empty where there is none."""
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    except OSError:
+        return ""
+    last = lines[-1] if lines else ""
+    try:
+        time.strptime(last[:19], STAMP)
+    except ValueError:
+        return last
+    return last[20:]
+
+
+def _in_a_line(error: BaseException) -> str:
+    """What an error says; of one that is not ours its kind as well."""
+    said = " ".join(str(error).split())
+    return said if isinstance(error, PsstError) else f"{type(error).__name__}: {said}" if said else type(error).__name__

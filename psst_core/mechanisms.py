@@ -8,8 +8,10 @@ What happens once a step and not inside a stage (jumps at spikes, pulses, noise)
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
+
+import numpy as np
 
 from psst_core import tf
 from psst_core.errors import PsstError
@@ -17,7 +19,7 @@ from psst_core.registry import setting
 
 Tensor = Any
 States = Mapping[str, Tensor]
-END = 1e-9  # of a step, the least by which a stage lies before the step's end
+ROUNDING = 1e-14  # of a time: decimal times and steps are rounded when they are read, and again when divided
 
 
 @dataclass(frozen=True)
@@ -60,36 +62,96 @@ class Cell:
     current: Mapping[str, Tensor] = field(default_factory=dict)
 
 
+@dataclass
+class Asked:
+    """What a clock was asked for: the times of `reached`, in steps, and whether the time itself."""
+
+    edges: list[Tensor] = field(default_factory=list)
+    time: bool = False
+
+
 @dataclass(frozen=True)
 class Clock:
     """The moment of a stage: `step` whole steps of `dt` ms and a `fraction` of the next.
 
-    Times are compared as counts of steps, never as sums of floats. A step that ends at an edge of a waveform lies
-    before it with all its stages, the last one too: else every edge costs a solver that looks there its order.
+    A step lies with all of its stages, the last one too, behind the edges at its start and before those at its end:
+    else every edge costs a solver that looks there its order.
 
     Attributes:
-        slack: how many steps early a time counts as reached. Stages of fixed steps lie half a step apart or more, so a
-            tenth of a step forgives the rounding of time/dt in single precision.
+        step: exact in its type, whatever the precision of the states.
+        fraction: a scalar or [1, run], in the precision of what the clock is for.
+        middle: of the stretch that the solver crosses with this stage, as a fraction of the step. What has been reached
+            there holds for all of the stretch.
+        whole: whether the times that `reached` is asked for must be whole steps, as for all but stimuli.
+        asked: takes note of what it is asked for; None where no one wants to know.
     """
 
     step: Tensor
     fraction: Tensor
     dt: float
-    slack: float = 0.1
+    middle: Tensor = 0.5
+    whole: bool = False
+    asked: Asked | None = None
 
     @property
     def steps(self) -> Tensor:
-        return self.step + self.fraction
+        """Steps since t = 0, in double precision."""
+        if self.asked is not None:
+            self.asked.time = True
+        return cast(self.step, tf.float64) + cast(self.fraction, tf.float64)
 
     @property
     def t(self) -> Tensor:
-        """Time in ms."""
-        return self.steps * self.dt
+        """Time in ms, counted in double precision and then rounded to that of `fraction`."""
+        return cast(self.steps * self.dt, self.precision)
+
+    @property
+    def precision(self) -> Any:
+        return tf.convert_to_tensor(self.fraction).dtype
 
     def reached(self, time: Tensor) -> Tensor:
-        """Whether `time` (ms) is now or past, as seen from within the step."""
-        inside = tf.minimum(self.fraction, 1.0 - 2.0 * self.slack - END)
-        return self.step + inside >= time / self.dt - self.slack
+        """Whether `time` (ms) is past.
+
+        A stimulus may ask for any time, see `drive.py`.
+
+        Raises:
+            PsstError: where a mechanism asks for a time between steps.
+        """
+        edge = in_steps(time, self.dt)
+        if self.whole and isinstance(edge, float):
+            raise PsstError(
+                f"now.reached({time:g}): {time:g} ms lies between steps of run.dt={self.dt:g} ms; take a multiple of "
+                "it, or make it a stimulus, whose times may lie anywhere"
+            )
+        if self.asked is not None:
+            self.asked.edges.append(edge)
+        ahead = edge - cast(self.step, tf.float64)
+        return cast(self.middle, self.precision) >= cast(ahead, self.precision)
+
+    def within(self, precision: Any, **changes: Any) -> "Clock":
+        """The same moment in another precision."""
+        fraction, middle = cast(self.fraction, precision), cast(self.middle, precision)
+        return replace(self, fraction=fraction, middle=middle, **changes)
+
+
+def in_steps(time: Any, dt: float) -> Any:
+    """A time in steps of `dt`, whole where it is but for the rounding of decimal numbers.
+
+    Of a number an int or, between steps, a float; of an array or a tensor the same in float64.
+    """
+    if isinstance(time, int | float):
+        steps = time / dt
+        return round(steps) if abs(steps - round(steps)) <= ROUNDING * abs(steps) else steps
+    if isinstance(time, np.ndarray):
+        return np.where(np.abs(time / dt - np.round(time / dt)) <= ROUNDING * time / dt, np.round(time / dt), time / dt)
+    steps = cast(time, tf.float64) / dt
+    whole = tf.round(steps)
+    return tf.where(tf.abs(steps - whole) <= ROUNDING * tf.abs(steps), whole, steps)
+
+
+def cast(value: Tensor, precision: Any) -> Tensor:
+    """A number or tensor in that precision; `tf.cast` alone takes numbers through single precision."""
+    return tf.cast(value, precision) if tf.is_tensor(value) else tf.convert_to_tensor(value, precision)
 
 
 @dataclass(frozen=True)
@@ -263,6 +325,10 @@ class Junction(Synapse):
     """An electrical synapse: G w (v − v_other) into either cell, at once."""
 
     spiking: ClassVar[bool] = False
+
+    def check(self, dt: float) -> None:
+        if self.delay:
+            raise PsstError(f"delay={self.delay:g} ms: a junction acts at once; leave it out")
 
 
 def crossed(before: Tensor, after: Tensor, threshold: float) -> Tensor:

@@ -29,6 +29,7 @@ from psst_core.mechanisms import (
     Tensor,
 )
 from psst_core.registry import build, suggestion
+from psst_core.returned import checked_start
 from psst_core.seeds import generator
 
 Array = npt.NDArray[np.float64]
@@ -136,7 +137,7 @@ class Network:
             factor = 1.0 if transmitter is None else config[transmitter]
             strength = part["conductance"] * config["coupling"] * factor
             with named(key):
-                strength *= _scaling(config, part, rule, sizes)
+                strength *= _scaling(config, part, rule, sizes, isinstance(kinds[part["synapse"]], Junction))
             ends = part["pre"], part["post"]
             projections[name] = Projection(name, *ends, part["synapse"], strength, rule, part["weight"])
         network = cls(populations, kinds, projections)
@@ -165,7 +166,10 @@ class Network:
         for name, projection in self.projections.items():
             pre, post = self.populations[projection.pre], self.populations[projection.post]
             with named(f"network.projections.{name}"):
-                projection.connectivity.check(pre.size, post.size, pre is post)
+                if self.couples(name):
+                    projection.connectivity.check_junctions(pre.size)
+                else:
+                    projection.connectivity.check(pre.size, post.size, pre is post)
             for end, population in (("pre", pre), ("post", post)):
                 if population.system is not None:
                     raise PsstError(
@@ -189,6 +193,11 @@ class Network:
             for variable in population.start:
                 _require(variable, known, f"network.populations.{name}.start")
 
+    def couples(self, name: str) -> bool:
+        """Whether a projection is of junctions between cells of one population."""
+        projection = self.projections[name]
+        return isinstance(self.synapses[projection.synapse], Junction) and projection.pre == projection.post
+
     def transmitting(self, name: str) -> dict[str, Synapse]:
         """The chemical synapses through which a population projects."""
         kinds = {p.synapse: self.synapses[p.synapse] for p in self.projections.values() if p.pre == name}
@@ -203,6 +212,15 @@ class Network:
         """Everything whose states are those of a population's cells."""
         kinetic = {k: s for k, s in self.transmitting(name).items() if isinstance(s, KineticSynapse)}
         return {**self.populations[name].mechanisms, **kinetic, **self.receiving(name)}
+
+    def key(self, name: str, part: str) -> str:
+        """Where the configuration has a part of a population."""
+        room = (
+            f"network.populations.{name}.mechanisms"
+            if part in self.populations[name].mechanisms
+            else "network.synapses"
+        )
+        return f"{room}.{part}"
 
     def ways(self, name: str) -> list[tuple[str, str, str]]:
         """In which directions a projection acts: the name of its connections, post and pre."""
@@ -237,10 +255,10 @@ class Network:
         """The variables of a population and their mechanisms' own values at t = 0."""
         population = self.populations[name]
         if population.system is not None:
-            return dict(population.system.start())
+            return checked_start(population.system, f"network.populations.{name}.equations")
         values: dict[str, Any] = {"v": -65.0}
         for key, part in self.parts(name).items():
-            values |= {f"{key}.{state}": value for state, value in part.start().items()}
+            values |= {f"{key}.{state}": value for state, value in checked_start(part, self.key(name, key)).items()}
         return values
 
     def held_values(self) -> dict[str, dict[str, float]]:
@@ -275,16 +293,19 @@ def connect(network: Network, seed: int, number: int) -> dict[str, Connections]:
     for name, projection in network.projections.items():
         pre, post = projection.pre, projection.post
         random = generator(seed, f"connectivity:{name}", number)
-        links = projection.connectivity.connect(sizes[pre], sizes[post], pre == post, random)
+        with named(f"network.projections.{name}"):
+            if network.couples(name):
+                links = projection.connectivity.couple(sizes[pre], random)
+            else:
+                links = projection.connectivity.connect(sizes[pre], sizes[post], pre == post, random)
         if projection.weight != 1.0:
             key = f"network.projections.{name}.weight"
             factors = distributions.values(projection.weight, key, len(links.post), generator(seed, key, number))
             links = links.scaled(factors)
-        if isinstance(network.synapses[projection.synapse], Junction):
-            if pre == post:
-                links = links.mirrored()
-            else:
-                drawn[name + BACK] = links.transposed()
+        if network.couples(name):
+            links = links.mirrored()
+        elif isinstance(network.synapses[projection.synapse], Junction):
+            drawn[name + BACK] = links.transposed()
         drawn[name] = links
     return drawn
 
@@ -379,14 +400,19 @@ def _of_cells(read: Variable, name: str, sizes: Mapping[str, int]) -> Array:
     return cells
 
 
-def _scaling(config: Mapping[str, Any], part: Mapping[str, Any], rule: Connectivity, sizes: Mapping[str, int]) -> float:
+def _scaling(
+    config: Mapping[str, Any], part: Mapping[str, Any], rule: Connectivity, sizes: Mapping[str, int], junctions: bool
+) -> float:
     """K_ref / K: what keeps the expected input of a cell when the network grows."""
     if config["scaling"] == "none" or part["reference_in_degree"] is None:
         return 1.0
-    expected = rule.in_degree(sizes[part["pre"]], sizes[part["post"]])
+    pre, post = part["pre"], part["post"]
+    expected = rule.degree(sizes[pre]) if junctions and pre == post else rule.in_degree(sizes[pre], sizes[post])
     return float(part["reference_in_degree"] / expected) if expected else 0.0
 
 
 def _require(name: str, known: Mapping[str, Any], key: str) -> None:
     if name not in known:
-        raise PsstError(f"{key}={name}: there is no such entry; there are: {', '.join(known)}")
+        what = {"pre": "population", "post": "population", "synapse": "synapse"}.get(key.rpartition(".")[2], "variable")
+        near = suggestion(name, known) if name else ""
+        raise PsstError(f"{key}={name}: there is no such {what}{near}; there are: {', '.join(known)}")

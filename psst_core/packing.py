@@ -154,7 +154,8 @@ def _manifest(
         ],
     }
     code = code_digest(deciding_modules(config))
-    origin = {"code": code, "plugins": plugin_modules(config), "files": data_files(config)}
+    files = data_files(config, [run["values"] for batch in content["batches"] for run in batch])
+    origin = {"code": code, "plugins": plugin_modules(config), "files": files}
     return content | {"chunk": chunk_digest(content), "config": config} | origin
 
 

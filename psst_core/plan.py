@@ -19,7 +19,7 @@ from psst_core.keys import Config
 from psst_core.ledger import CHUNKS, FOLDERS, PLANNED, PLANS, Manifest, Place, snapshot
 from psst_core.machine import Machine
 from psst_core.packing import pack
-from psst_core.provenance import checkout
+from psst_core.provenance import checkout, doubts
 from psst_core.schema import units
 from psst_core.sweep import PAPER, Axis, Sweep, expand, split_overrides
 from psst_core.twins import sweep_of, twins
@@ -114,11 +114,16 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
         name: the folder in results/; by default the experiment's, with a digest behind it where there are overrides.
         results: where finished and claimed chunks are looked for.
     """
+    if not isinstance(experiment, str):
+        raise PsstError(
+            f"experiment={experiment}: is a number, which Snakemake would write in another way; give the file a name "
+            "that begins with a letter"
+        )
     texts = split_overrides(overrides)
     if name is not None:
         check_name(name)
-    sweep, ledger = expand(str(experiment), texts), snapshot(results)
-    name = check_name(_default_name(str(experiment), texts) if name is None else name)
+    sweep, ledger = expand(experiment, texts), snapshot(results)
+    name = check_name(_default_name(experiment, texts) if name is None else name)
     machine = Machine.here(results)
     manifests, places = pack(sweep, machine, results)
     own = dict(zip((run.id for run in sweep.runs), places, strict=True))
@@ -129,7 +134,7 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
     manifests |= more
     finished = frozenset(chunk for chunk in manifests if (results / CHUNKS / f"{chunk}.nc").exists())
     institution = {"institution": sweep.config["institution"]} if sweep.config["institution"] else {}
-    origin = checkout() | institution | {"command": _command(str(experiment), texts, name)}
+    origin = checkout() | institution | {"command": _command(experiment, texts, name)}
     manifests |= {chunk: manifests[chunk] | {"provenance": origin} for chunk in manifests.keys() - finished}
     found = {run: (twin.id, own[twin.id]) for run, twin in again.items()}
     return Plan(name, sweep, machine, manifests, finished, places, found, ledger)
@@ -147,7 +152,7 @@ def _command(experiment: str, overrides: Sequence[str], name: str) -> str:
 
 def _entry(axis: Axis, config: Config) -> dict[str, Any]:
     """An axis in the plan's record, with its unit where it has one; the values along `run` are in its table."""
-    entry: dict[str, Any] = {"key": axis.key, "name": axis.name, "dimension": axis.dimension}
+    entry: dict[str, Any] = {"key": axis.key, "name": axis.name, "dimension": axis.dimension, "words": axis.words}
     unit = units(config, axis.key)
     entry |= {"unit": unit} if unit else {}
     entry |= {"lists": dict(axis.lists)} if axis.lists else {}
@@ -176,9 +181,11 @@ def check_name(name: Any) -> str:
     Raises:
         PsstError: also for what Snakemake takes for a number, and would write in another way.
     """
+    if name is None or isinstance(name, list | dict):
+        raise PsstError(f"name={name}: is no word; write name=NAME, or leave it out for a name of its own")
     if _is_number(name):
         raise PsstError(f"name={name}: is a number, which Snakemake would write in another way; begin it with a letter")
-    if not NAME.fullmatch(name) or name in FOLDERS:
+    if not NAME.fullmatch(str(name)) or name in FOLDERS:
         raise PsstError(
             f"name={name}: must be letters, digits, dots, dashes and underscores, beginning with a letter or digit, "
             f"and none of {', '.join(FOLDERS)}; it names a folder in results/"
@@ -220,14 +227,6 @@ def work(manifest: Mapping[str, Any]) -> int:
     return int(config["network"]["size"] * runs * config["run"]["duration"] / config["run"]["dt"])
 
 
-def describe(plan: Plan) -> str:
-    """The sweep in a few lines, for people."""
-    places = set(plan.places)
-    there = sum(place.chunk in plan.finished for place in places)
-    count = f"{counted(len(places), 'run')} in {counted(len(plan.manifests), 'chunk')}"
-    return "\n".join([f"{plan.name}: {count}{f', {there} of them there already' if there else ''}", *axis_lines(plan)])
-
-
 def axis_lines(plan: Plan) -> list[str]:
     """What is swept, an axis a line."""
     sweep = plan.config["sweep"]
@@ -239,7 +238,9 @@ def axis_lines(plan: Plan) -> list[str]:
     lines += [f"  where {text}" for text in sweep["where"]]
     lines.append(f"  {counted(sweep['networks'], 'network')} x {counted(sweep['trials'], 'trial')}")
     lines += [f"  {counted(len(plan.twins), 'run')} once more at half the step"] if plan.twins else []
-    return lines + [f"  note: {note}" for note in plan.sweep.notes]
+    lines += [f"  note: {note}" for note in plan.sweep.notes]
+    origins = (manifest["provenance"] for chunk, manifest in plan.manifests.items() if chunk not in plan.finished)
+    return lines + [f"  warning: {text}" for text in doubts(origins)]
 
 
 def _spanned(axis: Axis) -> str:

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +14,13 @@ TOP = Path(__file__).parents[1]
 CODE = ("psst_core", "conf", "workflow", ":(exclude)workflow/profiles")
 # By attribute, the variables in which Slurm says what it granted.
 GRANTED = {"job_id": "SLURM_JOB_ID", "partition": "SLURM_JOB_PARTITION", "gpus": "CUDA_VISIBLE_DEVICES"}
+UNKNOWN = "unknown"  # what a commit begins with that cannot be told
+OTHER_CHECKOUT = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+)  # would make git answer of another one
 CONVENTIONS = {"Conventions": "CF-1.11", "references": "https://doi.org/10.51628/001c.37893"}
 LINEAGE = ("chunk", "institution", "source", "git_commit", "git_dirty")
 
@@ -21,17 +28,47 @@ LINEAGE = ("chunk", "institution", "source", "git_commit", "git_dirty")
 def checkout() -> dict[str, Any]:
     """`git_commit` of the checkout that this code is in, and `git_dirty`, 1 where code or configuration differ from it.
 
-    Empty where PSST is installed otherwise, or git does not answer.
+    Where no commit can be told `git_commit` says why: `unknown: …`.
     """
     if not (TOP / ".git").exists():
-        return {}
+        return {"git_commit": f"{UNKNOWN}: the code is no git checkout, but an archive or an installed package"}
     ask = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--", *CODE]
+    outside = {name: value for name, value in os.environ.items() if name not in OTHER_CHECKOUT} | {"LC_ALL": "C"}
     try:
-        lines = subprocess.run(ask, cwd=TOP, capture_output=True, text=True, check=True).stdout.splitlines()
-    except (OSError, subprocess.CalledProcessError):
-        return {}
-    commit = next(line.split()[2] for line in lines if line.startswith("# branch.oid"))
+        done = subprocess.run(ask, cwd=TOP, capture_output=True, text=True, errors="replace", env=outside, check=False)
+    except OSError:
+        return {"git_commit": f"{UNKNOWN}: git is not installed here"}
+    lines = done.stdout.splitlines()
+    commit = next((line.split()[2] for line in lines if line.startswith("# branch.oid")), None)
+    if commit == "(initial)":
+        return {"git_commit": f"{UNKNOWN}: the checkout has no commit yet"}
+    if done.returncode or commit is None:
+        return {"git_commit": f"{UNKNOWN}: {_refusal(done.stderr, done.returncode)}"}
     return {"git_commit": commit, "git_dirty": int(any(not line.startswith("#") for line in lines))}
+
+
+def _refusal(said: str, code: int) -> str:
+    """Why git did not answer."""
+    if "dubious ownership" in said:
+        return (
+            f"{TOP} belongs to another user, and git reads no such checkout until it is told to: "
+            f"git config --global --add safe.directory {TOP}"
+        )
+    if "not a git repository" in said:
+        return f"{TOP / '.git'} is damaged, or leads to what is not there"
+    return f"git failed in {TOP} (exit {code})"
+
+
+def doubts(origins: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A line for each reason for which jobs will not record their commit."""
+    unknown = (str(origin["git_commit"]) for origin in origins if _is_unknown(origin))
+    return [
+        f"the commit of the code will not be recorded: {text.partition(': ')[2]}" for text in dict.fromkeys(unknown)
+    ]
+
+
+def _is_unknown(origin: Mapping[str, Any]) -> bool:
+    return str(origin.get("git_commit", "")).startswith(UNKNOWN)
 
 
 def job(planned: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,8 +91,9 @@ def job(planned: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def source(planned: Mapping[str, Any]) -> str:
-    """`PSST 0.1.0, git commit 75949bd…, with changes`, as far as it is known."""
-    commit = [f"git commit {planned['git_commit']}"] if "git_commit" in planned else []
+    """`PSST 0.1.0, git commit 75949bd…, with changes`; or `commit unknown`, of which `git_commit` says why."""
+    known = [f"git commit {planned['git_commit']}"] if "git_commit" in planned else []
+    commit = ["commit unknown"] if _is_unknown(planned) else known
     changes = ["with changes"] if planned.get("git_dirty") else []
     return ", ".join([f"PSST {versions()['psst-core']}", *commit, *changes])
 

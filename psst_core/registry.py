@@ -38,8 +38,10 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def data_file(default: str | None = "") -> Any:
-    """The path of a file that the class reads (by `datafiles.read_variable`); its content decides the ids of runs."""
+def data_file(default: str | list[str] | None = "") -> Any:
+    """The path of a file, or a list of them, to be read by `datafiles.read_variable`; the content decides runs' ids."""
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata={"file": True})
     return dataclasses.field(default=default, metadata={"file": True})
 
 
@@ -129,9 +131,13 @@ def build(kind: str, settings: Mapping[str, Any], key: str, naming: str = "type"
     cls = lookup(kind, settings[naming], f"{key}.{naming}")
     values = {name: value for name, value in settings.items() if name != naming}
     for name in file_fields(cls):
-        if values.get(name):
-            values[name] = InputFile(values[name], f"{key}.{name}" if key else name)
+        values |= {name: _declared(values[name], f"{key}.{name}")} if values.get(name) else {}
     return cls(**values)
+
+
+def _declared(paths: Any, key: str) -> Any:
+    """Paths of files that know their key."""
+    return [InputFile(path, key) for path in paths] if isinstance(paths, list) else InputFile(paths, key)
 
 
 def check_ranges(cls: type, settings: Mapping[str, Any], key: str) -> None:
@@ -159,4 +165,5 @@ def check_range(number: float, metadata: Mapping[str, Any], key: str) -> None:
         wanted = f"at most {high:g}{unit}"
     else:
         wanted = f"between {low:,} and {high:,}{unit}"
-    raise PsstError(f"{key}={number:g}{unit}: must be {wanted}")
+    shown = number if isinstance(number, int) else f"{number:g}"
+    raise PsstError(f"{key}={shown}{unit}: must be {wanted}")

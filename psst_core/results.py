@@ -1,5 +1,6 @@
 """A finished sweep, opened lazily: its cube, its plan, and the spikes and potentials of any run."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,22 +12,24 @@ import pandas as pd
 import xarray as xr
 
 from psst_core import plugins
-from psst_core.axes import RUN, as_number
+from psst_core.axes import RUN
 from psst_core.dataset import REPLICATES, STATUS, Array, read
 from psst_core.digest import code_of
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
-from psst_core.gather import read_table, typed
+from psst_core.gather import read_table, typed, word_axes
 from psst_core.keys import Config, put
 from psst_core.ledger import CHUNKS, read_manifest
 from psst_core.lists import text_of
 from psst_core.network import Network, connect
 from psst_core.sweep import Axis
+from psst_core.written import number, scalar, shown
 
 TRACE = "trace_"
 CUBE = "sweep.nc"
 PLANNED = ("plan.csv", "config.yaml")
 SHOWN = 20
+ROUNDING = 4  # units in the last place, by which a computed number may differ from the one that was planned
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class RunData:
         mean_potential: [population, time], mV.
         traces: by `trace_population_variable`, [cell, time]; empty when none were kept.
         config: the resolved configuration.
+        status: what became of it, ok or diverged.
+        diverged_time: when it was first seen not finite, ms; NaN where it was not.
     """
 
     point: dict[str, Any]
@@ -49,6 +54,8 @@ class RunData:
     mean_potential: xr.DataArray
     traces: xr.Dataset
     config: Config
+    status: str = "ok"
+    diverged_time: float = float("nan")
 
     def connections(self) -> dict[str, Array]:
         """By projection, the weights [post, pre] of the run's network, drawn again from its seed.
@@ -100,13 +107,20 @@ class Results:
         if self.alone:
             raise PsstError(f"{self.file}: a cube alone, without its runs; they are where it was made: results/NAME")
         table = read_table(self.folder / "plan.csv")
-        return table.assign(**{str(name): typed(table[name]) for name in table if name not in ("run_id", "chunk")})
+        words = {"run_id", "chunk", *word_axes(self.record)}
+        return table.assign(**{str(name): typed(table[name], name in words) for name in table})
 
     @cached_property
     def finished(self) -> pd.DataFrame:
         """The rows of the plan of which the cube has a result."""
         done = self.cube["status"].values < STATUS["not_run"]
         return self.plan[self.plan["run_id"].isin(self.cube["run_id"].values[done])]
+
+    @cached_property
+    def ok(self) -> pd.DataFrame:
+        """The rows of the plan whose runs are ok."""
+        found = self.cube["run_id"].values[self.cube["status"].values == STATUS["ok"]]
+        return self.plan[self.plan["run_id"].isin(found)]
 
     @cached_property
     def record(self) -> dict[str, Any]:
@@ -156,31 +170,36 @@ class Results:
         return next((folder for folder in above[:2] if (folder / CHUNKS).is_dir()), above[0]) / CHUNKS
 
     def select(self, **point: Any) -> pd.DataFrame:
-        """The rows of the plan at a point, such as `select(coupling=0.5, solver="rk4", trial=0)`, or of a `run_id`."""
+        """The rows of the plan at a point, such as `select(coupling=0.5, solver="rk4", trial=0)`, or of a `run_id`.
+
+        `network` is the number of a replicate, or a choice where networks are an axis and have one of that name.
+        """
         rows, place = self.plan, ""
         names = [str(name) for name in self.plan if name not in ("chunk", "position")]
+        keys = {axis.key: axis for axis in self.axes.values()}
         for name, value in point.items():
+            if name in keys and (name not in names or str(value) in keys[name].values):
+                name = keys[name].name
             if name not in names:
                 raise PsstError(f"{name}={value}: no such axis; there are: {', '.join(names)}")
             column = rows[name]
-            numbers = pd.api.types.is_numeric_dtype(column) and isinstance(value, int | float | np.number)
             if (its := self.axes.get(name)) is not None and its.lists:
                 value = text_of(value, its.lists) or value
-            match = np.isclose(column, value, rtol=1e-9, atol=0) if numbers else column.astype(str) == str(value)
+            match = _matches(column, value)
             if not match.any():
                 raise PsstError(f"{name}={value}: not in the sweep{place}; there are: {_listed(column, value)}")
             rows, place = rows[match], f"{place or ' at'} {name}={value}"
         return rows
 
     def point(self, words: Sequence[str]) -> dict[str, Any]:
-        """`network.coupling=0.5`, or `coupling=0.5`, as `{"coupling": 0.5}`."""
-        names = {axis.key: name for name, axis in self.axes.items()}
+        """`network.coupling=0.5`, or `coupling=0.5`, as `{"coupling": "0.5"}`, which `select` reads."""
+        names = {axis.key: name for name, axis in self.axes.items() if axis.key not in REPLICATES}
         found = {}
         for word in words:
             key, equals, value = word.partition("=")
             if not equals:
                 raise PsstError(f"{word}: write key=value, such as network.coupling=0.5")
-            found[names.get(key, key)] = value if key == "run_id" else as_number(value)
+            found[names.get(key, key)] = value
         return found
 
     def run(self, **point: Any) -> RunData:
@@ -207,6 +226,8 @@ class Results:
                 chunk["mean_potential"].isel(run=position).load(),
                 chunk[names].sel(traced_run=position).load() if traced else xr.Dataset(),
                 put(manifest["config"], planned["values"]),
+                next(word for word, value in STATUS.items() if value == chunk["status"].values[position]),
+                float(chunk["diverged_time"].values[position]),
             )
 
     def traced(self, **point: Any) -> Iterator[pd.DataFrame]:
@@ -253,11 +274,30 @@ class Results:
         return result
 
 
+def _matches(column: pd.Series, value: Any) -> Array:
+    """Where a column has a value: the very one, or of floats the only one within rounding of it."""
+    value = value.item() if isinstance(value, np.generic) else value
+    values, match = column.to_numpy(), np.zeros(len(column), bool)
+    if not pd.api.types.is_numeric_dtype(column):
+        return match | column.isin([shown(value), str(value)]).to_numpy()
+    asked = number(value) if isinstance(value, str) else value
+    if isinstance(asked, bool) or not isinstance(asked, int | float) or not math.isfinite(asked):
+        return match
+    if values.dtype.kind == "i":
+        return match | (values == int(asked)) if asked == int(asked) and abs(asked) < 2**63 else match
+    near = np.unique(values[np.abs(values - asked) <= ROUNDING * np.spacing(abs(float(asked)))])
+    if float(asked) not in near and len(near) != 1:
+        return match
+    match |= values == (float(asked) if float(asked) in near else near[0])
+    return match
+
+
 def _listed(column: pd.Series, value: Any) -> str:
     """The values of a column, or how many and those closest to a value."""
     values = column.drop_duplicates()
     if len(values) <= SHOWN:
         return ", ".join(map(str, values))
+    value = scalar(value) if isinstance(value, str) else value
     if pd.api.types.is_numeric_dtype(values) and isinstance(value, int | float | np.number):
         values = values.iloc[np.argsort(np.abs(values.to_numpy() - value))[:3]]
         return f"{column.nunique():,} values, the nearest {', '.join(map(str, values))}"

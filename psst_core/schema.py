@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from psst_core.distributions import KEY
 from psst_core.errors import PsstError
-from psst_core.keys import Config, get, transmitters
+from psst_core.keys import Config, get, is_start, transmitters
 from psst_core.registry import data_file, lookup, names, setting
 
 MOST = 1_000_000
@@ -324,19 +324,28 @@ def class_of(config: Config, part: str) -> type:
     """The class that types a part of a configuration, by its dotted key."""
     if part == "network":
         return network_schema(transmitters(config["network"]))
-    settings, folder = get(config, part), part.split(".")[-2:]
+    settings, path = get(config, part), part.split(".")
     if KEY in settings:
         return lookup(KEY, settings[KEY], f"{part}.{KEY}")
     if "type" in settings:
         return lookup(kind_of(part), settings["type"], f"{part}.type")
-    return {"populations": PopulationConfig, "projections": ProjectionConfig}.get(folder[0]) or SCHEMAS[folder[-1]]
+    if path[0] == "network" and len(path) == 3:
+        return {"populations": PopulationConfig, "projections": ProjectionConfig}[path[1]]
+    return SCHEMAS[part]
 
 
 def kind_of(part: str) -> str:
     """What a part with a `type` is: a mechanism, a synapse, …"""
-    folder, name = part.split(".")[-2:] if "." in part else ("", part)
-    kinds = {"mechanisms": "mechanism", "synapses": "synapse", "equations": "system"}
-    return kinds.get(folder) or kinds.get(name, name)
+    match part.split("."):
+        case ["network", "populations", _, "mechanisms", _]:
+            return "mechanism"
+        case ["network", "populations", _, "equations"]:
+            return "system"
+        case ["network", "synapses", _]:
+            return "synapse"
+        case [*_, name]:
+            return name
+    raise KeyError(part)
 
 
 def units(config: Config, key: str) -> str | None:
@@ -344,13 +353,12 @@ def units(config: Config, key: str) -> str | None:
     part, _, name = key.rpartition(".")
     if not part:
         return None
-    if ".start." in key:
-        return "mV" if name == "v" else None
     if KEY in get(config, part):
         return units(config, part) if name in ("mean", "sd", "low", "high") else "1"
-    fields = {
-        f.name: f.metadata for f in dataclasses.fields(NetworkConfig if part == "network" else class_of(config, part))
-    }
+    if is_start(key):
+        return "mV" if key.endswith(".start.v") else None
+    schema = NetworkConfig if part == "network" else class_of(config, part)
+    fields = {f.name: f.metadata for f in dataclasses.fields(schema)}
     if part == "network" and name not in fields:
         return "1"  # the factor of a transmitter
     return fields[name].get("unit") if name in fields else None

@@ -13,11 +13,13 @@ import numpy.typing as npt
 
 from psst_core import solvers, tf  # noqa: F401  (importing fills the registry)
 from psst_core.batch import Batch, Run
+from psst_core.drive import Drive
 from psst_core.dynamics import Equations, axons_at_start, held_at_start
 from psst_core.keys import Config, put
-from psst_core.mechanisms import Clock, Tensor
+from psst_core.mechanisms import Tensor
 from psst_core.network import Network
 from psst_core.registry import build, lookup
+from psst_core.returned import asking, checked_step
 from psst_core.solvers import Solver
 
 Array = npt.NDArray[Any]
@@ -87,24 +89,32 @@ class Program:
         network = Network.from_config(config["network"]).with_conductances(inputs["conductance"])
         equations = Equations(network, inputs["wiring"], inputs["streams"], self.dt, self.dtype)
         stimulus = build("stimulus", config["stimulus"], "stimulus")
+        drive = Drive(stimulus, inputs["table"], self.solver, self.dt, (sum(network.sizes.values()), self.lanes))
 
-        def drive(now: Clock) -> dict[str, Tensor]:
-            current = tf.convert_to_tensor(stimulus.waveform(now, inputs["table"]), self.dtype)
+        def to_populations(current: Tensor) -> dict[str, Tensor]:
+            current = tf.cast(current, self.dtype)
             per_cell = current.shape.rank == 2 and current.shape[0] != 1
             return {
-                name: (current[cells] if per_cell else current) * inputs["weights"][name]
-                for name, cells in network.places.items()
+                name: (current[places] if per_cell else current) * inputs["weights"][name]
+                for name, places in network.places.items()
             }
 
         def one_step(step: Tensor, state: Any, kept: Any) -> tuple[Any, Any, dict[str, Tensor]]:
             held, axons, memory = kept
-            after, memory = self.solver.advance(
-                lambda x, now: equations.relaxations(x, held, drive(now), now),
-                state,
-                memory,
-                tf.cast(step, self.dtype),
-                self.dt,
-            )
+            number = tf.cast(step, tf.float64)
+            current = drive.during(number)
+            with asking("solver", self.solver, "advance"):
+                found = self.solver.advance(
+                    lambda x, now: equations.relaxations(
+                        x, held, to_populations(current(now)), now.within(self.dtype, whole=True)
+                    ),
+                    state,
+                    memory,
+                    number,
+                    self.dt,
+                    lambda moment: drive.until(number, moment),
+                )
+            after, memory = checked_step(found, state, self.solver)
             state, held, axons, fired = equations.after_step(state, after, held, axons, step + 1)
             return state, (held, axons, memory), fired
 

@@ -27,8 +27,8 @@ class Status:
         diverged: how many of the finished runs have.
         jobs: of each chunk that is running, failed or interrupted, what it said last.
         endings: of each chunk of which Slurm jobs did not end well, how they did.
-        seconds_left: expected until the end with so many jobs at once; None when all is there, NaN when it is not
-            known, as plugins say how long a step takes and none is imported.
+        seconds_left: expected until the end with so many jobs at once; None when all is there, NaN when only plugins,
+            which are not imported, could tell.
         error: of that, the median relative error of a job; None when it is not known.
     """
 

@@ -38,15 +38,27 @@ class Stream:
 
     def uniform(self, index: Tensor) -> Tensor:
         """The numbers of that index (int32), uniform in (0, 1), [cell, run]."""
-        cell = tf.cast(tf.range(self.cells)[:, None], tf.uint32) + tf.zeros_like(self.keys[0])
-        bits, _ = threefry(self.keys, cell, tf.cast(index, tf.uint32) + tf.zeros_like(cell))
+        bits, _ = self._words(index)
         # 23 bits and a half, which single precision holds exactly: both precisions see the same numbers.
         high = tf.cast(tf.bitwise.right_shift(bits, _word(9)), tf.int32)
         return (tf.cast(high, self.dtype) + 0.5) * tf.constant(2.0**-23, self.dtype)
 
+    def complement(self, index: Tensor) -> Tensor:
+        """1 − u of the same numbers with 64 bits, in double precision in every program, [cell, run].
+
+        What is rare is seen here: a probability of 1e-15 as exactly as one of a half.
+        """
+        high, low = (tf.cast(tf.bitwise.invert(word), tf.float64) for word in self._words(index))
+        return (high + (low + 0.5) * 2.0**-32) * 2.0**-32
+
     def normal(self, index: Tensor) -> Tensor:
         """The numbers of that index, normal with mean 0 and variance 1, within 5.3 standard deviations, [cell, run]."""
         return tf.math.ndtri(self.uniform(index))
+
+    def _words(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Two words of random bits of that index, uint32 [cell, run]."""
+        cell = tf.cast(tf.range(self.cells)[:, None], tf.uint32) + tf.zeros_like(self.keys[0])
+        return threefry(self.keys, cell, tf.cast(index, tf.uint32) + tf.zeros_like(cell))
 
 
 def threefry(keys: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

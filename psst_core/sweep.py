@@ -17,16 +17,17 @@ from omegaconf import DictConfig, OmegaConf
 from psst_core import grammar
 from psst_core.axes import RUN, Points, visit
 from psst_core.checks import check, check_part, unmeasured
-from psst_core.config import compose, groups, resolve, update
+from psst_core.config import compose, groups, resolve, unknown, update
 from psst_core.dataset import REPLICATES
 from psst_core.errors import PsstError
 from psst_core.grammar import RUNS
 from psst_core.identity import Identity
 from psst_core.keys import Config, array_keys, get, parameter_keys, put
 from psst_core.lists import Lists, check_depth, depth_of, depth_of_key, settings, text_of
+from psst_core.names import check_word
 from psst_core.reads import Reads, reads, sort_of
 from psst_core.registry import check_ranges
-from psst_core.schema import MOST, SampleConfig, units
+from psst_core.schema import MOST, SampleConfig, text_keys, units
 from psst_core.written import Plain, shown, typed
 
 SWEEPABLE = ("network", "stimulus", "solver", "run")
@@ -70,6 +71,11 @@ class Axis:
     values: tuple[Any, ...]
     dimension: str
     lists: Mapping[str, list[Any]] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def words(self) -> bool:
+        """Whether its values are words, which may look like numbers."""
+        return any(isinstance(value, str) for value in self.values)
 
     @property
     def numeric(self) -> bool:
@@ -161,8 +167,10 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     def table(key: str, column: Sequence[Any]) -> list[Any]:
         return lists.cells(key, column) if depth_of_key(first, key) else list(column)
 
-    points = visit(axes, first.sweep, lambda key: isinstance(OmegaConf.select(first, key), int), table)
-    _check_keys(points, axes, choices, fixed, first.sweep.table)
+    points = visit(
+        axes, first.sweep, lambda key: isinstance(OmegaConf.select(first, key), int), {*known, *text_keys()}, table
+    )
+    _check_keys(points, axes, choices, fixed, first)
     variants = _variants(points, choices, fixed, [key for key in points.columns if key in known], lists)
     typical = variants[0]
     replicates = [range(typical.config["sweep"][name]) for name in ("networks", "trials")]
@@ -268,11 +276,13 @@ def _settings(config: DictConfig, key: str, values: list[Any], in_file: bool, li
 
 
 def _check_keys(
-    points: Points, axes: Mapping[str, Any], choices: Mapping[str, str], fixed: Mapping[str, Any], table: str | None
+    points: Points, axes: Mapping[str, Any], choices: Mapping[str, str], fixed: Mapping[str, Any], first: DictConfig
 ) -> None:
     for key in points.columns:
         if key in fixed or (key in choices and key not in axes):
-            raise PsstError(f"{key}: is a column of sweep.table={table} too; give it in one place")
+            raise PsstError(f"{key}: is a column of sweep.table={first.sweep.table} too; give it in one place")
+        if key.split(".")[0] not in first:
+            raise unknown(first, first, key.split(".")[0], key.split(".")[0], key)
         if (why := UNSWEEPABLE.get(key.split(".")[0])) is not None:
             raise PsstError(f"{key}: cannot be an axis; it {why}")
 
@@ -479,6 +489,8 @@ def _check_axis(axis: Axis) -> None:
     for value in axis.values:
         if value is None or isinstance(value, list | dict):
             raise PsstError(f"axis {axis.key}: {value} is not a number or a word")
+        if isinstance(value, str) and value not in axis.lists:
+            check_word(value, axis.key)
         meant = repr(axis.lists[value]) if value in axis.lists else value
         if meant in seen and axis.dimension != RUN:
             raise PsstError(f"axis {axis.key}: holds {value} twice")

@@ -37,7 +37,7 @@ def simulate(manifest: Path, target: Path, report: Report) -> None:
     Args:
         manifest: the file of the chunk's manifest.
         target: the NetCDF file; it appears when everything is in it.
-        report: takes a line of progress every ten seconds.
+        report: takes a line of progress every five seconds.
 
     Raises:
         PsstError: also when a worker ends before the others; what was saved until then remains.

@@ -18,6 +18,7 @@ DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 NOT_FINITE = re.compile(r"[+-]?\.?(inf|infinity|nan)", re.IGNORECASE)
 LONGEST = 400  # characters of a number
 EXACT = 2**53  # beyond which a double skips whole numbers
+TRUTHS = re.compile(r"yes|no|on|off", re.IGNORECASE)
 FOREIGN = {
     "a number with underscores, which other programs leave out": re.compile(r"[+-]?\.?[0-9][0-9.eE+-]*_[0-9_.eE+-]*"),
     "a number of another base than ten": re.compile(r"[+-]?0[xXoObB][0-9a-fA-F_]+"),
@@ -25,9 +26,10 @@ FOREIGN = {
     "a number for some programs, with a letter for the exponent that is no e": re.compile(
         r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[dD][+-]?[0-9]+"
     ),
-    "true or false for some programs, a word for others": re.compile(r"yes|no|on|off", re.IGNORECASE),
+    "true or false for some programs and a word for others": TRUTHS,
 }
-REMEDY = "write a decimal number such as 1000, 0.5 or 1e3, or true or false"
+REMEDY = "write a decimal number such as 1000, 0.5 or 1e3"
+TRUTH = "write true or false"
 
 
 class Plain(str):
@@ -56,7 +58,9 @@ def number(text: str) -> int | float | None:
     if not DECIMAL.fullmatch(text):
         for what, pattern in FOREIGN.items():
             if pattern.fullmatch(text):
-                raise PsstError(f"{text} is {what}; {REMEDY}, and quotes around it in a file where it is a word")
+                raise PsstError(
+                    f"{text} is {what}; {TRUTH if pattern is TRUTHS else REMEDY}, or, in a file, a word in quotes"
+                )
         return None
     if len(text) > LONGEST:
         raise PsstError(f"{text[:20]}… has {len(text):,} digits; at most {LONGEST} are read")
@@ -89,7 +93,7 @@ def exact(value: int | float | str) -> Fraction:
     if isinstance(value, str):
         found = number(value)
         if found is None or not math.isfinite(found):
-            raise PsstError(f"{value or 'nothing'} is no finite number; {REMEDY.partition(',')[0]}")
+            raise PsstError(f"{value or 'nothing'} is no finite number; {REMEDY}")
         return Fraction(Decimal(value)) if found else Fraction(0)
     if isinstance(value, int):
         return Fraction(int(value))
@@ -108,14 +112,14 @@ def typed(value: Any, hint: Any, key: str, optional: bool = False) -> Any:
     if get_origin(hint) in (Union, UnionType):
         optional = optional or NoneType in get_args(hint)
         hint = next(part for part in get_args(hint) if part is not NoneType)
+    if optional and (value is None or (isinstance(value, Plain) and value.lower() in ("null", "~", ""))):
+        return None
     if get_origin(hint) is list:
         if not isinstance(value, list):
             raise PsstError(f"{key}={shown(value)}: must be a list, such as {key}=[{shown(value) or 1}]")
         return [typed(item, get_args(hint)[0], key) for item in value]
     if hint is Any:
         return _read(value, key)
-    if optional and (value is None or (isinstance(value, Plain) and value.lower() in ("null", "~", ""))):
-        return None
     if isinstance(value, list) and hint in (int, float):
         several = ",".join(map(shown, value))
         raise PsstError(f"{key}={shown(value)}: is a list where one number belongs; an axis is written {key}={several}")
@@ -155,7 +159,9 @@ def number_of(value: Any, key: str, wanted: str = "a number") -> int | float:
         with_key = _read(Plain(value), key)
         value = value if with_key is None else with_key
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PsstError(f"{key}={shown(value)}: must be {wanted}")
+        comma = isinstance(value, str) and DECIMAL.fullmatch(value.replace(",", ".", 1))
+        remedy = f", with a decimal point: {str(value).replace(',', '.')}" if comma else ""
+        raise PsstError(f"{key}={shown(value)}: must be {wanted}{remedy}")
     return value
 
 

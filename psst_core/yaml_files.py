@@ -2,9 +2,9 @@
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, ClassVar, get_args, get_origin
 
 import yaml
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
@@ -15,15 +15,18 @@ from omegaconf import OmegaConf
 from psst_core.errors import PsstError
 from psst_core.registry import suggestion
 from psst_core.schema import config_schema
-from psst_core.written import Plain, typed
+from psst_core.written import DECIMAL, Plain, typed
 
 SCHEME = "psst"
 GLOBAL = "_global_"
 DEFAULTS = "defaults"
 MERGE = "<<"
-AS_WRITTEN = ("sweep.axes", "recorder.runs", "paper")  # typed when it is known what they are for
+EXPERIMENT = "experiment"
+RUNS = "recorder.runs"
+AS_WRITTEN = ("sweep.axes", RUNS, "paper")  # typed when it is known what they are for
 MOST_NODES = 100_000
-TEXT, MAP, LIST = (f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq"))
+TAGS = "tag:yaml.org,2002:"
+TEXT, MAP, LIST = (f"{TAGS}{name}" for name in ("str", "map", "seq"))
 
 
 def read_yaml(path: Path) -> Any:
@@ -63,10 +66,12 @@ class _Reader:
         if self.count > MOST_NODES:
             raise PsstError(f"{self.path}: has more than {MOST_NODES:,} values")
         if node.tag not in (TEXT, MAP, LIST):
-            raise PsstError(f"{self.path}: line {line} has the tag {node.tag}; write the value without it")
+            raise PsstError(
+                f"{self.path}: line {line} has the tag {node.tag.replace(TAGS, '!!')}; write the value without it"
+            )
         above = (*above, node)
         match node:
-            case yaml.ScalarNode(style=None):
+            case yaml.ScalarNode() if not node.style:  # None or "", as the loader has it
                 return Plain(node.value, line)
             case yaml.ScalarNode():
                 return str(node.value)
@@ -98,6 +103,10 @@ def fitted(content: Any, hint: Any, key: str = "") -> Any:
         key: where it belongs in the configuration.
     """
     if key in AS_WRITTEN:
+        _fitted_group(content, dict[str, Any], key)
+        for name, value in content.items():
+            if key == RUNS and not isinstance(value, list):
+                raise PsstError(f"{key}.{name}={value}: must be a list, such as {key}.{name}=[{value}]")
         return _texts(content)
     if dataclasses.is_dataclass(hint) or get_origin(hint) is dict:
         return _fitted_group(content, hint, key)
@@ -117,7 +126,10 @@ def _fitted_group(content: Any, hint: Any, key: str) -> Any:
             continue
         first, _, rest = name.partition(".")
         if name not in types:
-            raise PsstError(f"{inner}: no such key{_nested(first, rest, types)}; there are: {', '.join(types)}")
+            if DECIMAL.fullmatch(name):
+                raise PsstError(f"{inner}: is no key; in braces a comma ends a value, write decimals with a point")
+            remedy = _as_axis(name, types) if key == "sweep" else _nested(first, rest, types)
+            raise PsstError(f"{inner}: no such key{remedy}; there are: {', '.join(types)}")
         found[name] = fitted(value, types[name], inner)
     return found
 
@@ -127,6 +139,12 @@ def _nested(first: str, rest: str, types: Mapping[str, Any]) -> str:
     if rest and first in types:
         return f" in a file; write {{{first}: {{{rest}: …}}}}"
     return suggestion(first, types)
+
+
+def _as_axis(name: str, types: Mapping[str, Any]) -> str:
+    """What to write in place of a key of a sweep that is none: axes have a place of their own."""
+    near = suggestion(name, types)
+    return near if near and "." not in name else f" of a sweep; an axis is written {{axes: {{{name}: …}}}}"
 
 
 def _texts(content: Any) -> Any:
@@ -159,8 +177,38 @@ def plain(content: Any) -> Any:
     return str(content) if isinstance(content, str) else content
 
 
+def check_defaults(entries: Any, group: str, groups: Mapping[str, Sequence[str]]) -> None:
+    """Raise for a choice, in the list `defaults` of a file of a group, that does not exist."""
+    if not isinstance(entries, list):
+        raise PsstError(f"{DEFAULTS}={entries}: must be a list, such as {DEFAULTS}: [override /network: locust_al]")
+    for entry in entries:
+        if isinstance(entry, dict) and len(entry) == 1:
+            ((key, choice),) = entry.items()
+            word = str(key).split()[-1]
+            named = word.removeprefix("/")
+            if named not in groups:
+                raise PsstError(f"{DEFAULTS}: {key}: no such group{suggestion(named, groups)}; use {', '.join(groups)}")
+            _check_choice(choice, named, groups)
+            if group != "." and (not word.startswith("/") or (group == EXPERIMENT and word == key)):
+                raise PsstError(f"{DEFAULTS}: {key}: {choice}: write `override /{named}: {choice}`")
+        elif group in groups and entry != "_self_":
+            _check_choice(entry, group, groups)
+
+
+def _check_choice(choice: Any, group: str, groups: Mapping[str, Sequence[str]]) -> None:
+    if choice is not None and choice not in groups[group]:
+        near, known = suggestion(choice, groups[group]), ", ".join(groups[group])
+        raise PsstError(f"{DEFAULTS}: {group}={choice}: no such {group}{near}; conf/{group}/ has: {known}")
+
+
 class PsstFiles(FileConfigSource):
-    """Hydra's source of files, which reads them as above."""
+    """Hydra's source of files, which reads them as above.
+
+    Attributes:
+        groups: with their choices.
+    """
+
+    groups: ClassVar[Mapping[str, Sequence[str]]] = {}
 
     @staticmethod
     def scheme() -> str:
@@ -177,6 +225,7 @@ class PsstFiles(FileConfigSource):
             if not isinstance(content, dict):
                 raise PsstError("needs keys with values")
             defaults = {DEFAULTS: _texts(content.pop(DEFAULTS))} if DEFAULTS in content else {}
+            check_defaults(defaults.get(DEFAULTS, []), group, self.groups)
             if header.get("package") not in (None, GLOBAL, group):
                 raise PsstError(f"begins with @package {header['package']}; only @package {GLOBAL} is read")
             everywhere = header.get("package") == GLOBAL or group == "."
@@ -189,6 +238,7 @@ class PsstFiles(FileConfigSource):
         return ConfigResult(self.provider, f"{SCHEME}://{self.path}", OmegaConf.create(content), header)
 
 
-def use() -> None:
+def use(groups: Mapping[str, Sequence[str]]) -> None:
     """Let Hydra read its files by this module."""
+    PsstFiles.groups = groups
     Plugins.instance().register(PsstFiles)

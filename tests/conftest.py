@@ -2,14 +2,18 @@
 
 import contextlib
 import functools
+import html
 import itertools
 import json
 import os
+import re
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import netCDF4
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,8 +22,9 @@ from psst_core.analysis import summarise
 from psst_core.batch import Run
 from psst_core.chunk import write_chunk
 from psst_core.config import compose, resolve, update
-from psst_core.dataset import ChunkFile, atomic_netcdf, read, write
+from psst_core.dataset import STATUS, ChunkFile, atomic_netcdf, read, write
 from psst_core.error_estimate import estimate
+from psst_core.figures import save
 from psst_core.files import to_yaml, write_text
 from psst_core.gather import gather, summary_name
 from psst_core.hardware import prepare
@@ -223,8 +228,13 @@ def made_up_plan(
     return table
 
 
-def make_up_chunk(folder: Path, chunk: str, size: int = 8) -> None:
-    """Finish a claim with spikes and waves that are no simulation: stronger along the first key, one cell silent."""
+def make_up_chunk(
+    folder: Path, chunk: str, size: int = 8, diverged: Callable[[dict[str, Any]], bool] = lambda run: False
+) -> None:
+    """Finish a claim with spikes and waves that are no simulation: stronger along the first key, one cell silent.
+
+    What diverged did so at 6 ms.
+    """
     manifest = json.loads((folder / CHUNKS / f"{chunk}.json").read_text())
     (runs,), config = manifest["batches"], manifest["config"]
     random = np.random.default_rng(int(chunk, 16))
@@ -239,17 +249,40 @@ def make_up_chunk(folder: Path, chunk: str, size: int = 8) -> None:
         drive = np.array([float(next(iter(run["values"].values()), 1.0)) for run in runs])
         waves = np.sin(times * 0.2) * (1 + drive[None, :, None]) + random.normal(size=(2, len(runs), len(times)))
         trace = np.arange(len(runs))[:, None, None] + np.zeros((len(runs), 2, len(times)))
+        lost = np.array([diverged(run) for run in runs])
+        waves[:, lost] = np.where(times < 6, waves[:, lost], np.nan)
+        trace[lost] = np.where(times < 6, trace[lost], np.nan)
         file.write_samples(0, 0, waves, dict.fromkeys(traced, trace))
         count = random.poisson(20 * (1 + drive))
         run = np.repeat(np.arange(len(runs)), count)
-        file.write_spikes(random.uniform(0, times[-1], len(run)), random.integers(0, size - 1, len(run)), run)
+        spikes = random.uniform(0, times[-1], len(run)), random.integers(0, size - 1, len(run)), run
+        file.write_spikes(*(column[~lost[run] | (spikes[0] < 6)] for column in spikes))
         columns = {name: np.array([entry[name] for entry in runs]) for name in ("network", "trial")}
         columns |= {"run_id": np.array([run["id"] for run in runs]), "seed": np.ones(len(runs))}
-        columns |= {"status": np.zeros(len(runs)), "diverged_time": np.full(len(runs), np.nan)}
+        columns |= {"status": np.where(lost, STATUS["diverged"], STATUS["ok"])}
+        columns |= {"diverged_time": np.where(lost, 6.0, np.nan)}
         columns |= {"wall_time": np.ones(len(runs))}
         columns |= {name: random.uniform(1, 9, (len(runs), size)) for name in ("potential_mean", "potential_variance")}
+        for name in ("potential_mean", "potential_variance"):
+            columns[name][lost] = np.nan
         file.write_runs(0, columns)
         file.close()
+
+
+def diverge_all(folder: Path, chunks: Sequence[str]) -> None:
+    """Take all numbers from a third of their time on out of the files of finished chunks, and their summaries away."""
+    for chunk in chunks:
+        path = folder / CHUNKS / f"{chunk}.nc"
+        with atomic_netcdf(path) as beside:
+            shutil.copy(path, beside)
+            with netCDF4.Dataset(beside, "a") as file:
+                third = len(file["time"]) // 3
+                file["status"][:], file["diverged_time"][:] = STATUS["diverged"], file["time"][third]
+                file["potential_mean"][:] = file["potential_variance"][:] = np.nan
+                for name in (name for name in file.variables if name == "mean_potential" or name.startswith("trace_")):
+                    file[name][..., third:] = np.nan
+        for summary in (folder / CHUNKS).glob(f"{chunk}.*.summary.nc"):
+            summary.unlink()
 
 
 def summarise_chunk(folder: Path, chunk: str) -> None:
@@ -260,11 +293,27 @@ def summarise_chunk(folder: Path, chunk: str) -> None:
     write(summary, folder / CHUNKS / summary_name(chunk, 16 * "a"))
 
 
-def made_up_sweep(folder: Path, axes: Sequence[Axis], unfinished: Sequence[int] = (), **settings: Any) -> Results:
+def drawn_text(name: str, results: Results) -> str:
+    """The words that a figure holds."""
+    file = results.folder / f"{name}.svg"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save(name, results, [file])
+    _, body = file.read_text().split("</defs>", 1)
+    return " ".join(html.unescape(re.sub(r"<!--.*?-->|<[^>]*>", " ", body)).split())
+
+
+def made_up_sweep(
+    folder: Path,
+    axes: Sequence[Axis],
+    unfinished: Sequence[int] = (),
+    diverged: Callable[[dict[str, Any]], bool] = lambda run: False,
+    **settings: Any,
+) -> Results:
     """A gathered sweep that no one simulated; partial where some chunks, by number, are unfinished."""
     table = made_up_plan(folder, axes, **settings)
     for number, chunk in enumerate(dict.fromkeys(table["chunk"])):
         if number not in unfinished:
-            make_up_chunk(folder, chunk)
+            make_up_chunk(folder, chunk, diverged=diverged)
             summarise_chunk(folder, chunk)
     return open_sweep(gather(folder / "sweep", MADE_UP, partial=bool(unfinished)))

@@ -216,7 +216,7 @@ FAULTS = {
     edited_copy_of_the_plan: r"plan\.csv: edited, or of an earlier plan",
     edited_manifest: r"\.json: edited, its digest is not its name",
     edited_configuration: "is not what its configuration computes",
-    wrong_code: "of other code than is here now",
+    wrong_code: "was made from another manifest than the one that is here, which was edited",
     nan_without_status: "not finite in run .* whose status is ok",
     measure_without_mark: "firing_rate is missing where no status or mark says why",
     status_that_cannot_be: "a status that a finished run cannot have",
@@ -238,6 +238,57 @@ def test_a_clean_sweep_has_no_findings(clean):
     assert found.findings == []
     assert found.counts == {"ok": 8}
     assert found.undefined["isi_cv"] > 0 and found.undefined["firing_rate"] == 0
+
+
+def test_the_bytes_are_looked_at_whatever_the_code_is_now(results, monkeypatch):
+    """After a change of code every planted fault of bytes is still found; the ids are not computed again."""
+    monkeypatch.setattr("psst_core.audit.code_digest", lambda modules: "0" * 16)
+    found = audit(results, "mine")
+    assert found.findings == [] and found.counts == {"ok": 8}
+    code = json.loads(chunks(results)[0].with_suffix(".json").read_text())["code"]
+    assert found.notes == [f"8 runs made by other code (digest {code}), ids not recomputed"]
+    altered_seed(results)
+    missing_summary(results)
+    assert len(audit(results, "mine").findings) >= 2
+
+
+def test_what_is_not_made_yet_is_no_fault(results):
+    more = make_plan("locust_coupling", WORDS.replace("8,12", "8,12,16,20,24"), "mine", results)
+    claim(more, results)
+    new = sorted(more.manifests.keys() - more.finished)
+    logs = results / "logs" / "simulate"
+    logs.mkdir(parents=True)
+    (logs / f"{new[0]}.log").write_text("2026-11-24 20:00:00 chunk abc: 25 %, 7 s left\n")
+    found = audit(results, "mine")
+    assert {note.partition(":")[0] for note in found.notes} == {"still running", "waiting"}
+    assert found.counts == {"ok": 8, "not run": 12}
+    assert all("plan.csv" in fault or "config.yaml" in fault for fault in found.findings)
+    (logs / f"{new[1]}.log").write_text("Traceback (most recent call last):\n  …\nMemoryError: no memory\n")
+    failed = [fault for fault in audit(results, "mine").findings if "its job failed (MemoryError: no memory)" in fault]
+    assert len(failed) == 1 and new[1] in failed[0]
+
+
+def test_a_list_elsewhere_finds_what_was_edited_and_sealed_again(results, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(results.parent)
+    assert main(["audit", "mine", "--write-list", "kept/sums"]) == 0
+    assert "SHA-256 of" in capsys.readouterr().out
+    checked = subprocess.run(["sha256sum", "-c", "--strict", "kept/sums"], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0 and "results/mine/sweep.nc: OK" in checked.stdout
+    assert main(["audit", "mine", "--list", "kept/sums"]) == 0
+
+    def change(file):
+        file["spike_time"][0] = file["spike_time"][0] + 0.5
+
+    rewrite(chunks(results)[0], change, sealed=True)
+    assert main(["audit", "mine"]) == 0
+    capsys.readouterr()
+    assert main(["audit", "mine", "--list", "kept/sums"]) == 1
+    assert f"{chunks(Path('results'))[0]}: another file than kept/sums has" in capsys.readouterr().out
+    (tmp_path / "kept" / "sums").write_text("garbage")
+    assert main(["audit", "mine", "--list", "kept/sums"]) == 1
+    assert "kept/sums, line 1: is no line of a checksum list" in capsys.readouterr().err
+    missing_summary(results)
+    assert main(["audit", "mine", "--write-list", "other"]) == 1 and not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)

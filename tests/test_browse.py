@@ -167,6 +167,8 @@ def test_a_partial_sweep_and_what_is_gathered_since(tmp_path):
     browser.view.value = "map"
     browser.measure.value = "synchrony"
     browser.pages.selected_index = RUN
+    assert browser.raster.value and not browser.message.value  # it stands where there is a run
+    browser.sliders["size"].index = browser.sliders["coupling"].index = 0
     assert "no result yet" in browser.message.value and not browser.raster.value
     browser.sliders["trial"].value = "1"
     shutil.copytree(tmp_path / "sweep" / "partial", tmp_path / "other" / "partial")
@@ -260,4 +262,4 @@ def test_what_is_missing_is_counted_in_the_title(tmp_path):
     sweep = made_up_sweep(tmp_path, [SIZE, COUPLING], unfinished=[0])
     at = dict.fromkeys(("size", "coupling", "network", "trial", "population"), 0)
     figure = views.draw_map(sweep, "firing_rate", "size", "coupling", at)
-    assert "; 8 of 12 values undefined or without result (grey: all)" in figure.get_suptitle()
+    assert "; 8 of 12 values missing: not yet run; grey: not yet run" in figure.get_suptitle()

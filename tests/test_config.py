@@ -10,6 +10,8 @@ from psst_core.keys import get, put
 from psst_core.plan import make_plan
 from psst_core.schema import units
 from psst_core.sweep import expand
+from psst_core.written import Plain
+from psst_core.yaml_files import read_yaml
 
 pytestmark = pytest.mark.usefixtures("no_results")
 
@@ -86,9 +88,8 @@ BROKEN = [
     ("recorder.interval=5", "analysis.background=200 Hz", "set analysis.background=100"),
     ("analysis.band=[10,1001]", "analysis.band=[10.0, 1001.0]", "within the 1000 Hz"),
     ("analysis.band=[60,10]", "analysis.band=[60.0, 10.0]", "the first below the second"),
-    ("run.dt=0.8 recorder.interval=0.8 recorder.window=[0,80] run.duration=80", "ach.duration=0.3", "shorter step"),
-    ("run.seed=99999999999999999999", "run.seed=1e+20", "between 0 and"),
-    ("solver.precision=float32 run.duration=200000", "run.duration=200000", "float32 cannot count"),
+    ("run.seed=99999999999999999999", "run.seed=99999999999999999999", "between 0 and"),
+    ("run.duration=30000000", "run.duration=3e+07", "more than 2,147,483,648 steps"),
     ("sweep.trials=0", "sweep.trials=0", "between 1"),
     ("stimulus.populations=[pm]", "pm", "pn, ln"),
     ("stimulus.cells=[500]", "500", "between 0 and 59"),
@@ -196,3 +197,10 @@ def test_a_pool_needs_its_channel_and_a_reader_its_pool():
         left = {name: part for name, part in mechanisms.items() if name != missing}
         with pytest.raises(PsstError, match=word):
             check(put(config, {"network.populations.ln.mechanisms": left}))
+
+
+def test_quotes_make_a_text_of_what_is_none_without_them(tmp_path):
+    """Whichever of YAML's loaders reads: the one in C has another mark for a scalar without quotes."""
+    (tmp_path / "x.yaml").write_text("a: null # none\nb: 'null'\nc: {d: 5, e: \"5\"}\n")
+    found = read_yaml(tmp_path / "x.yaml")
+    assert [isinstance(value, Plain) for value in (found["a"], found["b"], *found["c"].values())] == [True, False] * 2

@@ -75,3 +75,68 @@ def test_weights_from_a_file(tmp_path, ending):
         rule.check(2, 3, False)
     with pytest.raises(PsstError, match="no variable 'other'; there are: weight"):
         from_file(path, variable="other").check(3, 2, False)
+
+
+def couple(rule, n=40, seed=1):
+    """Weights of junctions, which must be the same both ways."""
+    rule.check_junctions(n)
+    matrix = rule.couple(n, generator(seed, "connectivity:test", 0)).mirrored().matrix(n, n)
+    assert np.array_equal(matrix, matrix.T) and not np.diag(matrix).any()
+    return matrix
+
+
+CHAIN = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+
+
+@pytest.mark.parametrize("pairs", [[[0, 1], [1, 2]], [[1, 0], [2, 1]], [[1, 0], [1, 2]], [[0, 1], [1, 0], [2, 1]]])
+def test_junctions_exist_in_either_order_of_a_pair(pairs):
+    assert np.array_equal(couple(Pairs(pairs), 3), CHAIN)
+    assert Pairs(pairs).degree(3) == pytest.approx(4 / 3)
+
+
+@pytest.mark.parametrize("part", [np.triu, np.tril, np.asarray])
+def test_junctions_exist_from_either_triangle_of_a_matrix(tmp_path, part):
+    np.savez(tmp_path / "w.npz", weight=0.5 * part(CHAIN))
+    rule = from_file(tmp_path / "w.npz")
+    assert np.array_equal(couple(rule, 3), 0.5 * CHAIN)
+    assert rule.degree(3) == pytest.approx(4 / 3)
+
+
+UNEQUAL = {
+    "two weights": ([[0, 0.5, 0], [0.25, 0, 0], [0, 0, 0]], "cells 0 and 1 with the weights 0.25 and 0.5"),
+    "one of them zero": ([[0, 0.5, 0.5], [0.5, 0, 0], [0, 0, 0]], "cells 0 and 2 with the weights 0 and 0.5"),
+    "a cell to itself": ([[0, 0.5, 0], [0, 0, 0], [0, 0, 1.0]], "joins cell 2 to itself"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNEQUAL)
+def test_junctions_that_conduct_one_way_more_are_refused(tmp_path, case):
+    weight, message = UNEQUAL[case]
+    np.savez(tmp_path / "w.npz", weight=weight)
+    with pytest.raises(PsstError, match=message):
+        couple(from_file(tmp_path / "w.npz"), 3)
+
+
+def test_rules_draw_each_pair_of_cells_once():
+    share = np.mean([couple(Probability(0.2), 60, seed)[np.triu_indices(60, 1)].mean() for seed in range(20)])
+    assert share == pytest.approx(0.2, abs=4 * np.sqrt(0.16 / (20 * 1770)))
+    assert couple(AllToAll(), 5).sum() == 20
+    for inputs, n in ((4, 40), (7, 40), (0, 5), (4, 5), (39, 40), (30, 40)):
+        assert (couple(FixedInDegree(inputs), n).sum(axis=1) == inputs).all()
+    each = np.mean([couple(FixedInDegree(3), 10, seed) for seed in range(300)], axis=0)
+    assert np.abs(each[~np.eye(10, dtype=bool)] - 1 / 3).max() < 4.5 * np.sqrt(2 / 9 / 300)
+
+
+def test_what_no_junction_can_be_is_refused():
+    with pytest.raises(PsstError, match=r"pairs: |connectivity: joins cell 1 to itself"):
+        couple(Pairs([[1, 1]]), 3)
+    with pytest.raises(PsstError, match="make one of both even"):
+        couple(FixedInDegree(3), 5)
+    for rule in (Probability(0.5, self_connections=True), FixedInDegree(2, self_connections=True)):
+        with pytest.raises(PsstError, match="self_connections=true: no current flows"):
+            couple(rule)
+
+
+def test_a_pair_named_twice_is_refused():
+    with pytest.raises(PsstError, match=r"pairs holds \[0, 1\] twice"):
+        draw(Pairs([[0, 1], [1, 2], [0, 1]]), 3, 3, recurrent=True)

@@ -1,8 +1,10 @@
 """Parameters that differ between cells and synapses."""
 
+import hypothesis
 import numpy as np
 import pytest
 from conftest import configuration, integrate
+from hypothesis import strategies as st
 from scipy import stats
 from test_events import HH, LEAK, cells, linked, passive, projection, trace
 
@@ -38,6 +40,68 @@ def draw(count=20000, **settings):
 )
 def test_numbers_follow_their_distribution(settings, expected):
     assert stats.kstest(draw(**settings), expected.cdf).pvalue > 0.01
+
+
+def cut_off(whole, low, high):
+    """The cumulative probability between two numbers, from whichever side is exact."""
+    if whole.cdf(low) > 0.5:
+        return lambda x: (whole.sf(low) - whole.sf(x)) / (whole.sf(low) - whole.sf(high))
+    return lambda x: (whole.cdf(x) - whole.cdf(low)) / (whole.cdf(high) - whole.cdf(low))
+
+
+TAILS = {
+    "normal": ({"distribution": "normal", "mean": 0.0, "sd": 1.0}, stats.norm(0, 1), [(9.0, None), (30.0, None),
+        (-6.0, 9.0), (None, -9.0), (5.0, 5.01), (36.0, 36.5), (0.0, None), (-30.0, -29.0)]),
+    "log_normal": ({"distribution": "log_normal", "mean": 1.0, "cv": 0.25}, stats.lognorm(np.log1p(0.0625) ** 0.5,
+        scale=np.exp(-0.5 * np.log1p(0.0625))), [(5.0, None), (None, 0.2), (20.0, 21.0), (0.5, 30.0)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name,place", [(name, place) for name, (*_, places) in TAILS.items() for place in places])
+def test_what_is_cut_off_in_a_tail_draws_what_it_says(name, place):
+    settings, whole, _ = TAILS[name]
+    low, high = place
+    numbers = draw(4000, **settings, low=low, high=high)
+    ends = -np.inf if low is None else low, np.inf if high is None else high
+    assert np.isfinite(numbers).all() and ends[0] <= numbers.min() and numbers.max() <= ends[1]
+    assert len(np.unique(numbers)) > 3900
+    assert stats.kstest(numbers, cut_off(whole, *ends)).pvalue > 1e-3
+
+
+@hypothesis.given(
+    name=st.sampled_from(["normal", "log_normal", "uniform"]),
+    mean=st.floats(0.1, 1e3),
+    spread=st.floats(0.0, 2.0),
+    ends=st.tuples(st.floats(-30, 30), st.floats(0, 30)),
+)
+@hypothesis.settings(max_examples=60, deadline=None, derandomize=True)
+def test_every_number_lies_where_it_may(name, mean, spread, ends):
+    """Or the distribution is refused."""
+    numbers = {"normal": {"mean": mean, "sd": spread}, "log_normal": {"mean": mean, "cv": spread}, "uniform": {}}[name]
+    low = mean + ends[0] * max(spread, 0.1)
+    made = of({"distribution": name, "low": low, "high": low + ends[1], **numbers}, "key")
+    try:
+        made.check()
+    except PsstError:
+        return
+    drawn = made.draw(300, generator(1, "test", 0))
+    assert np.isfinite(drawn).all() and low <= drawn.min() and drawn.max() <= low + ends[1]
+
+
+@pytest.mark.parametrize(
+    "settings,number",
+    [
+        ({"distribution": "uniform", "low": 2.5, "high": 2.5}, 2.5),
+        ({"distribution": "evenly_spaced", "low": -1.0, "high": -1.0}, -1.0),
+        ({"distribution": "normal", "mean": 0.0, "sd": 0.0}, 0.0),
+        ({"distribution": "normal", "mean": 5.0, "sd": 0.0, "low": 0.0, "high": 9.0}, 5.0),
+        ({"distribution": "normal", "mean": 5.0, "sd": 2.0, "low": 4.0, "high": 4.0}, 4.0),
+        ({"distribution": "log_normal", "mean": 3.0, "cv": 0.0}, 3.0),
+    ],
+)
+def test_a_distribution_without_width_is_a_number(settings, number):
+    of(settings, "key").check()
+    assert draw(5, **settings).tolist() == [number] * 5
 
 
 def test_the_log_normal_has_its_mean_and_variation():
@@ -106,6 +170,9 @@ def test_its_numbers_can_be_swept_without_another_program():
         ({"distribution": "normal", "mean": 1.0, "sd": -1.0}, r"conductance\.sd=-1: must be at least 0"),
         ({"distribution": "uniform", "low": 2.0, "high": 1.0}, r"conductance\.low=2.0, high=1.0"),
         ({"distribution": "normal", "mean": 1.0, "sd": 1.0, "low": 60.0, "high": 61.0}, r"nothing of the distribution"),
+        ({"distribution": "normal", "mean": 1.0, "sd": 0.0, "low": 2.0}, r"nothing of the distribution"),
+        ({"distribution": "normal", "mean": 1.0, "sd": 1.0, "low": 2.0, "high": 1.0}, r"the lower one as low"),
+        ({"distribution": "uniform", "low": 0.5, "high": None}, r"lies between two numbers; give both"),
     ],
 )
 def test_a_distribution_that_cannot_serve_is_refused(settings, message):

@@ -246,6 +246,37 @@ def test_a_gap_junction_carries_what_it_takes():
     np.testing.assert_allclose(v[1] - v[0], 20.0 * np.exp(-0.7 * t), rtol=1e-6)
 
 
+def test_what_leaves_one_cell_through_junctions_enters_the_others():
+    """Without leak the sum of the potentials stays, whatever the weights; two networks in a batch keep their own."""
+    weight = {"distribution": "uniform", "low": 0.5, "high": 2.0}
+    config = passive(
+        size=5,
+        **{f"{HH}.start": {"v": {"distribution": "evenly_spaced", "low": -80.0, "high": -60.0}}},
+        network__synapses={"gap": {"type": "gap_junction"}},
+        network__projections={"gap": projection("gap", [[1, 0], [1, 2], [3, 2], [4, 0]], 0.3) | {"weight": weight}},
+    )
+    leak = f"{HH}.mechanisms.leak.conductance"
+    config = put(config, {leak: 0.0})
+    v = integrate([Run(config), Run(config, network=1)]).traces["hh.v"]
+    np.testing.assert_allclose(v.mean(axis=1), -70.0, rtol=1e-12)
+    np.testing.assert_allclose(v[..., -1], -70.0, atol=0.5)
+    assert not np.array_equal(v[0], v[1])
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_a_junction_exists_in_either_order_of_its_pair(order):
+    config = passive(
+        size=2,
+        **{f"{HH}.start": {"v": {"distribution": "evenly_spaced", "low": -80.0, "high": -60.0}}},
+        network__synapses={"gap": {"type": "gap_junction"}},
+        network__projections={"gap": projection("gap", [order], 0.3)},
+    )
+    v = trace(config, "v")
+    np.testing.assert_allclose(v[1] - v[0], 20.0 * np.exp(-0.7 * 0.1 * np.arange(v.shape[1])), rtol=1e-6)
+    with pytest.raises(PsstError, match="delay=1 ms: a junction acts at once"):
+        check(put(config, {"network.synapses.gap.delay": 1.0}))
+
+
 def test_a_gap_junction_between_populations_acts_both_ways():
     config = passive(
         size=2,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import TINY, made_up_sweep, run_sweep, small_locust
+from conftest import TINY, diverge_all, drawn_text, made_up_sweep, run_sweep, small_locust
 from scipy import stats
 from test_figures import COUPLING, SOLVER
 
@@ -190,12 +190,17 @@ OF_TWO_CHUNKS = {
 
 @pytest.mark.parametrize("name", OF_TWO_CHUNKS)
 def test_what_is_left_of_a_figure_without_some_of_its_runs(name, tmp_path):
-    """Whole, then with half of its chunks, if it has two, then with none."""
+    """Whole, then diverged, then with half of its chunks, if it has two, then with none."""
     experiment, overrides = OF_TWO_CHUNKS[name]
     whole = run_sweep(tmp_path, experiment, f"{overrides} hardware.jobs=2")
     as_tables(whole, name)
     plan = (tmp_path / "sweep" / "planned").read_text().strip()
     chunks = whole.plan["chunk"].unique()
+    diverge_all(tmp_path, chunks)
+    lost = open_sweep(gather(tmp_path / "sweep", plan, partial=True))
+    assert all(table.empty for table in as_tables(lost, name)) or name == "memory"
+    text = drawn_text(name, lost)
+    assert f"{len(lost.plan)} of {len(lost.plan)} runs diverged (first at" in text and "undefined" not in text
     counts = []
     for chunk in chunks:
         for file in (tmp_path / "chunks").glob(f"{chunk}*.nc"):

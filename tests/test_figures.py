@@ -1,6 +1,7 @@
 """Each figure on sweeps of every shape: many axes, one axis, one run."""
 
 import itertools
+import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import TINY, configuration, made_up_plan, made_up_sweep, run_sweep, small_locust
+from conftest import TINY, configuration, drawn_text, made_up_plan, made_up_sweep, run_sweep, small_locust
 from matplotlib.colors import Normalize
 
 from psst_core import open_sweep
@@ -31,7 +32,7 @@ from psst_core.figures import (
 )
 from psst_core.figures.raster import strongest
 from psst_core.figures.scatter import binned_median, means
-from psst_core.figures.style import heat_map, mean_and_band, numeric_names, scale_x
+from psst_core.figures.style import first_traced, heat_map, mean_and_band, numeric_names, scale_x, slices
 from psst_core.gather import gather
 from psst_core.keys import put
 from psst_core.sweep import Axis, expand
@@ -169,11 +170,12 @@ ACH, GABA = (
     Axis(f"network.{name}", name, tuple(values.tolist()), "run")
     for name, values in zip(("ach", "gaba"), NUMBERS, strict=True)
 )
+DELAYS = Axis("network.synapses.ach.delay", "delay", (8.0, 16.0), "delay")
 WORDS = Axis("stimulus", "stimulus", ("odour", "none"), "run")
 MADE_UP_SHAPES = {
     "sampled": [ACH, GABA],
     "sampled on a grid": [replace(ACH, values=ACH.values[:6]), COUPLING, SOLVER],
-    "a grid": [COUPLING, Axis("network.size", "size", (8, 16), "size"), SOLVER],
+    "a grid": [COUPLING, DELAYS, SOLVER],
     "one point along run": [replace(ACH, values=ACH.values[:1])],
     "words along run": [WORDS],
     "one run": [],
@@ -205,16 +207,94 @@ def test_all_figures_of_made_up_sweeps(shape, unfinished, tmp_path):
     for name in ("raster.svg", *(name for name in files if name.endswith("e.svg"))):
         assert ("partial: " in files[name].read_text()) == bool(unfinished)
     if shape == "one run" and unfinished:
-        assert "no run is finished" in files["raster.svg"].read_text()
+        assert "no run to show: not yet run" in files["raster.svg"].read_text()
+
+
+FATES = {
+    "all diverged": ({"diverged": lambda run: True}, "diverged"),
+    "none begun": ({"unfinished": range(100)}, "not yet run"),
+    "all failed": ({"unfinished": range(100)}, "failed"),
+    "diverged but for jobs that failed": ({"diverged": lambda run: True, "unfinished": [0]}, "diverged, failed"),
+}
+
+
+@pytest.mark.parametrize("fate", FATES)
+@pytest.mark.parametrize("shape", ["a grid", "sampled on a grid", "one run"])
+def test_every_figure_says_what_became_of_runs_without_measures(fate, shape, tmp_path, monkeypatch):
+    settings, word = FATES[fate]
+    if "failed" in word:
+        monkeypatch.setattr("psst_core.gather.state", lambda results, chunk: ("failed", ""))
+    if shape == "one run" and fate.startswith("diverged but"):
+        pytest.skip("there is no other run")
+    axes = MADE_UP_SHAPES[shape]
+    settings |= {"config": everything({"pn": ["v"]}), "traced": lambda point: True, "chunk_runs": 12}
+    results = made_up_sweep(tmp_path, axes, **settings)
+    wanted = available(names(), list(results.axes.values()), results.record["config"])
+    for name in wanted:
+        text = drawn_text(name, results)
+        assert "undefined" not in text, name
+        assert all(one in text for one in word.split(", ")), name
+        if "diverged" in word:
+            assert re.search(r"[0-9]+ of [0-9]+ runs diverged \(first at 6 ms\)", text), name
+        if name not in ("raster", "traces", "potentials", "connectivity") and ", " not in word:
+            assert text.count(word) > 1, name
+    for name in with_table(wanted):
+        save_table(name, results, tmp_path / f"{name}.csv")
+
+
+def test_a_figure_stands_where_most_runs_are_ok(tmp_path):
+    """Most of rk4 is not planned, and of euler's runs those at the shorter delay have diverged in part."""
+    config = everything() | {"figures": ["scatter"]}
+    axes = [replace(ACH, values=ACH.values[:6]), SOLVER, DELAYS]
+    results = made_up_sweep(
+        tmp_path,
+        axes,
+        config=config,
+        chunk_runs=100,
+        planned=lambda point: point["solver"] == "euler" or point["run"] < 2,
+        diverged=lambda run: run["values"][DELAYS.key] == 8 and run["trial"] == 0,
+    )
+    assert slices(results, ["run"]) == {"solver": "euler", "delay": 16}
+    text = drawn_text("scatter", results)
+    assert "solver euler, delay 16" in text and "8 of 32 runs diverged (first at 6 ms)" in text
+    assert slices(results, ["run", "solver"]) == {"delay": 16}
+
+
+def test_the_run_that_is_shown_is_one_that_is_ok(tmp_path):
+    """Also where the first of which traces are kept has diverged."""
+    results = made_up_sweep(
+        tmp_path,
+        [COUPLING],
+        config=everything({"pn": ["v"]}),
+        traced=lambda point: True,
+        chunk_runs=2,
+        diverged=lambda run: run["values"]["network.coupling"] < 1,
+    )
+    assert first_traced(results, "traces").point["coupling"] == strongest(results).point["coupling"] == 1
+    assert first_traced(results, "traces", coupling=0.5).status == "diverged"
+    assert "diverged at 6 ms" in drawn_text(
+        "potentials",
+        made_up_sweep(
+            tmp_path / "other",
+            [],
+            config=everything({"pn": ["v"]}),
+            traced=lambda point: True,
+            diverged=lambda run: True,
+        ),
+    )
 
 
 def test_holes_are_drawn(tmp_path):
-    config, axes = everything(), [COUPLING, Axis("network.size", "size", (8, 16), "size"), SOLVER]
+    config = everything()
     results = made_up_sweep(
-        tmp_path, axes, planned=lambda point: point["coupling"] > 0 and point["size"] == 8, config=config
+        tmp_path,
+        MADE_UP_SHAPES["a grid"],
+        planned=lambda point: point["coupling"] > 0 < point["delay"] < 10,
+        config=config,
     )
     files = {file.name: file for file in drawn_files(results)}
-    assert "grey: undefined or no result" in files["rate_map.svg"].read_text()
+    assert "grey: not planned" in files["rate_map.svg"].read_text()
+    assert "grey: undefined" in files["phase_diagram.svg"].read_text()
     assert strongest(results).point["coupling"] > 0
 
 

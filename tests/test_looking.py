@@ -1,5 +1,6 @@
 """Looking at a results folder runs nothing that lies in it or beside it; a style is data."""
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -43,8 +44,8 @@ def made(project):  # noqa: F811
 
 def test_looking_imports_no_plugin(made, capsys):
     for words in LOOKING:
-        if "--nwb" in words:
-            pytest.importorskip("pynwb")
+        if "--nwb" in words and not importlib.util.find_spec("pynwb"):
+            continue
         assert main(words) == 0, capsys.readouterr().err
     sweep = open_sweep("results/mine")
     run = sweep.run(conductance=0.1)

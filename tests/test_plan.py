@@ -8,12 +8,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psst_core.config import CONF
+from psst_core.config import CONF, compose, resolve
+from psst_core.cost import fit
 from psst_core.errors import PsstError
+from psst_core.forecast import as_text, expected
 from psst_core.identity import Identity
 from psst_core.keys import get, put
 from psst_core.ledger import read_manifest
-from psst_core.plan import claim, describe, make_plan
+from psst_core.plan import claim, make_plan
+from psst_core.plausible import unusual_in
 
 pytestmark = pytest.mark.usefixtures("no_results")
 
@@ -217,7 +220,37 @@ def test_traces_of_chosen_runs_only(tmp_path):
     assert all(run["traced"] for m in chain.manifests.values() for batch in m["batches"] for run in batch)
 
 
-def test_the_description_names_axes_and_counts():
-    text = describe(make_plan("locust_coupling", "hardware.jobs=2"))
-    assert "432 runs in 6 chunks" in text
+SODIUM = "network.populations.pn.mechanisms.sodium"
+SCALES = {
+    f"{SODIUM}.reversal=-50000,50": f"{SODIUM}.reversal=-50000 mV: usual are -10000 to 10000 mV",
+    f"{SODIUM}.conductance=1e6": f"{SODIUM}.conductance=1e+06 mS/cm2: usual are 0 to 1000 mS/cm2",
+    "network.populations.ln.capacitance=0.001": "network.populations.ln.capacitance=0.001 uF/cm2: usual are 0.01 to",
+    "run.duration=10000000": "run.duration=1e+07 ms: usual are 0 to 1e+06 ms",
+    "stimulus.amplitude=1e9": "stimulus.amplitude=1e+09 uA/cm2: usual are",
+    "network.populations.pn.start.v=-65000": "network.populations.pn.start.v=-65000 mV: usual are -500 to 500 mV",
+    "run.dt=0.5 recorder.interval=0.5 solver=rk4": "run.dt=0.5 ms: network.populations.pn.mechanisms.potassium has g",
+    "run.dt=0.01,0.2 solver=euler,exponential_euler recorder.interval=0.2": "run.dt=0.2 ms: network.popul",
+}
+
+
+@pytest.mark.parametrize("words", SCALES)
+def test_a_plan_warns_of_scales_that_cannot_be_meant_and_refuses_none(words, tmp_path):
+    plan = make_plan("locust_coupling", f"network.size=8 sweep=single {words}")
+    found = expected(plan, fit(tmp_path, list(plan.manifests.values())))
+    assert [line for line in found["warnings"] if line.startswith(SCALES[words])] == found["warnings"] != []
+    assert f"  warning: {found['warnings'][0]}" in as_text(plan, found)
+
+
+def test_no_shipped_experiment_is_warned_of():
+    for file in sorted(CONF.glob("experiment/*.yaml")):
+        assert not list(unusual_in(resolve(compose({"experiment": file.stem})), {})), file.stem
+    config = resolve(compose({"experiment": "locust_coupling", "solver": "exponential_euler"}))
+    assert not list(unusual_in(config, {"run.dt": [0.01, 0.2]}))
+
+
+def test_the_description_names_axes_and_counts(tmp_path):
+    plan = make_plan("locust_coupling", "hardware.jobs=2")
+    text = as_text(plan, expected(plan, fit(tmp_path, list(plan.manifests.values()))))
+    assert ": 432 runs, of which 0 are there" in text and len(plan.manifests) == 6
+    assert "then" in text and "to gather and draw" in text
     assert "network.coupling: 0.0, 0.02" in text

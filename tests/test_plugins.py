@@ -354,3 +354,95 @@ def test_a_transmitter_that_cannot_be_a_key_is_refused(project, line, message):
     forget()
     with pytest.raises(PsstError, match=message):
         expand("lorenz")
+
+
+READING = OWN.replace("    pass", "    source: str = data_file()").replace(
+    "import register", "import data_file, register"
+)
+HIDDEN = """
+import numpy as np
+from dataclasses import dataclass
+from psst_core.datafiles import read_variable
+from psst_core.registry import data_file, register
+from psst_core.stimuli.constant import Constant
+
+@register("stimulus", "my_stimulus")
+@dataclass
+class Mine(Constant):
+    source: str = {field}
+
+    def amplitudes(self, n_targets):
+        return np.full(n_targets, read_variable(self.source, "x", "stimulus.source").values[0])
+"""
+
+
+SMALL = """
+size: 2
+populations: {a: {mechanisms: {leak: {type: leak}}}, b: {mechanisms: {leak: {type: leak}}}}
+synapses: {s: {type: alpha}}
+projections: {p: {pre: a, post: b, synapse: s, conductance: 0.1, connectivity: {type: file, path: one.npz}}}
+"""
+
+
+def with_files(project, code):
+    """A network of which every part is one's own, and reads a file of its own."""
+    reads = ", source: {}.npz"
+    network = NETWORK.replace("high: 2.0", f"high: 2.0{reads.format('distribution')}")
+    for kind, (module, cls) in (KINDS | {"mechanism": ("psst_core.channels.leak", "Leak")}).items():
+        text = (OWN if kind == "solver" else code).format(kind=kind, module=module, cls=cls)
+        network = network.replace(f"type: my_{kind}}}", f"type: my_{kind}{reads.format(kind)}}}")
+        write(project, {f"plugins/my_{kind}.py": text})
+        np.savez(project / f"{kind}.npz", x=[1.0])
+    network = network.replace("type: leak", f"type: my_mechanism{reads.format('mechanism')}")
+    write(
+        project,
+        {
+            "conf/network/mine.yaml": network,
+            "conf/stimulus/mine.yaml": "type: my_stimulus\npopulations: [a]\nsource: stimulus.npz\n",
+            "conf/solver/mine.yaml": "name: my_solver\n",
+            "conf/experiment/mine.yaml": EXPERIMENT,
+        },
+    )
+
+
+def test_files_of_every_kind_decide_ids_by_their_content(project):
+    with_files(project, READING)
+    known = ids("mine", "")
+    (manifest,) = make_plan("mine").manifests.values()
+    files = sorted({*KINDS, "mechanism"} - {"solver"})
+    assert sorted(path for found in manifest["files"].values() for path in found) == [f"{kind}.npz" for kind in files]
+    for number, kind in enumerate(files):
+        np.savez(project / f"{kind}.npz", x=[2.0 + number])
+        (own,) = ids("mine", "")
+        assert own not in known, kind
+        known.append(own)
+    with pytest.raises(PsstError, match=r"\.npz: the file has changed since the sweep was planned"):
+        simulate_chunk(manifest, project / "chunk.nc", print)
+    (project / "mechanism.npz").unlink()
+    with pytest.raises(PsstError, match=r"^network.populations.a.mechanisms.leak.source=mechanism.npz: no such file"):
+        make_plan("mine")
+
+
+def test_a_job_checks_the_files_of_all_its_runs(project):
+    for name, weight in {"one": 1.0, "two": 2.0}.items():
+        np.savez(project / f"{name}.npz", weight=np.full((1, 1), weight))
+    path = "network.projections.p.connectivity.path"
+    small = EXPERIMENT.replace("stimulus: mine", "stimulus: constant").replace("solver: mine", "solver: rk4")
+    write(project, {"conf/network/mine.yaml": SMALL, "conf/experiment/small.yaml": small})
+    (manifest,) = make_plan("small", f"{path}=one.npz,two.npz").manifests.values()
+    assert sorted(manifest["files"][path]) == ["one.npz", "two.npz"]
+    np.savez(project / "two.npz", weight=np.full((1, 1), 3.0))
+    with pytest.raises(PsstError, match=rf"^{path}=two\.npz: the file has changed"):
+        simulate_chunk(manifest, project / "chunk.nc", print)
+
+
+def test_a_file_that_no_field_declares_is_refused(project):
+    np.savez(project / "table.npz", x=[1.0])
+    write(project, {"conf/stimulus/mine.yaml": "type: my_stimulus\nsource: table.npz\n"})
+    for field, text in {"data_file()": None, '""': "stimulus.source=table.npz: is a file, but is not declared"}.items():
+        write(project, {"plugins/my_stimulus.py": HIDDEN.format(field=field)})
+        if text is None:
+            assert len(ids("f_i_curve", "stimulus=mine"))
+        else:
+            with pytest.raises(PsstError, match=f"^{text}.*write `source: str = data_file"):
+                ids("f_i_curve", "stimulus=mine")

@@ -1,24 +1,31 @@
 """Every file tells where it comes from, and none of that enters what a run is."""
 
 import json
+import os
 import subprocess
 
 import pytest
-from conftest import TINY, configuration, run_sweep
+from conftest import TINY, configuration, made_up_sweep, run_sweep
 
 from psst_core import provenance
+from psst_core.about import page
+from psst_core.blame import PROVENANCE, SAME
 from psst_core.checks import check
-from psst_core.dataset import file_units, read
+from psst_core.dataset import CIRCUMSTANCES, file_units, read
 from psst_core.errors import PsstError
 from psst_core.gather import summary_name
-from psst_core.plan import make_plan
+from psst_core.hardware import DRIVER, accelerators
+from psst_core.plan import axis_lines, make_plan
+from psst_core.results import open_sweep
+from psst_core.sweep import Axis
 
 ONE = TINY + "network.size=8 network.coupling=0 solver=rk4"
 
 
 def test_a_checkout_is_known_by_its_commit_and_whether_it_is_changed(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "TOP", tmp_path)
-    assert provenance.checkout() == {} and "git" not in provenance.source({})
+    assert provenance.checkout()["git_commit"].startswith("unknown: the code is no git checkout")
+    assert "commit" not in provenance.source({})
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
     for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "begin"]):
         subprocess.run([*git, *words], cwd=tmp_path, check=True)
@@ -29,6 +36,71 @@ def test_a_checkout_is_known_by_its_commit_and_whether_it_is_changed(tmp_path, m
     (tmp_path / "conf" / "mine.yaml").write_text("ours")
     assert provenance.checkout() == {"git_commit": commit, "git_dirty": 1}
     assert provenance.source(provenance.checkout()).endswith(f", git commit {commit}, with changes")
+
+
+def test_why_a_commit_is_unknown_is_told_and_recorded(tmp_path, monkeypatch):
+    """A folder of another user, no git, no commit yet, a broken checkout; a worktree and a shallow clone are known."""
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    monkeypatch.setattr(provenance, "TOP", checkout)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], cwd=checkout, check=True)
+    assert provenance.checkout() == {"git_commit": "unknown: the checkout has no commit yet"}
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "begin"], cwd=checkout, check=True)
+    known = provenance.checkout()
+    for words, place in ((["worktree", "add", "-q"], "tree"), (["clone", "-q", "--depth=1"], "shallow")):
+        source = [f"file://{checkout}"] if place == "shallow" else []
+        subprocess.run([*git, *words, *source, tmp_path / place], cwd=checkout, capture_output=True, check=True)
+        monkeypatch.setattr(provenance, "TOP", tmp_path / place)
+        assert provenance.checkout() == known
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "shallow" / ".git"))
+    monkeypatch.setattr(provenance, "TOP", checkout)
+    assert provenance.checkout() == known
+    with monkeypatch.context() as changed:
+        changed.setenv("PATH", str(tmp_path))
+        assert provenance.checkout() == {"git_commit": "unknown: git is not installed here"}
+    if os.getuid() == 0:
+        for file in (checkout, checkout / ".git"):
+            os.chown(file, 1234, 1234)
+        found = provenance.checkout()
+        remedy = f"git config --global --add safe.directory {checkout}"
+        assert found["git_commit"].startswith("unknown: ") and found["git_commit"].endswith(remedy)
+        assert provenance.source(found).endswith(", commit unknown")
+        plan = make_plan("chain_of_three", "", "mine", tmp_path / "results")
+        assert f"warning: the commit of the code will not be recorded: {checkout} belongs to" in axis_lines(plan)[-1]
+        subprocess.run(remedy.split(), env=os.environ | {"HOME": str(tmp_path)}, check=True)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert provenance.checkout() == known
+    (checkout / ".git" / "HEAD").write_text("")
+    assert "unknown: " in provenance.checkout()["git_commit"]
+
+
+def test_an_accelerator_is_known_by_its_name_and_driver():
+    one = {"device_name": "NVIDIA H200", "compute_capability": (9, 0)}
+    assert accelerators([]) == {} == accelerators()
+    assert accelerators([one, one], "580.65") == {
+        "accelerator": "2 x NVIDIA H200, compute capability 9.0",
+        "driver": "580.65",
+    }
+    assert accelerators([one, {}], "1")["accelerator"] == "NVIDIA H200, compute capability 9.0; unknown name"
+    assert accelerators([one])["driver"]
+    for text, driver in {
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.129.03  Thu Oct 19 18:56:32 UTC 2023": "535.129.03",
+        "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build  (root@x)": "580.65.06",
+    }.items():
+        assert DRIVER.search(text)[1] == driver
+    assert {"accelerator", "driver"} <= CIRCUMSTANCES and {"accelerator", "driver"} <= {*SAME} & {*PROVENANCE}
+
+
+def test_a_page_says_whose_configuration_it_shows(tmp_path):
+    results = made_up_sweep(tmp_path, [Axis("network.coupling", "coupling", (0.0, 0.5), "coupling")])
+    text = (
+        "Of the first run 0000000000000000, at network.coupling 0.0; other runs have other values of network.coupling"
+    )
+    assert text in page(results)
+    with read(results.file) as cube:
+        cube.load().to_netcdf(tmp_path / "alone.nc")
+    assert "Of the first run, at network.coupling 0.0" in page(open_sweep(tmp_path / "alone.nc"))
 
 
 def test_a_chunk_tells_who_made_it_where_from_what(tmp_path, monkeypatch):

@@ -39,10 +39,10 @@ def test_f_i_curve_has_the_published_counts():
 
 
 def test_chain_of_three_spikes_as_published():
-    """Its last stage sees the current of the next step; so does ours where a box's edge lies just inside the step."""
+    """Its last stage, a sixth of a step, sees the current of the next; ours does where an edge lies so much earlier."""
     config = configuration("chain_of_three", network__synapses__ach__pulse="published")
     for edges in ("onsets", "offsets"):
-        config["stimulus"][edges] = [time - 0.15 * config["run"]["dt"] for time in config["stimulus"][edges]]
+        config["stimulus"][edges] = [time - config["run"]["dt"] / 6 for time in config["stimulus"][edges]]
     recorded = integrate([Run(config)])
     assert np.bincount(recorded.spike_cell, minlength=3).tolist() == [18, 18, 0]
     ours = recorded.traces["hh.v"][0].T

@@ -1,5 +1,6 @@
 """Batches, segments, recording: the same numbers whatever the company and the cuts."""
 
+import math
 import subprocess
 import sys
 
@@ -7,9 +8,12 @@ import numpy as np
 import pytest
 from conftest import configuration, integrate, small_locust, with_trials, with_values
 
+from psst_core import tf
 from psst_core.batch import Run
 from psst_core.config import compose, resolve, update
 from psst_core.keys import put
+from psst_core.mechanisms import Clock, Event
+from psst_core.synapses.acetylcholine import Acetylcholine
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
@@ -129,6 +133,17 @@ def test_the_pulse_of_acetylcholine_lasts_whole_steps(dt):
     opened = recorded.traces["hh.ach.open"][0, 0]
     assert opened[fired + 1] == 0
     assert opened[fired + 1 :].argmax() == round(0.3 / dt)
+
+
+@pytest.mark.parametrize("dt", [0.01, 0.07, 0.5, 0.8])
+def test_a_pulse_has_its_length_at_every_dt(dt):
+    """At the last step that it covers, and covers in part, the mean."""
+    synapse, zero = Acetylcholine(concentration=0.5, duration=0.3), tf.zeros([1, 1], tf.float64)
+    pulse, released = synapse.after_step({}, {"pulse": zero}, Event(0, dt, zero == 0.0))["pulse"], []
+    while float(pulse) > 0:
+        released.append(dt * float(synapse.transmitter_now({"pulse": pulse}, Clock(zero, zero, dt))))
+        pulse = synapse.after_step({}, {"pulse": pulse}, Event(0, dt, zero > 0.0))["pulse"]
+    assert sum(released) == pytest.approx(0.5 * 0.3, rel=1e-12) and len(released) == math.ceil(0.3 / dt - 1e-9)
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Counter-based random numbers: the published ones, and functions of key, cell and index alone."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -52,8 +54,29 @@ def test_uniform_and_normal_numbers_are_such():
     assert abs(successive) < 0.03
 
 
-@pytest.mark.parametrize("mean", [0.0, 0.01, 1.0, 9.9])
+@pytest.mark.parametrize("mean", [0.0, 1e-12, 5e-8, 0.01, 1.0, 9.9])
 def test_counts_are_the_inverse_of_the_poisson_distribution(mean):
-    uniform = stream(range(20), 500).uniform(0)
-    expected = stats.poisson.ppf(uniform.numpy(), mean) if mean else np.zeros(uniform.shape)
-    assert np.array_equal(count(uniform, tf.constant(mean, "float64")).numpy(), expected)
+    drawn = stream(range(20), 500).complement(0).numpy()
+    rare = np.geomspace(1e-18, 1.0, 400)[:-1, None]
+    for complement in (drawn, rare, 1.0 - rare):
+        exceeded = stats.poisson.sf(np.arange(60), mean) if mean else np.zeros(60)
+        expected = (complement[..., None] < exceeded).sum(axis=-1)
+        assert np.array_equal(count(tf.constant(complement), mean).numpy(), expected)
+
+
+def test_what_is_rare_is_drawn_in_either_precision_from_the_same_bits():
+    single, double = (stream(range(20), 500, dtype) for dtype in ("float32", "float64"))
+    complement = double.complement(5).numpy()
+    assert complement.dtype == np.float64 and np.array_equal(complement, single.complement(5).numpy())
+    np.testing.assert_allclose(complement, 1.0 - double.uniform(5).numpy(), atol=2.0**-23)
+    high, low = (word.numpy().ravel().tolist() for word in double._words(5))
+    exact = [float(1 - Fraction(2 * (a * 2**32 + b) + 1, 2**65)) for a, b in zip(high, low, strict=True)]
+    np.testing.assert_allclose(complement.ravel(), exact, rtol=2.0**-51)
+
+
+@pytest.mark.slow
+def test_a_spike_of_probability_5e_8_comes_as_often_as_that():
+    """200 million draws: 10 are expected, none came of 23 bits."""
+    source = stream([0], 1_000_000)
+    spikes = tf.function(lambda index: tf.reduce_sum(count(source.complement(index), 5e-8)), jit_compile=True)
+    assert 2 <= sum(float(spikes(tf.constant(index))) for index in range(200)) <= 22

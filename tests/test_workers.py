@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 from psst_core.logs import logged
 from psst_core.workers import simulate
-with logged(sys.argv[3]) as report:
+with logged(sys.argv[3], aloud=True) as report:
     simulate(Path(sys.argv[1]), Path(sys.argv[2]), report)
 """
 

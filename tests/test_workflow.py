@@ -68,8 +68,19 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("workflow")
     done = tiny(folder)
     assert done.returncode == 0, done.stderr
-    assert "and results/tiny/figures/" in done.stderr
+    (folder / "said").write_text(done.stderr)
     return folder
+
+
+def test_a_sweep_tells_what_it_is_how_far_and_what_became_of_it(folder):
+    """In runs and time; of Snakemake's jobs nothing but the line before it reads the workflow."""
+    said = (folder / "said").read_text().splitlines()
+    assert said[0].startswith("Using workflow specific profile") and said[1] == "tiny: 32 runs, of which 0 are there"
+    assert any(re.match(r"  expected: \d+ s of one core, \d+ s with \d+ jobs? at once, then", line) for line in said)
+    assert any(re.match(r"\d+ of 32 runs", line) for line in said)
+    where = "Done: results/tiny/sweep.nc and results/tiny/figures/; where they come from: results/tiny/about.html"
+    assert said[-2:] == [where, "tiny: 32 of 32 runs ok"]
+    assert not [line for line in said if re.search(r"jobs\.\.\.|steps \(|Finished jobid|Elapsed|Provided cores", line)]
 
 
 def test_the_cube_and_the_figures_are_there(folder):
@@ -201,7 +212,7 @@ def test_a_sample_from_a_file_and_the_same_from_the_command_line(folder):
     words += "sweep.sample.points=4 sweep.where=ach>gaba sweep.trials=2"
     again = tiny(folder, overrides=start + words, name="again")
     assert again.returncode == 0, again.stderr
-    assert simulate_jobs(again.stdout + again.stderr) == 0
+    assert re.search(r"^again: (\d+) runs, of which \1 are there$", again.stderr, re.MULTILINE), again.stderr
     runs = []
     for name in ("sample", "again"):
         with xr.open_dataset(folder / "results" / name / "sweep.nc", decode_timedelta=False) as cube:
@@ -223,6 +234,11 @@ WRONG = {
     "a wrong value": (["--config", "overrides=network.size=-4"], "network.size=-4: must be between 1 and 10,000,000"),
     "a name outside": (["--config", "name=../../evil"], "name=../../evil"),
     "a sweep that is none": (["--config", "overrides=network.gaba=1,2 sweep.where=gaba>2"], "holds at none of the 108"),
+    "forgotten quotes": (
+        ["--config", "experiment=lorenz", "overrides=run.duration=60", "run.dt=0.5"],
+        "write --config experiment=lorenz overrides='run.duration=60 run.dt=0.5'\n",
+    ),
+    "a second --config": (["--config", "name=a", "--config", "overrides=solver=rk4"], "--config: is given 2 times"),
     "a dict": (["--config", "overrides={network.size: 8}"], "conf/experiment"),
 }
 
@@ -243,7 +259,8 @@ def test_bad_input_stops_before_any_job(folder, wrong):
 def test_a_dry_run_writes_nothing(tmp_path):
     done = tiny(tmp_path, "-n")
     assert done.returncode == 0, done.stderr
-    assert not (tmp_path / "results").exists()
+    assert "tiny: 32 runs, of which 0 are there" in done.stdout and "  expected: " in done.stdout
+    assert simulate_jobs(done.stdout) == 4 and not (tmp_path / "results").exists()
 
 
 def test_only_simulation_imports_tensorflow(folder):
@@ -283,6 +300,34 @@ def test_a_manifest_is_all_that_a_job_reads(folder):
         assert manifest["chunk"] == file.stem
         assert {len(run["id"]) for batch in manifest["batches"] for run in batch} == {16}
         assert "sweep" not in manifest["config"]
+
+
+@pytest.mark.slow
+def test_failures_and_divergence_are_the_last_words(tmp_path):
+    """Of a plugin that returns what it may not, mended; then of runs that all diverge."""
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "conf" / "stimulus").mkdir(parents=True)
+    (tmp_path / "conf" / "stimulus" / "ramp.yaml").write_text("type: ramp\namplitude: 30.0\n")
+    (tmp_path / "plugins" / "ramp.py").write_text(RAMP.format("[now.t, now.t]"))
+    start = " ".join(word for word in TINY.split() if not word.startswith("stimulus"))
+    start += " stimulus=ramp network.size=8 solver=rk4 network.coupling=0,1 figures=[]"
+    done = tiny(tmp_path, overrides=start)
+    *_, why, end = done.stderr.splitlines()
+    assert done.returncode == 1 and "Traceback" not in done.stderr and "CalledProcessError" not in done.stderr
+    assert why.startswith(
+        "simulate of 4 runs (size=8, coupling=0, 1, solver=rk4): stimulus: waveform of Ramp (plugins.ramp)"
+    )
+    assert end.startswith("Stopped, as 1 job failed: 0 of 4 runs are there and stay; mend what is named above")
+    (tmp_path / "plugins" / "ramp.py").write_text(RAMP.format("now.t"))
+    done = tiny(tmp_path, overrides=f"{start} run.dt=0.5 recorder.interval=0.5", name="far")
+    *_, where, counts, remedy = done.stderr.splitlines()
+    assert done.returncode == 0 and "  warning: run.dt=0.5 ms: " in done.stderr
+    assert where.startswith("Made, without one run to use: results/far/sweep.nc")
+    assert counts.startswith("far: 4 of 4 runs diverged (first at ") and "run.dt=0.01 in place of 0.5 ms" in remedy
+    again = tiny(tmp_path, overrides=f"{start} run.dt=0.5 recorder.interval=0.5", name="far")
+    assert again.stderr.splitlines()[-2:] == [counts, remedy] and psst(tmp_path, "status", "far").stdout.count(
+        "diverged (first"
+    )
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ One with `table(results) -> DataFrame` is written as numbers too, to `results/NA
 import importlib
 import itertools
 import pkgutil
+import textwrap
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,7 @@ from psst_core.results import Results, open_sweep
 from psst_core.sweep import Axis
 
 FORMATS = ("png", "svg")
+CHARACTERS = 13  # of a title, on an inch
 HELPERS = ("curves", "look", "maps", "style", "views")
 STYLE = Path(__file__).with_name("psst.mplstyle")
 
@@ -65,7 +67,7 @@ def figure_digest(name: str, style: str = "") -> str:
 
 
 def save(name: str, results: Results, targets: Sequence[Path]) -> None:
-    """Draw a figure into files, whose endings say in which format; above a partial cube stands what it holds."""
+    """Draw a figure into files, whose endings say in which format; above it stands which runs it lacks, and why."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -76,14 +78,24 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
     # Without the settings of whoever draws, so that a figure looks the same everywhere.
     with plt.style.context([STYLE, own] if own else STYLE, after_reset=True):
         figure = _module(name).draw(results)
-        if PARTIAL in results.cube.attrs:
-            text = f"{PARTIAL}: {results.cube.attrs[PARTIAL]}\n{figure.get_suptitle()}"
-            figure.suptitle(text.strip(), size=8, color="#D55E00")
+        lines = [_warning(results), *figure.get_suptitle().splitlines()]
+        wide = round(CHARACTERS * figure.get_figwidth())
+        if text := "\n".join(textwrap.fill(line, wide) for line in lines if line):
+            figure.suptitle(text, size=8, color="#D55E00" if lines[0] else "black")
         for target in targets:
             metadata: dict[str, Any] = {"Date": None} if target.suffix == ".svg" else {}
             with atomic(target) as beside:
                 figure.savefig(beside, metadata=metadata)
         plt.close(figure)
+
+
+def _warning(results: Results) -> str:
+    """Which runs a figure lacks; empty where every planned run is ok."""
+    from psst_core.figures.style import shortfall
+
+    cube = results.cube
+    part = [f"{PARTIAL}: {cube.attrs[PARTIAL]}"] if PARTIAL in cube.attrs else []
+    return "; ".join(filter(None, [*part, shortfall(cube)]))
 
 
 def save_table(name: str, results: Results, target: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from psst_core.dataset import Array, trace_name
-from psst_core.figures.style import COLUMN, first_traced, nothing, population_name
+from psst_core.figures.style import COLUMN, diverged, first_traced, no_traces, population_name
 from psst_core.keys import Config
 from psst_core.network import Network, Population
 from psst_core.results import Results, RunData
@@ -24,7 +24,7 @@ def draw(results: Results) -> Figure:
     run = first_traced(results, "action_potential")
     population = None if run is None else _population(run.config)
     if run is None or population is None or not run.traces:
-        return nothing("no run with traces is finished")
+        return no_traces(results)
     figure, (potential, gates, flows) = plt.subplots(
         3, 1, figsize=(COLUMN, 4.4), sharex=True, gridspec_kw={"height_ratios": [1, 1, 1.3]}
     )
@@ -42,6 +42,7 @@ def draw(results: Results) -> Figure:
     flows.set(ylabel="current, outward\npositive (µA/cm²)", xlabel="time (ms)", xlim=(time[0], time[-1]))
     for panel in (gates, flows):
         panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure.suptitle(diverged(run).removeprefix(", "), size=8)
     figure.align_ylabels()
     return figure
 

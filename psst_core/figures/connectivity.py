@@ -26,7 +26,7 @@ def draw(results: Results) -> Figure:
     """The matrix [postsynaptic, presynaptic] of the network in the raster's run, by transmitter."""
     run = strongest(results)
     if run is None:
-        return nothing("no run is finished")
+        return nothing(results)
     network, weights = run.config["network"], run.connections()
     sizes = run.populations
     offsets = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))

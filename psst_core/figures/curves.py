@@ -10,6 +10,7 @@ from psst_core.figures.style import (
     MANY,
     PAGE,
     caption,
+    empty,
     heading,
     label,
     numeric_names,
@@ -17,7 +18,7 @@ from psst_core.figures.style import (
     scale_x,
     series,
     slices,
-    undefined,
+    why_missing,
 )
 from psst_core.results import Results
 
@@ -51,7 +52,7 @@ def draw_curves(results: Results, bands: Bands, what: str) -> Figure:
                 panel.plot(mean[x], mean, color=colour, label=name, marker=marker)
                 panel.fill_between(mean[x], mean - band, mean + band, color=colour, alpha=0.2, lw=0)
             if not cube[measure].sel(population=population).notnull().any():
-                undefined(panel)
+                empty(panel, why_missing(cube["status"]))
             scale_x(panel, cube[x])
             if measure != "dominant_frequency":
                 panel.set_ylim(bottom=0)

@@ -1,5 +1,6 @@
 """What depends on what, and whether that conclusion depends on the solver or its step."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +12,20 @@ from matplotlib.figure import Figure
 from scipy.stats import t as student
 
 from psst_core.axes import RUN
+from psst_core.dataset import STATUS
 from psst_core.figures.curves import SHOWN
 from psst_core.figures.scatter import rank_correlation
-from psst_core.figures.style import PAGE, heading, label, nothing, numeric_axes, population_name, short
+from psst_core.figures.style import (
+    PAGE,
+    empty,
+    heading,
+    label,
+    nothing,
+    numeric_axes,
+    population_name,
+    short,
+    why_missing,
+)
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -31,7 +43,7 @@ def draw(results: Results) -> Figure:
     """A panel for each population and measure: for each axis, rank correlations with 95 % confidence, by method."""
     rows = table(results)
     if rows.empty:
-        return nothing("no run is finished")
+        return nothing(results)
     causes, ways = list(rows["axis"].unique()), list(rows["method"].unique())
     populations = list(rows["population"].unique())
     size = (PAGE, 0.9 + len(populations) * (0.45 + 0.11 * len(causes) * (1 + len(ways))))
@@ -46,9 +58,11 @@ def draw(results: Results) -> Figure:
                 width = mine["half width"].fillna(0.0)
                 style = {"color": f"C{number}", "marker": MARKERS[number % 7], "ls": "", "elinewidth": 0.9}
                 panel.errorbar(mine["correlation"], np.arange(len(causes)) + offset, xerr=width, label=method, **style)
+            if here["correlation"].isna().all():
+                empty(panel, why_missing(results.cube["status"]), scale=True)
             panel.set_xlim(-1.08, 1.08)
             if panel in axes[0]:
-                panel.set_title(heading(results.cube[measure]).partition("\n(")[0])
+                panel.set_title(re.sub(r"\s\([^)]*\)$", "", heading(results.cube[measure])))
         names = [label(results.cube[cause]).replace(" (", "\n(") for cause in causes]
         row[0].set_yticks(range(len(causes)), names)
         row[0].set_ylabel(population_name(population))
@@ -58,7 +72,8 @@ def draw(results: Results) -> Figure:
     if len(ways) > 1:
         handles, names = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=len(ways))
-    figure.suptitle(f"mean and 95 % confidence over {results.cube.sizes['network']} networks", size=8)
+    count = results.cube.sizes["network"]
+    figure.suptitle(f"mean and 95 % confidence over {count} network{'s'[: count > 1]}", size=8)
     return figure
 
 
@@ -73,7 +88,7 @@ def table(results: Results) -> pd.DataFrame:
     causes = [results.axes[name] for name in _causes(results.axes.values())]
     columns = ["population", "measure", "axis", "method", "networks", "correlation", "half width", "largest at", "same"]
     rows = []
-    for population in results.cube["population"].values if len(results.finished) else ():
+    for population in results.cube["population"].values if (results.cube["status"] == STATUS["ok"]).any() else ():
         for measure in SHOWN:
             values = results.cube[measure].sel(population=population)
             for axis in causes:

@@ -28,13 +28,13 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """Left, the solutions over time; right, their relative errors, a line for each solver and step."""
-    if results.finished.empty:
-        return nothing("no run is finished")
+    if results.ok.empty:
+        return nothing(results)
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.6))
     (name, part), *_ = results.record["config"]["network"]["populations"].items()
     signal = Network.from_config(results.record["config"]["network"]).populations[name].signal
     system = part["equations"]["type"].replace("_", " ")
-    for number, (marker, run_id) in enumerate(zip(cycle(MARKERS), results.finished["run_id"], strict=False)):
+    for number, (marker, run_id) in enumerate(zip(cycle(MARKERS), results.ok["run_id"], strict=False)):
         run = results.run(run_id=run_id)
         time, found, exact = run.mean_potential["time"].values, run.mean_potential.values[0], exact_solution(run)
         if not number:
@@ -56,7 +56,7 @@ def draw(results: Results) -> Figure:
 def table(results: Results) -> pd.DataFrame:
     """A row for each solver and step: the value at the last sample, the exact one, and the relative error there."""
     rows = []
-    for run_id in results.finished["run_id"]:
+    for run_id in results.ok["run_id"]:
         run = results.run(run_id=run_id)
         found, exact = float(run.mean_potential.values[0, -1]), float(exact_solution(run)[-1])
         row = {"solver": run.config["solver"]["name"], "dt (ms)": run.config["run"]["dt"]}

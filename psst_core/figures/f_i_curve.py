@@ -23,7 +23,7 @@ def draw(results: Results) -> Figure:
     """A line for each of the first few points of the sweep, of its first network and trial."""
     values = table(results)
     if values.empty:
-        return nothing("no run is finished")
+        return nothing(results)
     figure, axes = plt.subplots(figsize=(COLUMN, 2.4))
     for number, (point, line) in enumerate(values.groupby("point", sort=False)):
         axes.plot(line["current (µA/cm²)"], line["rate (Hz)"], "o-", color=f"C{number}", label=point)
@@ -35,7 +35,7 @@ def draw(results: Results) -> Figure:
 
 def table(results: Results) -> pd.DataFrame:
     """A row for each cell: its current, its spikes in the window, its rate."""
-    first = results.finished.drop_duplicates(list(results.axes) or "network")
+    first = results.ok.drop_duplicates(list(results.axes) or "network")
     parts = [pd.DataFrame(columns=["point", "cell", "current (µA/cm²)", "spikes", "rate (Hz)"])]
     for run_id in first["run_id"].iloc[:LINES]:
         run = results.run(run_id=run_id)

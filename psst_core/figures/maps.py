@@ -10,12 +10,15 @@ from psst_core.figures.style import (
     PAGE,
     ROWS,
     caption,
+    empty,
+    grey,
     heading,
     heat_map,
     label,
     numeric_names,
     population_name,
     slices,
+    why_missing,
 )
 from psst_core.results import Results
 
@@ -29,7 +32,7 @@ def draw_maps(results: Results, measure: str) -> Figure:
     cube = results.cube.sel(slices(results, shown))
     values = cube[measure].mean(REPLICATES, keep_attrs=True)
     populations = list(results.record["config"]["network"]["populations"])
-    height = 0.6 + len(populations) * (0.75 + 0.22 * min(ROWS, cube.sizes[y] if y else 1))
+    height = 0.6 + len(populations) * (0.95 + 0.22 * min(ROWS, cube.sizes[y] if y else 1))
     figure, axes = plt.subplots(
         len(populations), len(columns), figsize=(PAGE, height), sharex=True, sharey=True, squeeze=False
     )
@@ -37,12 +40,14 @@ def draw_maps(results: Results, measure: str) -> Figure:
         here = values.sel(population=population)
         scale = Normalize(0.0, np.nanmax([*here.values[here.notnull()], 0.0]) or 1.0)
         for panel, solver in zip(row, columns, strict=True):
-            image = heat_map(panel, here if solver is None else here.sel(solver=solver), x, y, scale)
+            mean, became = (part if solver is None else part.sel(solver=solver) for part in (here, cube["status"]))
+            image = heat_map(panel, mean, x, y, scale)
+            if mean.isnull().all():
+                empty(panel, why_missing(became), scale=True)
             panel.set_title(f"{population_name(population)}{f', {solver}' if solver else ''}".replace("_", " "))
         figure.colorbar(image, ax=list(row), label=heading(cube[measure]), pad=0.01)
     figure.supxlabel(label(cube[x]), size=8)
     if y:
         figure.supylabel(label(cube[y]), size=8)
-    missing = "" if values.notnull().all() else "; grey: undefined or no result"
-    figure.suptitle(caption(results, shown, "mean") + missing, size=8)
+    figure.suptitle(caption(results, shown, "mean") + grey(cube["status"], values), size=8)
     return figure

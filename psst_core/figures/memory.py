@@ -27,7 +27,7 @@ def draw(results: Results) -> Figure:
     """Points: the most that a job's process held; lines: the tutorial's formula, at once and in pieces."""
     values = table(results)
     if values.empty:
-        return nothing("no job that noted its memory is finished")
+        return nothing(results, "no job that noted its memory")
     figure, axes = plt.subplots(figsize=(COLUMN, 2.6))
     seconds = values["model time (ms)"] / 1e3
     for number, pieces in enumerate(PIECES):

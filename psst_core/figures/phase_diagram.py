@@ -11,12 +11,14 @@ from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from psst_core.dataset import REPLICATES
+from psst_core.dataset import REPLICATES, Array
 from psst_core.figures.curves import SHOWN
 from psst_core.figures.style import (
     GREY,
     PAGE,
     caption,
+    empty,
+    grey,
     heading,
     label,
     numeric_axes,
@@ -24,7 +26,7 @@ from psst_core.figures.style import (
     population_name,
     slices,
     ticks_of,
-    undefined,
+    why_missing,
 )
 from psst_core.keys import Config
 from psst_core.results import Results
@@ -38,25 +40,30 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """A column for each measure, a row for each population: means over networks and trials, grey where undefined."""
+    """A column for each measure, a row for each population: means over networks and trials, grey without one."""
     x, y, *_ = numeric_names(results)
     shown = [x, y]
     cube = results.cube.sel(slices(results, shown))
+    means = cube[list(SHOWN)].mean(REPLICATES, keep_attrs=True)
     populations = list(results.record["config"]["network"]["populations"])
     size = (PAGE, 0.7 + 1.75 * len(populations))
     figure, axes = plt.subplots(len(populations), len(SHOWN), figsize=size, sharex=True, sharey=True, squeeze=False)
     for row, population in zip(axes, populations, strict=True):
         for panel, measure in zip(row, SHOWN, strict=True):
-            values = cube[measure].sel(population=population).mean(REPLICATES, keep_attrs=True)
+            values = means[measure].sel(population=population)
             image = _panel(panel, values, x, y)
             bar = figure.colorbar(image, ax=panel, location="top", aspect=12, pad=0.02)
             bar.ax.tick_params(labelsize=6)
             bar.ax.xaxis.set_major_locator(MaxNLocator(4))
+            if values.isnull().all():
+                empty(panel, why_missing(cube["status"]), scale=True)
+                bar.set_ticks([])
             if panel in axes[0]:
                 bar.set_label(heading(cube[measure]))
         row[0].set_ylabel(f"{population_name(population)}\n{label(cube[y])}")
     figure.supxlabel(label(cube[x]), size=8)
-    figure.suptitle(caption(results, shown, "mean"), size=8)
+    text = grey(cube["status"], *(means[measure] for measure in SHOWN))
+    figure.suptitle(caption(results, shown, "mean") + text, size=8)
     return figure
 
 
@@ -65,12 +72,16 @@ def _panel(axes: Axes, values: xr.DataArray, x: str, y: str) -> AxesImage:
     grid = values.transpose(y, x).values
     axes.set_facecolor(GREY)
     image = axes.imshow(grid, origin="lower", aspect="auto", interpolation="nearest")
-    if not np.isfinite(grid).any():
-        undefined(axes)
-    elif min(grid.shape) > 1 and np.nanmax(grid) - np.nanmin(grid) > ROUNDING * np.nanmax(np.abs(grid)):
+    if min(grid.shape) > 1 and _varies(grid):
         lines = axes.contour(grid, levels=LEVELS, colors="white", linewidths=0.7)
         lines.set_path_effects([withStroke(linewidth=1.4, foreground="0.2")])
     axes.set_xticks(*ticks_of(values[x].values, 12), rotation=60)
     axes.set_yticks(*ticks_of(values[y].values, 12))
     axes.tick_params(length=2)
     return image
+
+
+def _varies(values: Array) -> bool:
+    """By more than rounding."""
+    known = values[np.isfinite(values)]
+    return bool(known.size and np.ptp(known) > ROUNDING * np.abs(known).max())

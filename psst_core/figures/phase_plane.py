@@ -6,7 +6,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from psst_core.figures.style import COLUMN, PAGE, VARIABLES, axis_names, first_traced, undefined
+from psst_core.dataset import STATUS
+from psst_core.figures.style import COLUMN, PAGE, VARIABLES, axis_names, diverged, empty, first_traced, why_missing
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -33,11 +34,14 @@ def draw(results: Results) -> Figure:
     for panel in axes.flat[len(shown) :]:
         panel.axis("off")
     for panel, point in zip(axes.flat, shown, strict=False):
-        panel.set_title(str(next(iter(point.values()), "")).replace("_", " "))
+        title = str(next(iter(point.values()), "")).replace("_", " ")
+        panel.set_title(title)
         run = first_traced(results, "phase_plane", **point)
         if run is None:
-            undefined(panel)
+            became = results.cube["status"].sel(point)
+            empty(panel, why_missing(became.where(became >= STATUS["not_run"])))
             continue
+        panel.set_title((title + diverged(run)).removeprefix(", "))
         names = [str(name) for name in run.traces.data_vars]
         x, y = run.traces[names[0]], run.traces[names[-1]]
         for cell in range(x.shape[0]):

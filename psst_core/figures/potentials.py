@@ -8,7 +8,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from psst_core.dataset import REPLICATES, trace_name
-from psst_core.figures.style import PAGE, cell_ticks, first_traced, nothing, population_name, short
+from psst_core.figures.style import PAGE, cell_ticks, diverged, first_traced, no_traces, population_name, short
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
@@ -24,7 +24,7 @@ def draw(results: Results) -> Figure:
     """Of the first run that has traces; one colour scale for all populations, which ends below the rare peaks."""
     run = first_traced(results, "potentials")
     if run is None:
-        return nothing("no run with traces is finished")
+        return no_traces(results)
     traces = {name: run.traces[key] for name in run.populations if (key := trace_name(f"{name}.v")) in run.traces}
     cells = np.array([len(trace) for trace in traces.values()])
     heights = np.maximum(TALLEST * cells / cells.max(), 0.7)
@@ -49,5 +49,5 @@ def draw(results: Results) -> Figure:
     axes[-1, 0].set_xlabel("time (ms)")
     figure.colorbar(image, ax=list(axes[:, 0]), label="membrane potential (mV)", pad=0.01, aspect=30, extend="max")
     point = [f"{name} {short(value)}" for name, value in run.point.items() if name not in REPLICATES]
-    figure.suptitle(", ".join(point).replace("_", " "), size=8)
+    figure.suptitle((", ".join(point).replace("_", " ") + diverged(run)).removeprefix(", "), size=8)
     return figure

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from psst_core.dataset import REPLICATES, STATUS
-from psst_core.figures.style import PAGE, cell_ticks, has_membranes, nothing, population_name, short
+from psst_core.figures.style import PAGE, cell_ticks, diverged, empty, has_membranes, nothing, population_name, short
 from psst_core.keys import Config
 from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
@@ -20,7 +20,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 def draw(results: Results) -> Figure:
     """The run at the point where the last population's oscillation is strongest on average."""
     run = strongest(results)
-    return nothing("no run is finished") if run is None else draw_run(run)
+    return nothing(results) if run is None else draw_run(run)
 
 
 def draw_run(run: RunData) -> Figure:
@@ -48,7 +48,10 @@ def draw_run(run: RunData) -> Figure:
             transform=top.get_yaxis_transform(),
         )
         panel = below[number]
-        panel.plot(run.mean_potential["time"], run.mean_potential.sel(population=name), color=f"C{number}", lw=0.8)
+        potential = run.mean_potential.sel(population=name)
+        panel.plot(run.mean_potential["time"], potential, color=f"C{number}", lw=0.8)
+        if not potential.notnull().any():
+            empty(panel, run.status)
         panel.set_ylabel(f"{population_name(name)} mean\npotential (mV)")
         first = cells.stop
     stimulus = run.config["stimulus"]
@@ -61,7 +64,7 @@ def draw_run(run: RunData) -> Figure:
     top.set_ylabel("cell")
     top.set_yticks(cell_ticks(first))
     point = ", ".join(f"{name} {short(value)}" for name, value in run.point.items())
-    top.set_title(point.replace("_", " "))
+    top.set_title((point.replace("_", " ") + diverged(run)).removeprefix(", "))
     below[-1].set_xlabel("time (ms)")
     below[-1].set_xlim(0, run.config["run"]["duration"])
     return figure
@@ -70,14 +73,15 @@ def draw_run(run: RunData) -> Figure:
 def strongest(results: Results) -> RunData | None:
     """The first run at the point where the last population's power in the band is largest on average.
 
-    The first finished one where no run has any power; None where none is finished.
+    Where no run has any power, the first that is ok; where none is, the first that has diverged; None without any.
     """
-    cube = results.cube
-    power, finished = cube["band_power"].isel(population=-1), cube["status"] < STATUS["not_run"]
-    if not finished.any():
-        return None
-    mean, at = power.mean(REPLICATES), {}
+    cube, at = results.cube, {}
+    power = cube["band_power"].isel(population=-1)
+    mean = power.mean(REPLICATES)
+    choices = [cube["status"] == STATUS[word] for word in ("ok", "diverged")]
     if mean.notnull().any():
-        finished, place = power.notnull(), np.unravel_index(np.nanargmax(mean.values), mean.shape)
-        at = dict(zip(mean.dims, place, strict=True))
-    return results.run(run_id=cube["run_id"].isel(at).values[finished.isel(at).values][0])
+        at = dict(zip(mean.dims, np.unravel_index(np.nanargmax(mean.values), mean.shape), strict=True))
+        choices = [power.notnull()]
+    found = (cube["run_id"].isel(at).values[choice.isel(at).values] for choice in choices)
+    first = next((ids[0] for ids in found if len(ids)), None)
+    return None if first is None else results.run(run_id=first)

@@ -9,12 +9,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from psst_core.dataset import Array
-from psst_core.figures.style import PAGE, axis_names, nothing
+from psst_core.figures.style import PAGE, axis_names, no_traces
 from psst_core.keys import Config
-from psst_core.results import TRACE, Results
+from psst_core.results import Results
 from psst_core.sweep import Axis
 
-POTENTIAL = re.compile(r"network\.populations\.\w+\.start\.v")
+POTENTIAL = re.compile(r"network\.populations\.[^.]+\.start\.v")
 SAMPLES = 3
 CHANNELS = {"a_type": "A-type", "m_type": "M-type"}
 
@@ -28,7 +28,7 @@ def draw(results: Results) -> Figure:
     """A column for each channel: steady states above, time constants below, a line for each gate."""
     values = table(results)
     if values.empty:
-        return nothing("no run with traces is finished")
+        return no_traces(results)
     channels = list(values.groupby("channel", sort=False))
     figure, axes = plt.subplots(
         2, len(channels), figsize=(PAGE, 3.2), sharex=True, sharey="row", squeeze=False, layout="constrained"
@@ -50,14 +50,15 @@ def draw(results: Results) -> Figure:
 def table(results: Results) -> pd.DataFrame:
     """A row for each gate and potential."""
     columns = ["channel", "gate", "v (mV)", "steady state", "time constant (ms)"]
-    if results.finished.empty:
+    if results.ok.empty:
         return pd.DataFrame(columns=columns)
     data = results.traces()
+    data = data.isel(run=np.isin(data["run_id"].values, results.ok["run_id"]))
     (name,) = axis_names(results).values()
     interval = float(data["time"][1] - data["time"][0])
     rows = []
     for variable in (str(name) for name in data.data_vars):
-        channel, _, gate = variable.removeprefix(TRACE).partition("_")[2].rpartition("_")
+        _, channel, gate = data[variable].attrs["variable"].split(".")
         samples = data[variable].isel(time=slice(0, SAMPLES)).values[:, 0]
         found = zip(data[name].values, *relaxation(samples, interval), strict=True)
         rows += [(channel, gate, *line) for line in sorted(found)]

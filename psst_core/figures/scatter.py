@@ -21,13 +21,14 @@ from psst_core.figures.style import (
     MANY,
     PAGE,
     caption,
+    empty,
     heading,
     label,
     logarithmic,
     numeric_parameters,
     population_name,
     slices,
-    undefined,
+    why_missing,
 )
 from psst_core.keys import Config
 from psst_core.results import Results
@@ -49,6 +50,7 @@ def draw(results: Results) -> Figure:
     Colours are populations or, where there is one, values of the next parameter; lines are medians in bins.
     """
     values, parameters = means(results), numeric_parameters(results.axes.values())
+    became = results.cube["status"].sel(slices(results, [RUN]))
     shown = sorted(parameters, key=lambda name: -_strength(values, name))[:COLUMNS]
     shown = [name for name in parameters if name in shown]
     measures = [name for name in SHOWN if np.isfinite(values[name]).any()] or list(SHOWN)
@@ -77,7 +79,7 @@ def draw(results: Results) -> Figure:
                     panel.scatter(x, y, color=colour, alpha=np.clip(1500 / len(x), 0.05, 0.4), **dots)
                 panel.plot(*binned_median(x, y), color=colour, label=population_name(population), path_effects=halo)
             if not np.isfinite(values[measure]).any():
-                undefined(panel)
+                empty(panel, why_missing(became))
             if graded and panel in axes[0]:
                 figure.colorbar(
                     image, ax=axes[:, shown.index(parameter)], location="top", label=_wrapped(values[following])
@@ -108,7 +110,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def means(results: Results) -> xr.Dataset:
-    """The measures over networks and trials, at the first value of each other axis, [run, population]."""
+    """The measures over networks and trials, at one value of each other axis, [run, population]."""
     cube = results.cube.sel(slices(results, [RUN]))
     return cube[list(MEASURES)].mean(REPLICATES, keep_attrs=True)
 

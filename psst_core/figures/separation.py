@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from psst_core.dataset import Array
-from psst_core.figures.style import COLUMN, first_traced, nothing
+from psst_core.figures.style import COLUMN, first_traced, no_traces
 from psst_core.keys import Config
 from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
@@ -27,7 +27,7 @@ def draw(results: Results) -> Figure:
     """Their distance over time, and the exponential fitted to its growth."""
     run = first_traced(results, "separation")
     if run is None:
-        return nothing("no run with traces is finished")
+        return no_traces(results)
     time, apart = run.traces["time"].values, distance(run)
     rate, offset, fitted = growth(time, apart)
     figure, axes = plt.subplots(figsize=(COLUMN, 2.4))

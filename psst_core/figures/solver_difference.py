@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from psst_core.figures.style import (
     PAGE,
     caption,
+    empty,
     heading,
     label,
     mean_and_band,
@@ -18,7 +19,7 @@ from psst_core.figures.style import (
     scale_x,
     series,
     slices,
-    undefined,
+    why_missing,
 )
 from psst_core.keys import Config
 from psst_core.results import Results
@@ -62,7 +63,7 @@ def draw(results: Results) -> Figure:
                     panel.errorbar(cube[x], mean, band, marker=marker, color=colour, lw=0.8, label=name)
             scale_x(panel, cube[x])
             if not (values.sel(solver=others) - values.sel(solver=first)).notnull().any():
-                undefined(panel)
+                empty(panel, why_missing(cube["status"]))
             if panel in axes[0]:
                 panel.set_title(f"Δ {heading(cube[measure])}")
         row[0].set_ylabel(population_name(population))

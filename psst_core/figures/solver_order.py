@@ -29,8 +29,8 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """A panel for each network, a line for each solver."""
-    if results.finished.empty:
-        return nothing("no run is finished")
+    if results.ok.empty:
+        return nothing(results)
     networks = list(errors(results).groupby("network", sort=False))
     figure, (panels, keys) = plt.subplots(
         2,
@@ -58,7 +58,7 @@ def draw(results: Results) -> Figure:
 def table(results: Results) -> pd.DataFrame:
     """A row for each network and solver: the order it should have, the fitted one, the error at each dt."""
     rows = []
-    if results.finished.empty:
+    if results.ok.empty:
         return pd.DataFrame(columns=["network", "solver", "order", "fitted"])
     for (network, solver), line in errors(results).groupby(["network", "solver"], sort=False):
         order = lookup("solver", solver, "solver").order  # type: ignore[attr-defined]
@@ -75,7 +75,7 @@ def errors(results: Results) -> pd.DataFrame:
     """
     names = axis_names(results)
     rows = []
-    for run_id in results.finished["run_id"]:
+    for run_id in results.ok["run_id"]:
         run = results.run(run_id=run_id)
         exact, found = exact_solution(run), run.mean_potential.values[0]
         rows.append(

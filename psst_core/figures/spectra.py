@@ -28,7 +28,7 @@ def draw(results: Results) -> Figure:
     """A panel for each population: thin, each network and trial at that point; thick, their mean; grey, the band."""
     found = densities(results)
     if found is None:
-        return nothing("no run is finished")
+        return nothing(results)
     frequency, density, place = found
     analysis = results.record["config"]["analysis"]
     low, high = _band(results)
@@ -78,13 +78,13 @@ def _band(results: Results) -> tuple[float, float]:
 
 
 def densities(results: Results) -> tuple[Array, dict[str, Array], list[str]] | None:
-    """Frequencies [Hz], by population the densities [run, frequency], and where; None without a finished run."""
+    """Frequencies [Hz], by population the densities [run, frequency], and where; None without a run that is ok."""
     best = strongest(results)
-    if best is None:
+    if best is None or best.status != "ok":
         return None
     place = {name: value for name, value in best.point.items() if name not in REPLICATES}
     rows = results.select(**place)
-    ids = rows[rows["run_id"].isin(results.finished["run_id"])]["run_id"].iloc[:AT_MOST]
+    ids = rows[rows["run_id"].isin(results.ok["run_id"])]["run_id"].iloc[:AT_MOST]
     stretch = results.record["config"]["analysis"]["spectrum"]
     potentials = [results.run(run_id=run_id).mean_potential for run_id in ids]
     interval = float(potentials[0]["time"][1] - potentials[0]["time"][0])

@@ -1,6 +1,8 @@
 """What the figures have in common: widths, labels, and which axis goes where."""
 
+import functools
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import t as student
 
 from psst_core.axes import RUN
-from psst_core.dataset import REPLICATES
+from psst_core.dataset import REPLICATES, STATUS
 from psst_core.errors import PsstError
 from psst_core.gather import PARTIAL
 from psst_core.keys import Config
@@ -35,6 +37,13 @@ AXES = {
     "run.duration": "model time (ms)",
 }
 VARIABLES = {"theta": "θ (rad)", "omega": "ω (rad/ms)"}
+MISSING = {  # by what became of a run, why a measure of it is no number
+    "ok": "undefined",
+    "diverged": "diverged",
+    "failed": "failed",
+    "not_run": "not yet run",
+    "not_planned": "not planned",
+}
 NAMES = {"pn": "PN", "ln": "LN", "hh": "HH"}
 
 
@@ -49,8 +58,9 @@ def label(variable: xr.DataArray) -> str:
 
 
 def heading(variable: xr.DataArray) -> str:
-    """Its label on short lines: what, where it is looked for, the unit."""
-    return label(variable).replace(", ", ",\n").replace(" (", "\n(", 1)
+    """Its label on two lines: what, and its band and unit."""
+    text = label(variable)
+    return text.replace(", ", ",\n") if ", " in text else text.replace(" (", "\n(")
 
 
 def population_name(population: Any) -> str:
@@ -120,9 +130,21 @@ def series(cube: xr.Dataset, lines: str | None, place: int = 0) -> list[tuple[An
 
 
 def slices(results: Results, shown: Sequence[str]) -> dict[str, Any]:
-    """A selection of the first value on each dimension that a figure neither shows nor averages."""
-    cube = results.cube
-    return {str(dim): cube[dim].values[0] for dim in cube["status"].dims if dim not in (*shown, *REPLICATES)}
+    """A value on each dimension that a figure neither shows nor averages: the first place where most runs are ok.
+
+    Where none is ok anywhere, where most have diverged.
+    """
+    status = results.cube["status"]
+    hidden = [dim for dim in status.dims if dim not in (*shown, *REPLICATES)]
+    if not hidden:
+        return {}
+    rest = [dim for dim in status.dims if dim not in hidden]
+    for word in ("ok", "diverged"):
+        count = (status == STATUS[word]).sum(rest).transpose(*hidden)
+        if count.any():
+            break
+    place = np.unravel_index(int(count.values.argmax()), count.shape)
+    return {str(dim): status[dim].values[i] for dim, i in zip(hidden, place, strict=True)}
 
 
 def caption(
@@ -131,7 +153,7 @@ def caption(
     """What a figure averages over, and where it stands on the axes that it does not show.
 
     Args:
-        place: a value on each of them; by default the first one.
+        place: a value on each of them; by default where most runs are ok.
     """
     cube = results.cube
     count = " × ".join(f"{cube.sizes[name]} {name}{'s'[: cube.sizes[name] > 1]}" for name in REPLICATES)
@@ -148,17 +170,29 @@ def caption(
 
 
 def first_traced(results: Results, figure: str, **point: Any) -> RunData | None:
-    """The first finished run at a point of which traces are kept; None where a partial cube has none yet.
+    """The first run at a point of which traces are kept, one that is ok if there is one; None where none is finished.
 
     Raises:
         PsstError: where the recorder keeps none there.
     """
-    rows = next(results.traced(**point), None)
-    if rows is not None:
-        return results.run(run_id=rows["run_id"].iloc[0])
+    first = None
+    for rows in results.traced(**point):
+        ok = rows[rows["run_id"].isin(results.ok["run_id"])]
+        first = rows["run_id"].iloc[0] if first is None else first
+        if len(ok):
+            first = ok["run_id"].iloc[0]
+            break
+    if first is not None:
+        return results.run(run_id=first)
     if PARTIAL in results.cube.attrs:
         return None
     raise PsstError(f"figure {figure}: recorder.runs keeps the traces of no run{f' at {point}' if point else ''}")
+
+
+def no_traces(results: Results) -> Figure:
+    """A figure that says why there is no run with traces."""
+    status = results.cube["status"]
+    return nothing(results, "no run with traces", why_missing(status.where(status >= STATUS["not_run"])))
 
 
 def short(value: object) -> str:
@@ -171,17 +205,60 @@ def cell_ticks(cells: int) -> list[int]:
     return [int(tick) for tick in ticks if 0 <= tick < cells and tick == int(tick)]
 
 
-def undefined(axes: Axes) -> None:
-    """Say that there is nothing to show, where a measure is undefined everywhere."""
-    axes.set_yticks([])
+def why_missing(status: xr.DataArray) -> str:
+    """Why measures of these runs are no numbers: `undefined` where some are ok, and what became of the others."""
+    found = np.unique(status.values[np.isfinite(status.values)])
+    words = [word for name, word in MISSING.items() if STATUS[name] in found]
+    return ", ".join(words if len(words) == 1 else [word for word in words if word != MISSING["not_planned"]])
+
+
+def grey(status: xr.DataArray, *means: xr.DataArray) -> str:
+    """`; grey: undefined, diverged`, where and why means over replicates of these runs are missing; else empty."""
+    found = [mean.isnull().any([dim for dim in mean.dims if dim not in status.dims]) for mean in means]
+    missing = functools.reduce(operator.or_, found)
+    return f"; grey: {why_missing(status.where(missing))}" if missing.any() else ""
+
+
+def shortfall(cube: xr.Dataset) -> str:
+    """How many of the planned runs are not ok, and why: `12 of 30 runs diverged (first at 6 ms), 5 not yet run`."""
+    status = cube["status"].values
+    counts = {name: int((status == STATUS[name]).sum()) for name in MISSING}
+    planned = status.size - counts.pop("not_planned")
+    del counts["ok"]
+    said: list[str] = []
+    for name, count in ((name, count) for name, count in counts.items() if count):
+        first = f" (first at {float(cube['diverged_time'].min()):g} ms)" if name == "diverged" else ""
+        said.append(f"{count:,}{'' if said else f' of {planned:,} runs'} {MISSING[name]}{first}")
+    return ", ".join(said)
+
+
+def diverged(run: RunData) -> str:
+    """For a title: `, diverged at 6 ms`; empty where it has not."""
+    return f", diverged at {run.diverged_time:g} ms" if run.status == "diverged" else ""
+
+
+def empty(axes: Axes, why: str, scale: bool = False) -> None:
+    """Say why there is nothing to show.
+
+    Args:
+        scale: whether the axis upward still means something.
+    """
+    if not scale:
+        axes.set_yticks([])
     box = {"facecolor": "white", "linewidth": 0}
-    axes.text(0.5, 0.5, "undefined", transform=axes.transAxes, ha="center", va="center", color="0.5", bbox=box)
+    text = why.replace(", ", ",\n")
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="0.4", bbox=box)
 
 
-def nothing(text: str) -> Figure:
-    """A figure that says why it is empty."""
+def nothing(results: Results, what: str = "no run to show", why: str = "") -> Figure:
+    """A figure that says why it is empty.
+
+    Args:
+        why: by default, what became of the runs.
+    """
     figure = plt.figure(figsize=(COLUMN, 1.0))
-    figure.text(0.5, 0.5, text, ha="center", va="center", color="0.5")
+    why = why or why_missing(results.cube["status"])
+    figure.text(0.5, 0.5, f"{what}: {why}", ha="center", va="center", color="0.4")
     return figure
 
 
@@ -220,8 +297,6 @@ def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any)
     grid = values.transpose(y, x).values if y else values.values[None]
     axes.set_facecolor(GREY)
     image = axes.imshow(grid, norm=norm, origin="lower", aspect="auto")
-    if not np.isfinite(grid).any():
-        undefined(axes)
     columns = axes.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
     axes.set_xticks(*ticks_of(values[x].values, max(3, LABELS // columns)), rotation=45)
     axes.set_yticks(*(ticks_of(values[y].values, LABELS) if y else ([0], [""])))

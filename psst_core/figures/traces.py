@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from psst_core.dataset import REPLICATES
-from psst_core.figures.style import PAGE, VARIABLES, first_traced, nothing, population_name, short
+from psst_core.figures.style import PAGE, VARIABLES, diverged, first_traced, no_traces, population_name, short
 from psst_core.keys import Config
 from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
@@ -21,7 +21,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 def draw(results: Results) -> Figure:
     """A row for each recorded variable, a line for each of the first cells, of the first run that has traces."""
     run = first_traced(results, "traces")
-    return nothing("no run with traces is finished") if run is None else draw_run(run)
+    return no_traces(results) if run is None else draw_run(run)
 
 
 def draw_run(run: RunData) -> Figure:
@@ -43,7 +43,7 @@ def draw_run(run: RunData) -> Figure:
     axes[-1, 0].set_xlabel("time (ms)")
     axes[-1, 0].set_xlim(0, run.config["run"]["duration"])
     point = [f"{name} {short(value)}" for name, value in run.point.items() if name not in REPLICATES]
-    figure.suptitle(", ".join(point).replace("_", " "), size=8)
+    figure.suptitle((", ".join(point).replace("_", " ") + diverged(run)).removeprefix(", "), size=8)
     figure.align_ylabels(axes)
     return figure
 

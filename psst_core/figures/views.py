@@ -20,6 +20,8 @@ from psst_core.dataset import REPLICATES
 from psst_core.figures.style import (
     PAGE,
     caption,
+    empty,
+    grey,
     heat_map,
     label,
     mean_and_band,
@@ -27,7 +29,7 @@ from psst_core.figures.style import (
     scale_x,
     series,
     short,
-    undefined,
+    why_missing,
 )
 from psst_core.results import Results
 
@@ -45,12 +47,14 @@ def measures(cube: xr.Dataset) -> dict[str, str]:
 
 def draw_map(results: Results, measure: str, x: str, y: str, place: Place) -> Figure:
     """A measure's mean over the replicates, over two dimensions of numbers; the place is framed."""
-    values, text = _over(results, measure, [x, y], place, "mean")
+    values, became, text = _over(results, measure, [x, y], place, "mean")
     mean = values.mean(REPLICATES, keep_attrs=True)
     figure, axes = plt.subplots(figsize=(PAGE, HEIGHT))
     finite = mean.values[np.isfinite(mean.values)]
     scale = Normalize(finite.min(), finite.max()) if finite.size else Normalize(0.0, 1.0)
     image = heat_map(axes, mean, x, y, scale)
+    if not finite.size:
+        empty(axes, why_missing(became), scale=True)
     if max(mean.sizes.values()) > MARKED:
         axes.plot(place[x], place[y], "o", color=HERE, markersize=9, fillstyle="none", markeredgewidth=1.5)
     else:
@@ -58,13 +62,13 @@ def draw_map(results: Results, measure: str, x: str, y: str, place: Place) -> Fi
         axes.add_patch(Rectangle(corner, 1, 1, edgecolor=HERE, facecolor="none", linewidth=1.5, clip_on=False))
     axes.set(xlabel=label(results.cube[x]), ylabel=label(results.cube[y]))
     figure.colorbar(image, label=label(values), pad=0.01)
-    figure.suptitle(text + (" (grey: all)" if mean.isnull().any() else ""), size=8)
+    figure.suptitle(text + grey(became, mean), size=8)
     return figure
 
 
 def draw_curves(results: Results, measure: str, x: str, lines: str | None, place: Place) -> Figure:
     """A measure's mean ± standard deviation over the replicates, over a dimension; a line at the place."""
-    values, text = _over(results, measure, [name for name in (x, lines) if name], place, "mean ± s.d.")
+    values, became, text = _over(results, measure, [name for name in (x, lines) if name], place, "mean ± s.d.")
     figure, axes = plt.subplots(figsize=(PAGE, HEIGHT))
     numbers = np.issubdtype(values[x].dtype, np.number)
     along = values[x].values if numbers else np.arange(values.sizes[x])
@@ -84,7 +88,7 @@ def draw_curves(results: Results, measure: str, x: str, lines: str | None, place
         axes.set_xticks(along, [str(_word(value)) for value in values[x].values])
         axes.margins(x=0.2)
     if not values.notnull().any():
-        undefined(axes)
+        empty(axes, why_missing(became))
     axes.axvline(along[place[x]], color="0.6", lw=0.8, ls=":", zorder=0)
     axes.set(xlabel=label(results.cube[x]), ylabel=label(values))
     if lines is not None:
@@ -97,7 +101,7 @@ def draw_curves(results: Results, measure: str, x: str, lines: str | None, place
 
 def draw_points(results: Results, measure: str, x: str, colour: str | None, place: Place) -> Figure:
     """A measure's mean over the replicates against a parameter along `run`, a point for each; the place is ringed."""
-    values, text = _over(results, measure, [RUN], place, "mean")
+    values, became, text = _over(results, measure, [RUN], place, "mean")
     mean = values.mean(REPLICATES, keep_attrs=True)
     figure, axes = plt.subplots(figsize=(PAGE, HEIGHT))
     size = float(np.clip(4000 / mean.sizes[RUN], 0.5, 16.0))
@@ -106,7 +110,7 @@ def draw_points(results: Results, measure: str, x: str, colour: str | None, plac
     here = mean.isel({RUN: place[RUN]})
     axes.plot(here[x], here, "o", color=HERE, markersize=9, fillstyle="none", markeredgewidth=1.5)
     if not mean.notnull().any():
-        undefined(axes)
+        empty(axes, why_missing(became))
     axes.set(xlabel=label(mean[x]), ylabel=label(mean))
     if x == RUN and mean.sizes[RUN] <= NAMED:
         along = [axis.name for axis in results.axes.values() if axis.dimension == RUN]
@@ -118,17 +122,21 @@ def draw_points(results: Results, measure: str, x: str, colour: str | None, plac
     return figure
 
 
-def _over(results: Results, measure: str, shown: list[str], place: Place, what: str) -> tuple[xr.DataArray, str]:
-    """A measure over the dimensions that are shown and the replicates, and what a title says of it."""
+def _over(
+    results: Results, measure: str, shown: list[str], place: Place, what: str
+) -> tuple[xr.DataArray, xr.DataArray, str]:
+    """A measure over the dimensions that are shown and the replicates, its runs' status, and what a title says."""
     values = results.cube[measure]
     rest = {dim: place[dim] for dim in map(str, values.dims) if dim not in (*shown, *REPLICATES)}
     at = {dim: values[dim].values[i] for dim, i in rest.items()}
     population = population_name(at.pop("population")) if "population" in at else ""
     text = caption(results, shown, what, at)
     values = values.isel(rest)
-    if missing := int(values.isnull().sum()):
-        text += f"; {missing:,} of {values.size:,} values undefined or without result"
-    return values, f"{population}, {text}" if population else text
+    became = results.cube["status"].isel({dim: i for dim, i in rest.items() if dim != "population"})
+    missing = values.isnull()
+    if count := int(missing.sum()):
+        text += f"; {count:,} of {values.size:,} values missing: {why_missing(became.where(missing))}"
+    return values, became, f"{population}, {text}" if population else text
 
 
 def _word(value: Any) -> str | None:

@@ -14,7 +14,7 @@ from psst_core.noise.base import Sampled
 from psst_core.registry import parameter, register
 
 MOST = 10.0
-TERMS = 40  # the probability of more arrivals than that is 1e-12 at the largest mean
+TERMS = 56  # more arrivals than that are less likely, at the largest mean, than the least number that is drawn
 
 
 @register("mechanism", "poisson")
@@ -55,19 +55,23 @@ class Poisson(Sampled, Current):
         due, number = event.every(self.interval)
 
         def draw() -> Tensor:
-            return g + self.weight * count(event.random.uniform(number), self.rate * 1e-3 * self.interval)
+            arrived = count(event.random.complement(number), self.rate * 1e-3 * self.interval)
+            return g + self.weight * tf.cast(arrived, g.dtype)
 
         return {"conductance": tf.cond(due, draw, lambda: g)}
 
 
-def count(uniform: Tensor, mean: Tensor) -> Tensor:
-    """The Poisson count of that mean (at most 10) whose cumulative probability first reaches `uniform`."""
-    probability = exp(-mean * tf.ones_like(uniform))
+def count(complement: Tensor, mean: Tensor) -> Tensor:
+    """The Poisson count of that mean (at most 10) whose probability to be exceeded first falls to `complement`.
 
-    def add(k: Tensor, term: Tensor, below: Tensor, total: Tensor) -> tuple[Tensor, ...]:
-        total = total + tf.cast(uniform > below, uniform.dtype)
-        term = term * mean / tf.cast(k + 1, uniform.dtype)
-        return k + 1, term, below + term, total
-
-    start = (0, probability, probability, tf.zeros_like(uniform))
-    return tf.while_loop(lambda k, *_: k < TERMS, add, start, maximum_iterations=TERMS)[3]
+    Both in double precision, and the probabilities summed from the smallest, so that a rare spike has its probability.
+    """
+    mean = tf.cast(mean, tf.float64)
+    terms = [exp(-mean)]
+    for k in range(1, TERMS):
+        terms.append(terms[-1] * mean / k)
+    exceeded, total = tf.zeros_like(mean), tf.zeros_like(complement)
+    for term in reversed(terms[1:]):
+        exceeded = exceeded + term
+        total = total + tf.cast(complement < exceeded, tf.float64)
+    return total

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from psst_core import tf
 from psst_core.mechanisms import Clock, Tensor
 from psst_core.registry import register
-from psst_core.solvers.base import Relaxations, Solver, State, zip_states
+from psst_core.solvers.base import Relaxations, Solver, State, Until, zip_states
 
 SAFETY, LEAST, MOST = 0.9, 0.2, 5.0
 SHORTEST = 1e-7
@@ -19,8 +19,8 @@ class DormandPrince(Solver):
 
     Dormand & Prince 1980 (doi:10.1016/0771-050X(80)90013-3). A step is accepted where for every variable the difference
     of the two methods is at most absolute_tolerance + `relative_tolerance·|x|`; the next step is 0.9 error^(−1/5) times
-    as long, between 0.2 and 5 times, and ends with dt at the latest. Where a step falls below 1e-7 dt the run becomes
-    NaN: it has diverged. What is seen once a dt (spikes, samples) is seen at dt.
+    as long, between 0.2 and 5 times, and ends at the stimulus's next edge or with dt at the latest. Where a step falls
+    below 1e-7 dt the run becomes NaN: it has diverged. What is seen once a dt (spikes, samples) is seen at dt.
     """
 
     order = 5
@@ -45,20 +45,21 @@ class DormandPrince(Solver):
         return {"length": tf.ones([1, lanes], dtype)}
 
     def advance(
-        self, relaxations: Relaxations, state: State, memory: dict[str, Tensor], step: Tensor, dt: float
+        self, relaxations: Relaxations, state: State, memory: dict[str, Tensor], step: Tensor, dt: float, until: Until
     ) -> tuple[State, dict[str, Tensor]]:
         """Steps are counted in shares of dt: `done` so far, `length` the next one, both [1, run]."""
 
         def attempt(x: State, done: Tensor, length: Tensor) -> tuple[State, Tensor, Tensor]:
-            share = tf.minimum(length, 1.0 - done)
+            end = until(done)
+            share = tf.minimum(length, end - done)
             following, error = self._pair(relaxations, x, step, done, share, dt)
             good = error <= 1.0
             growth = tf.clip_by_value(SAFETY * tf.maximum(error, 1e-10) ** -0.2, LEAST, MOST)
             growth = tf.where(tf.math.is_finite(growth), growth, LEAST)
             lost = ~good & (share < SHORTEST) & (done < 1.0)
             x = zip_states(lambda new, old: tf.where(good, new, tf.where(lost, old * NAN, old)), following, x)
-            last = share >= 1.0 - done
-            done = tf.where(lost | (good & last), tf.ones_like(done), tf.where(good, done + share, done))
+            last = share >= end - done
+            done = tf.where(lost, tf.ones_like(done), tf.where(good, tf.where(last, end, done + share), done))
             return x, done, tf.where(good & last & (share < length), length, growth * share)
 
         start = state, tf.zeros_like(memory["length"]), memory["length"]
@@ -73,7 +74,7 @@ class DormandPrince(Solver):
         following = x
         for c, row in zip(self.c, self.a, strict=True):
             following = self._weighted(row, slopes, lambda total, old: old + dt * share * total, x)
-            now = Clock(step, done + c * share, dt, slack=0.0)
+            now = Clock(step, done + c * share, dt, done + 0.5 * share)
             slopes.append(zip_states(lambda r, v: r.field(v), relaxations(following, now), following))
         difference = self._weighted(self.e, slopes, lambda total, old: dt * share * total, x)
         relative, absolute = self.relative_tolerance, self.absolute_tolerance

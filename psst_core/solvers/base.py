@@ -9,6 +9,7 @@ from psst_core.mechanisms import Clock, Relaxation, Tensor
 
 State = dict[str, dict[str, Tensor]]
 Relaxations = Callable[[State, Clock], dict[str, dict[str, Relaxation]]]
+Until = Callable[[Tensor], Tensor]
 
 
 def zip_states(function: Callable[..., Tensor], *states: Mapping[str, Mapping[str, Any]]) -> State:
@@ -17,6 +18,11 @@ def zip_states(function: Callable[..., Tensor], *states: Mapping[str, Mapping[st
         population: {name: function(*(state[population][name] for state in states)) for name in states[0][population]}
         for population in states[0]
     }
+
+
+def precision_of(state: State) -> Any:
+    """Of all variables."""
+    return next(x.dtype for variables in state.values() for x in variables.values())
 
 
 class Solver:
@@ -35,7 +41,7 @@ class Solver:
     tolerances: ClassVar[tuple[str, ...]] = ()
 
     def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
-        """The state after one step of `dt` ms from `step`·dt."""
+        """The state after one step of `dt` ms from `step`·dt; `step` is a scalar in float64."""
         raise NotImplementedError
 
     def memory(self, lanes: int, dtype: Any) -> dict[str, Tensor]:
@@ -43,9 +49,14 @@ class Solver:
         return {}
 
     def advance(
-        self, relaxations: Relaxations, state: State, memory: dict[str, Tensor], step: Tensor, dt: float
+        self, relaxations: Relaxations, state: State, memory: dict[str, Tensor], step: Tensor, dt: float, until: Until
     ) -> tuple[State, dict[str, Tensor]]:
-        """The state after one step, and the memory."""
+        """The state after one step, and the memory.
+
+        Args:
+            until: of a moment in the step, as a share of it [1, run], the next edge of the stimulus or the step's end.
+                A solver of fixed steps has no use for it: it sees the mean over a step in which an edge lies.
+        """
         return self.step(relaxations, state, step, dt), memory
 
 
@@ -75,7 +86,7 @@ class RungeKutta(Solver):
     tableau: ClassVar[Tableau]
 
     def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
-        dtype = step.dtype
+        dtype = precision_of(state)
         c, b = self.tableau.c, self.tableau.b
 
         def slopes(x: State, fraction: Tensor) -> State:

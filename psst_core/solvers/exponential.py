@@ -4,7 +4,7 @@ from psst_core import tf
 from psst_core.kinetics import exprel
 from psst_core.mechanisms import Clock, Relaxation, Tensor
 from psst_core.registry import register
-from psst_core.solvers.base import Relaxations, Solver, State, zip_states
+from psst_core.solvers.base import Relaxations, Solver, State, precision_of, zip_states
 
 
 def relaxed(relaxation: Relaxation, x: Tensor, dt: float) -> Tensor:
@@ -24,5 +24,5 @@ class ExponentialEuler(Solver):
     stages = 1
 
     def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
-        now = Clock(step, tf.zeros_like(step), dt)
+        now = Clock(step, tf.zeros([], precision_of(state)), dt)
         return zip_states(lambda r, x: relaxed(r, x, dt), relaxations(state, now), state)

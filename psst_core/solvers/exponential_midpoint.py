@@ -3,7 +3,7 @@
 from psst_core import tf
 from psst_core.mechanisms import Clock, Tensor
 from psst_core.registry import register
-from psst_core.solvers.base import Relaxations, Solver, State, zip_states
+from psst_core.solvers.base import Relaxations, Solver, State, precision_of, zip_states
 from psst_core.solvers.exponential import relaxed
 
 
@@ -18,6 +18,6 @@ class ExponentialMidpoint(Solver):
     stages = 2
 
     def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
-        start, middle = (Clock(step, tf.constant(fraction, step.dtype), dt) for fraction in (0.0, 0.5))
+        start, middle = (Clock(step, tf.constant(fraction, precision_of(state)), dt) for fraction in (0.0, 0.5))
         half = zip_states(lambda r, x: relaxed(r, x, dt / 2), relaxations(state, start), state)
         return zip_states(lambda r, x: relaxed(r, x, dt), relaxations(half, middle), state)

@@ -1,15 +1,37 @@
 """The base class of stimuli."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from psst_core.errors import PsstError
 from psst_core.mechanisms import Clock, Tensor
-from psst_core.registry import setting
+from psst_core.registry import lookup, setting
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The steps in which a run is integrated.
+
+    Attributes:
+        dt: ms.
+        duration: ms.
+        adaptive: whether the solver takes steps of its own within dt.
+    """
+
+    dt: float
+    duration: float
+    adaptive: bool = False
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "Grid":
+        """The grid of a resolved configuration."""
+        solver: Any = lookup("solver", config["solver"]["name"], "solver.name")
+        return cls(config["run"]["dt"], config["run"]["duration"], solver.adaptive)
 
 
 @dataclass(kw_only=True)
@@ -17,6 +39,8 @@ class Stimulus:
     """An injected current [µA/cm²]: a waveform of time, times a weight for each cell.
 
     Attributes:
+        straight: whether the waveform is a straight line within every step; a solver of first order then takes its
+            middle, and so has its charge.
         populations: which populations may receive it (none named: all of them).
         cells: which cells of these, counted through them in order (none named: a random share).
         share: the share of these cells that receives it, drawn at random, rounded down.
@@ -24,6 +48,7 @@ class Stimulus:
         scaled: whether `amplitude` is a factor on all of the current.
     """
 
+    straight: ClassVar[bool] = False
     populations: list[str] = setting([], per_run=True)
     cells: list[int] = setting([], per_run=True)
     share: float = setting(1.0, minimum=0, maximum=1, per_run=True)
@@ -47,10 +72,14 @@ class Stimulus:
         return {}
 
     def waveform(self, now: Clock, table: Tensor) -> Tensor:
-        """The current at a moment, without weights: a scalar, [1, run], or [cell, 1] for all cells of the network."""
+        """The current at a moment, without weights: a scalar, [1, run], or [cell, 1] for all cells of the network.
+
+        All in float64. The time of a jump or a kink is to be asked for by `now.reached(time)`, wherever in a step it
+        lies: so the charge is right under every solver. It is not where `now.t` is compared.
+        """
         raise NotImplementedError
 
-    def table(self, n_cells: int) -> npt.NDArray[np.float64]:
+    def table(self, n_cells: int, grid: Grid) -> npt.NDArray[np.float64]:
         """Numbers that the waveform looks up, one row a sample; most stimuli need none."""
         return np.zeros((1, 1))
 
@@ -74,8 +103,8 @@ class Stimulus:
             weights *= np.exp(sigma * spread.standard_normal(cells) - 0.5 * sigma**2)
         return weights
 
-    def check(self, sizes: dict[str, int]) -> None:
-        """Raise a PsstError where the targets do not fit the network."""
+    def check(self, sizes: dict[str, int], grid: Grid) -> None:
+        """Raise a PsstError where the targets do not fit the network, or the times the run."""
         for name in self.populations:
             if name not in sizes:
                 raise PsstError(f"stimulus.populations holds {name}: the network has {', '.join(sizes)}")
@@ -86,7 +115,7 @@ class Stimulus:
         if len(set(self.cells)) < len(self.cells):
             raise PsstError(f"stimulus.cells={self.cells}: names a cell twice")
         self.amplitudes(self._count(eligible))
-        self.table(sum(sizes.values()))
+        self.table(sum(sizes.values()), grid)
 
     def _count(self, eligible: int) -> int:
         """How many cells receive it."""

@@ -7,7 +7,7 @@ from psst_core import tf
 from psst_core.errors import PsstError
 from psst_core.mechanisms import Clock, Tensor
 from psst_core.registry import parameter, register
-from psst_core.stimuli.base import Stimulus
+from psst_core.stimuli.base import Grid, Stimulus
 
 
 @register("stimulus", "odour")
@@ -28,8 +28,8 @@ class Odour(Stimulus):
     fall: float = parameter(150.0, "ms", minimum=1e-3)
     decay_from: float = parameter(0.9996, "1", minimum=0)
 
-    def check(self, sizes: dict[str, int]) -> None:
-        super().check(sizes)
+    def check(self, sizes: dict[str, int], grid: Grid) -> None:
+        super().check(sizes, grid)
         if self.offset <= self.onset:
             raise PsstError(f"stimulus.offset={self.offset:g} ms: must come after stimulus.onset={self.onset:g} ms")
 

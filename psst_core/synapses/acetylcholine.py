@@ -15,9 +15,9 @@ from psst_core.synapses.base import PulsedSynapse
 class Acetylcholine(PulsedSynapse):
     """Acetylcholine synapse: [O]' = α [T] (1 − [O]) − β [O], with a pulse of transmitter [T] at each spike.
 
-    Destexhe, Mainen & Sejnowski 1994 (doi:10.1007/BF00961734). The pulse is counted in steps:
+    Destexhe, Mainen & Sejnowski 1994 (doi:10.1007/BF00961734). What the pulse is:
 
-    - `pulse: whole_steps`: [T] is on for the round(duration/dt) steps that follow the crossing.
+    - `pulse: whole_steps`: [T] is on for `duration` from the end of the step in which the potential crosses.
     - `pulse: published`: [T] is on at the stages strictly inside (t_fire, t_fire + duration), with t_fire the start
       of the crossing step, as in Mohanta & Assisi 2019: its length then depends on dt. For reproduction only.
     """
@@ -36,8 +36,9 @@ class Acetylcholine(PulsedSynapse):
         return round(self.duration / dt, 9) - 1.0 if self.pulse == "published" else super().steps(dt)
 
     def transmitter_now(self, held: States, now: Clock) -> Tensor:
-        past = now.fraction if self.pulse == "published" else 0.0
-        return tf.where(held["pulse"] > past, self.concentration * tf.ones_like(held["pulse"]), 0.0)
+        if self.pulse != "published":
+            return super().transmitter_now(held, now)
+        return tf.where(held["pulse"] > now.fraction, self.concentration * tf.ones_like(held["pulse"]), 0.0)
 
     def kinetics(self, x: States, pre: Cell, held: States, now: Clock) -> dict[str, Relaxation]:
         return {"open": two_state(self.alpha * self.transmitter_now(held, now), self.beta)}

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from psst_core import tf
-from psst_core.errors import PsstError
-from psst_core.mechanisms import Clock, Event, KineticSynapse, States, Tensor
+from psst_core.mechanisms import Clock, Event, KineticSynapse, States, Tensor, in_steps
 from psst_core.registry import parameter, setting
 
 
@@ -13,27 +12,21 @@ from psst_core.registry import parameter, setting
 class PulsedSynapse(KineticSynapse):
     """A spike that arrives releases `concentration` of transmitter for `duration`; a later one begins the pulse anew.
 
-    The pulse is counted in steps: it covers the round(duration/dt) steps that follow the arrival.
+    The pulse begins with the step that follows the arrival. Where its end lies inside a step, [T] is on for that share
+    of the step: its mean, so that the whole pulse is `concentration`·`duration` at every dt.
     """
 
     held: ClassVar[dict[str, float]] = {"pulse": 0.0}
     concentration: float = parameter(0.5, "mM", minimum=0)
     duration: float = setting(0.3, "ms", minimum=0)
 
-    def check(self, dt: float) -> None:
-        super().check(dt)
-        if self.duration / dt < 0.5:
-            raise PsstError(
-                f"duration={self.duration:g} ms: is less than half of run.dt={dt:g} ms; take a shorter step"
-            )
-
     def steps(self, dt: float) -> float:
-        """The length of the pulse in steps."""
-        return float(round(self.duration / dt))
+        """The length of the pulse in steps, whole or not."""
+        return float(in_steps(self.duration, dt))
 
     def transmitter_now(self, held: States, now: Clock) -> Tensor:
         """[T], mM."""
-        return tf.where(held["pulse"] > 0.0, self.concentration * tf.ones_like(held["pulse"]), 0.0)
+        return self.concentration * tf.minimum(held["pulse"], tf.ones_like(held["pulse"]))
 
     def after_step(self, x: States, held: States, event: Event) -> dict[str, Tensor]:
         """`pulse` counts the steps that are left of the pulse at the start of the next step."""

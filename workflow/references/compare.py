@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("log", help="where messages go beside standard error")
     parser.add_argument("python", nargs="?", help="of the environment that has Brian2, for its cases")
     given = parser.parse_args()
-    with logged(given.log) as report:
+    with logged(given.log, aloud=True) as report:
         write(compare(ALL[given.case], given.python, report), given.target)
 
 

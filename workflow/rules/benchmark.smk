@@ -1,7 +1,5 @@
 # `--config experiment=benchmark`: PSST beside other tools on the same work, to a table and figures.
 
-from snakemake.exceptions import WorkflowError
-
 from psst_core import PsstError
 from psst_core.config import CONF
 
@@ -17,7 +15,7 @@ SOURCES = sorted(str(path) for path in Path(workflow.basedir, "benchmark").glob(
 try:
     Settings.read(str(config.get("overrides", "")))
 except PsstError as error:
-    raise WorkflowError(str(error)) from None
+    refuse(error)
 FIGURES = ["throughput", "cells", "sine", "product", "bars", "coba", "cold"]
 
 
@@ -66,3 +64,7 @@ rule report:
         folder=BENCHMARK,
     shell:
         "{params.python} {params.program} {input} {params.folder} > {log} 2>&1"
+
+
+onsuccess:
+    TERMINAL.say(f"Done: {BENCHMARK}/table.md and {BENCHMARK}/figures/")

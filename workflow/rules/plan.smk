@@ -1,11 +1,8 @@
 # The plan, made once when the workflow is parsed, so that bad input is refused before any job starts.
 
 import functools
-import sys
+from collections import Counter
 from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
-from snakemake.settings.enums import Quietness
 
 from psst_core import PsstError, make_plan
 from psst_core.about import about_digest
@@ -14,7 +11,9 @@ from psst_core.devices import cores
 from psst_core.figures import available, formats, remove_stale, with_table
 from psst_core.gather import gather_digest, summary_name
 from psst_core.ledger import CHUNKS, lock, read_manifest
-from psst_core.plan import NAME, claim, describe, work
+from psst_core.forecast import as_text, expected
+from psst_core.plan import NAME, claim, work
+from psst_core.progress import Progress
 from psst_core.slurm import refuse_while_at_work
 
 RESULTS = Path("results")
@@ -32,9 +31,7 @@ def plan():
     """The sweep that the command line asks for; only the main process makes it, never a job."""
     known = {"experiment", "overrides", "name"}
     for key in config.keys() - known:
-        raise WorkflowError(
-            f"--config {key}: no such key; there are experiment, overrides and name"
-        )
+        refuse(f"--config {key}: no such key; there are experiment, overrides and name")
     try:
         made = make_plan(
             config.get("experiment", "locust_coupling"),
@@ -43,11 +40,7 @@ def plan():
         )
         available(made.figures, made.axes, made.config)
     except PsstError as error:
-        if (
-            Quietness.ALL in workflow.output_settings.quiet
-        ):  # Snakemake then hides errors too
-            print(f"{error}", file=sys.stderr)
-        raise WorkflowError(str(error)) from None
+        refuse(error)
     return made
 
 
@@ -69,6 +62,30 @@ def costs():
             if chunk not in plan().finished
         ],
     )
+
+
+def jobs_at_once():
+    """How many simulations run at a time: as many as the cores or the cluster's nodes allow."""
+    if workflow.local_exec:
+        return max(1, (workflow.cores or 1) // cores(plan().config["hardware"]))
+    return workflow.nodes
+
+
+def told():
+    """What the sweep consists of, and what it will take."""
+    judged = costs().judged(list(plan().manifests.values()))
+    return as_text(plan(), expected(plan(), judged, jobs_at_once()))
+
+
+def progress():
+    """How far the simulations are, asked again and again."""
+    missing = {
+        chunk: costs().seconds(manifest)
+        for chunk, manifest in plan().manifests.items()
+        if chunk not in plan().finished
+    }
+    runs = Counter(place.chunk for place in set(plan().places))
+    return Progress(RESULTS, runs, missing, jobs_at_once())
 
 
 def requested(resource):

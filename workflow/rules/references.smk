@@ -2,8 +2,6 @@
 # figures.
 
 import pandas as pd
-from snakemake.exceptions import WorkflowError
-
 from psst_core import PsstError
 from psst_core.digest import code_digest
 from psst_core.identity import deciding_modules
@@ -24,9 +22,9 @@ EQUATIONS = [
 try:
     CASES = cases.Settings.read(str(config.get("overrides") or ""))
 except PsstError as error:
-    raise WorkflowError(str(error)) from None
+    refuse(error)
 for key in config.keys() - {"experiment", "overrides"}:
-    raise WorkflowError(f"--config {key}: experiment=references knows only overrides")
+    refuse(f"--config {key}: experiment=references knows only overrides")
 
 
 TARGETS = [

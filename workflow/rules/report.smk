@@ -5,8 +5,6 @@ import re
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
 from psst_core import PsstError, open_sweep
 from psst_core.about import about_digest
 from psst_core.figures import drawn_of, formats, names, with_table
@@ -14,9 +12,7 @@ from psst_core.plan import NAME
 
 RESULTS = Path("results")
 for key in config.keys() - {"experiment"}:
-    raise WorkflowError(
-        f"--config {key}: experiment=report takes every sweep in {RESULTS}/"
-    )
+    refuse(f"--config {key}: experiment=report takes every sweep in {RESULTS}/")
 try:
     SWEEPS = {
         cube.parent.name: open_sweep(cube.parent)
@@ -24,9 +20,9 @@ try:
     }
     RECORDS = {name: sweep.record for name, sweep in SWEEPS.items()}
 except PsstError as error:
-    raise WorkflowError(str(error)) from None
+    refuse(error)
 if not SWEEPS:
-    raise WorkflowError(f"{RESULTS}/ holds no gathered sweep; make one first")
+    refuse(f"{RESULTS}/ holds no gathered sweep; make one first")
 
 
 def redrawn(sweep):
@@ -113,3 +109,7 @@ for name, sweep in SWEEPS.items():
         for figure in with_table(drawn_of(sweep))
     ]
     TARGETS.append(RESULTS / name / "about.html")
+
+
+onsuccess:
+    TERMINAL.say(f"Done: figures of {', '.join(SWEEPS)} in {RESULTS}/")

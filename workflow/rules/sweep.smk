@@ -3,6 +3,9 @@
 
 import pandas
 
+from psst_core.dataset import STATUS, read
+from psst_core.outcome import outcome, stopped, there
+
 
 localrules:
     summarise,
@@ -26,6 +29,21 @@ TARGETS = [
 SHORT = 40  # rows of a table that is shown at the end
 
 
+def whereabouts(start):
+    """Where the results lie, and what became of the runs; where no cube was asked for, how many are there."""
+    if not cube_file().exists():
+        return f"{start}: {there(plan(), RESULTS)}"
+    figures = f" and {RESULTS / plan().name / 'figures'}/" if figure_files() else ""
+    with read(cube_file()) as cube:
+        ok, said = (cube["status"] == STATUS["ok"]).any(), outcome(cube)
+    where = f"{cube_file()}{figures}; where they come from: {about_file()}"
+    return f"{start if ok else 'Made, without one run to use'}: {where}\n{plan().name}: {said}"
+
+
+if workflow.is_main_process:
+    TERMINAL.before, TERMINAL.nothing = told, lambda: whereabouts("Nothing to be done")
+
+
 HELD = []  # the lock of the folder, until this process ends
 
 
@@ -35,25 +53,22 @@ onstart:
         refuse_while_at_work(RESULTS, plan().manifests)
         claim(plan(), RESULTS)
     except PsstError as error:
-        raise WorkflowError(str(error)) from None
-    print(describe(plan()), file=sys.stderr)
+        refuse(error)
+    TERMINAL.say(told())
+    TERMINAL.begin(progress().line)
 
 
 onsuccess:
+    TERMINAL.end()
     remove_stale(RESULTS / plan().name / "figures", figure_files())
     remove_stale(RESULTS / plan().name / "tables", table_files())
     for file in table_files():
         if len(table := pandas.read_csv(file)) <= SHORT:
-            print(
-                table.to_string(index=False, float_format="{:.3g}".format),
-                file=sys.stderr,
-            )
-    figures = f" and {RESULTS / plan().name / 'figures'}/" if figure_files() else ""
-    print(f"Done: {cube_file()}{figures}", file=sys.stderr)
+            TERMINAL.say(table.to_string(index=False, float_format="{:.3g}".format))
+    TERMINAL.say(whereabouts("Done"))
 
 
 onerror:
-    print(
-        "Stopped: what is finished stays; the same command goes on from there.",
-        file=sys.stderr,
-    )
+    TERMINAL.end()
+    failures = list(TERMINAL.failures.values())
+    TERMINAL.say(stopped(plan(), failures, TERMINAL.asked, RESULTS))
