@@ -80,14 +80,14 @@ class Lists:
 
     def cells(self, key: str, column: Sequence[Any]) -> list[Any]:
         """The same of a column of a table, whose cells are texts."""
-        return self.texts(key, [read(value, key) for value in column])
+        return self.texts(key, [read_list(value, key) for value in column])
 
     def value(self, key: str, value: Any) -> Any:
         """What a value of a point stands for."""
         return self.of.get(key, {}).get(value, value) if isinstance(value, str) else value
 
 
-def read(text: Any, key: str = "list") -> Any:
+def read_list(text: Any, key: str = "list") -> Any:
     """The list that a text is, else the text itself."""
     if not isinstance(text, str) or not (text.startswith(OPEN) and text.endswith(CLOSE)):
         return text
@@ -106,7 +106,7 @@ def plain(value: Any) -> Any:
 
 def text_of(value: Any, known: Mapping[str, list[Any]]) -> str | None:
     """The text, among those known, of a list that is given as one or as a text; None where it is none of them."""
-    wanted = read(value) if isinstance(value, str) else plain(value)
+    wanted = read_list(value) if isinstance(value, str) else plain(value)
     return next((text for text, its in known.items() if its == wanted), None)
 
 

@@ -23,7 +23,7 @@ from psst_core.errors import PsstError
 from psst_core.grammar import RUNS
 from psst_core.identity import Identity
 from psst_core.keys import Config, array_keys, get, parameter_keys, put
-from psst_core.lists import Lists, check_depth, depth_of, depth_of_key, settings, text_of
+from psst_core.lists import Lists, check_depth, depth_of, depth_of_key, read_list, settings, text_of
 from psst_core.names import check_word
 from psst_core.reads import Reads, reads, sort_of
 from psst_core.registry import check_ranges
@@ -267,7 +267,7 @@ def _settings(config: DictConfig, key: str, values: list[Any], in_file: bool, li
     """
     depth = depth_of_key(config, key)
     if depth:
-        values = settings(values, depth, in_file)
+        values = settings([read_list(value, key) for value in values], depth, in_file)
         check_depth(values, depth, key)
     for value in values if not depth else ():
         if isinstance(value, list):
