@@ -44,17 +44,19 @@ def summarise(chunk: xr.Dataset, window: tuple[float, float], analysis: Mapping[
 
     Args:
         chunk: a chunk's file.
-        window: of rates, intervals and synchrony, ms; what lies beyond the end of the run is cut off.
+        window: of rates, intervals and synchrony, ms; all of these are undefined where it ends after the run.
         analysis: the `analysis` part of a configuration.
     """
     sizes, times = chunk["population_size"].values, chunk["time"].values
     interval = float(times[1] - times[0]) if len(times) > 1 else 1.0
-    window = (window[0], min(window[1], len(times) * interval))
+    covered = window[1] <= len(times) * interval + 1e-6 * interval
     time, cell, run = (chunk[name].values for name in ("spike_time", "spike_cell", "spike_run"))
     inside = (time > window[0]) & (time <= window[1])
-    values = spike_measures(time[inside], cell[inside], run[inside], sizes, chunk.sizes["run"], window[1] - window[0])
+    values = spike_measures(
+        time[inside], cell[inside], run[inside], sizes, chunk.sizes["run"], covered * (window[1] - window[0])
+    )
     variance = np.add.reduceat(chunk["potential_variance"].values, _firsts(sizes), axis=1) / sizes
-    sampled = (times >= window[0]) & (times < window[1])
+    sampled = covered & (times >= window[0]) & (times < window[1])
     ok = chunk["status"].values == STATUS["ok"]
     for runs, potential in _mean_potentials(chunk["mean_potential"]):
         potential[~ok[runs]] = 0.0
@@ -192,10 +194,13 @@ def peak(frequency: Array, density: Array) -> Array:
 
 
 def spectrum(potential: Array, interval: float, stretch: tuple[float, float]) -> tuple[Array, Array]:
-    """Frequencies [Hz] and power spectral density [..., frequency; mV²/Hz] of a stretch [ms] of a potential."""
+    """Frequencies [Hz] and power spectral density [..., frequency; mV²/Hz] of a stretch [ms] of a potential.
+
+    None where the stretch ends after the potential.
+    """
     first, last = (round(time / interval) for time in stretch)
     part = potential[..., first:last]
-    if part.shape[-1] < 3:
+    if last > potential.shape[-1] or part.shape[-1] < 3:
         return np.zeros(0), np.zeros(0)
     frequency, density = signal.periodogram(
         signal.detrend(part, axis=-1), fs=1e3 / interval, window="hann", detrend=False, axis=-1

@@ -151,8 +151,12 @@ def _records(results: Path, name: str, plan: str, findings: list[str]) -> Record
             findings.append(f"{file}: edited, or of an earlier plan than the last one")
         same.append(there == texts[ending])
     table = table_of(texts["csv"], files["csv"])
-    for run in table["run_id"][table["run_id"].duplicated()]:
-        findings.append(f"{files['csv']}: holds run {run} more than once")
+    places = table[["run_id", "chunk", "position"]].drop_duplicates()
+    for run in places["run_id"][places["run_id"].duplicated()]:
+        findings.append(f"{files['csv']}: holds run {run} in two places")
+    points = table.drop(columns=["run_id", "chunk", "position"])
+    for run in table["run_id"][points.duplicated()]:
+        findings.append(f"{files['csv']}: holds the point of run {run} more than once")
     twins = table_of(texts.get("twins.csv", "run_id,twin_id,chunk,position\n"), files["twins.csv"])
     twins = twins.assign(run_id=twins["twin_id"]).drop_duplicates("run_id")
     twins = twins[~twins["run_id"].isin(table["run_id"])]

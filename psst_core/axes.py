@@ -77,6 +77,7 @@ def visit(
     settings: SweepConfig,
     whole: Callable[[str], bool],
     words: Collection[str] = (),
+    cells: Callable[[str, list[Any]], list[Any]] = lambda key, column: column,
 ) -> Points:
     """Every point of the sweep, and no value that no point has.
 
@@ -85,11 +86,13 @@ def visit(
         settings: the `sweep` part of a configuration.
         whole: whether a key takes whole numbers only.
         words: keys whose values in a table stay text, even where they look like numbers.
+        cells: of a column of a table, as its key means them.
 
     Raises:
         PsstError: for an axis, a table or a constraint that leaves nothing, or that cannot be.
     """
     file = _read_table(settings.table, words) if settings.table else {}
+    file = {key: cells(key, column) for key, column in file.items()}
     for key in file.keys() & axes.keys():
         raise PsstError(f"axis {key}: is a column of sweep.table={settings.table} too; give it in one place")
     for key, values in axes.items():

@@ -17,7 +17,7 @@ from psst_core.mechanisms import Mechanism
 from psst_core.network import Network, draw_parameters, share_out, start_state
 from psst_core.registry import build, check_range, check_ranges, file_fields, lookup, suggestion
 from psst_core.returned import asking
-from psst_core.schema import SCHEMAS, PopulationConfig, ProjectionConfig, class_of, kind_of
+from psst_core.schema import SCHEMAS, AnalysisConfig, PopulationConfig, ProjectionConfig, class_of, kind_of
 from psst_core.solvers import Solver
 from psst_core.stimuli.base import Grid
 
@@ -33,8 +33,8 @@ PHYSICS = ("network", "stimulus", "solver", "run")
 
 def check(config: Config) -> None:
     """Raise a PsstError for the first value that cannot be simulated, naming the key, the value and the remedy."""
-    for name, schema in SCHEMAS.items():
-        check_ranges(schema, config[name], name)
+    for name in SCHEMAS:
+        check_ranges(class_of(config, name), config[name], name)
     network, stimulus, solver, run = (config[name] for name in ("network", "stimulus", "solver", "run"))
     for name, population in network["populations"].items():
         key = f"network.populations.{name}"
@@ -228,11 +228,9 @@ def _check_times(config: Config) -> None:
     for time in window:
         if time:
             _check_multiple(time, "recorder.window", recorder["interval"], "recorder.interval")
-    if window[0] >= run["duration"]:
-        raise PsstError(
-            f"recorder.window={window}: begins when the run is over, at {run['duration']:g} ms; "
-            f"set recorder.window=[0,{run['duration']:g}] or a longer run.duration"
-        )
+    _check_within(window, "recorder.window", run["duration"])
+    if analysis["spectrum"] != AnalysisConfig().spectrum:
+        _check_within(analysis["spectrum"], "analysis.spectrum", run["duration"])
     nyquist = 500.0 / recorder["interval"]
     shown = f"{nyquist:g} Hz that samples every recorder.interval={recorder['interval']:g} ms can show"
     if analysis["band"] is not None and not 0 < analysis["band"][0] < analysis["band"][1] <= nyquist:
@@ -242,6 +240,38 @@ def _check_times(config: Config) -> None:
             f"analysis.background={analysis['background']:g} Hz: must lie within the {shown}; "
             f"set analysis.background={nyquist:g}"
         )
+
+
+def unmeasured(config: Config) -> str | None:
+    """What of a checked configuration is not measured, as the default stretch is longer than the run."""
+    stretch, duration = config["analysis"]["spectrum"], config["run"]["duration"]
+    if stretch[1] <= duration:
+        return None
+    return (
+        f"analysis.spectrum={_written(stretch)}, the default, ends after the run, at {duration:g} ms: frequency and "
+        "power of its oscillation stay undefined; to measure them, set "
+        f"analysis.spectrum={_written(_inside(stretch, duration))}"
+    )
+
+
+def _check_within(stretch: Sequence[float], key: str, duration: float) -> None:
+    """Raise unless a stretch of time is over when the run is."""
+    if stretch[1] > duration:
+        how = "begins when the run is over" if stretch[0] >= duration else "ends when the run is over"
+        raise PsstError(
+            f"{key}={list(stretch)}: {how}, at {duration:g} ms; set {key}={_written(_inside(stretch, duration))} "
+            "or a longer run.duration"
+        )
+
+
+def _inside(stretch: Sequence[float], duration: float) -> tuple[float, float]:
+    """The part of a stretch that a run covers, or all of the run."""
+    return (stretch[0] if stretch[0] < duration else 0.0), duration
+
+
+def _written(numbers: Sequence[float]) -> str:
+    """A list as an override has it."""
+    return f"[{','.join(f'{number:.12g}' for number in numbers)}]"
 
 
 def _check_multiple(value: float, key: str, unit: float, unit_key: str) -> None:

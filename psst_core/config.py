@@ -37,9 +37,9 @@ from psst_core import (  # noqa: F401  (the others fill the registry)
 )
 from psst_core.distributions import KEY
 from psst_core.errors import PsstError
-from psst_core.keys import Config, flatten
+from psst_core.keys import Config, flatten, transmitters
 from psst_core.registry import lookup, parameters, suggestion
-from psst_core.schema import PsstConfig, SweepConfig
+from psst_core.schema import NetworkConfig, PsstConfig, SweepConfig, known_transmitters, network_schema
 from psst_core.written import shown, typed
 
 HEADER = "# @package _global_"
@@ -99,7 +99,7 @@ def is_file(group: str, choice: str) -> bool:
 def compose(choices: Mapping[str, str]) -> DictConfig:
     """The typed configuration for these choices of groups (`experiment`, `solver`, …), every default filled in.
 
-    `sweep` may be the path of a file, which then takes the place of all that the experiment says of the sweep.
+    `sweep`, a file in conf/sweep/ or the path of one, takes the place of all that the experiment says of the sweep.
 
     Raises:
         PsstError: for a group or a choice that does not exist, an unknown key, or a wrong type in a file.
@@ -119,6 +119,9 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
     with _hydra(known):
         try:
             config = hydra_compose("config", [f"{group}={_quoted(choice)}" for group, choice in choices.items()])
+            if "sweep" in choices:
+                own = f"sweep={_quoted(choices['sweep'])}"
+                config.sweep = hydra_compose("config", ["~experiment", own]).sweep
         except (HydraException, OmegaConfBaseException, RecursionError) as error:
             raise _no_composition(choices, error) from error
     for group, path in files.items():
@@ -134,7 +137,7 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
 @contextlib.contextmanager
 def _hydra(known: Mapping[str, Sequence[str]]) -> Iterator[None]:
     """Hydra over PSST's configuration and one's own, both read by yaml_files.py."""
-    ConfigStore.instance().store(name="schema", node=PsstConfig)
+    ConfigStore.instance().store(name="schema", node=PsstConfig(network=network_schema(known_transmitters(), None)()))
     yaml_files.use(known)
     path = ConfigSearchPathImpl()
     path.append("hydra", "pkg://hydra.conf")
@@ -178,6 +181,9 @@ def update(config: DictConfig, key: str, value: Any) -> None:
         if not isinstance(node, DictConfig) or part not in node:
             raise unknown(config, node, ".".join(path[: depth + 1]), part, key)
         node = node[part]
+    if path == ["network"] and last not in node and last in known_transmitters():
+        remedy = "; network.coupling scales them all" if node.synapses else ""
+        raise PsstError(f"{key}={value}: {_no_transmitter(node, last)}{remedy}")
     if not isinstance(node, DictConfig) or last not in node:
         raise unknown(config, node, key, last, key)
     if isinstance(node[last], DictConfig):
@@ -210,6 +216,9 @@ def resolve(config: DictConfig) -> Config:
 def _complete(config: DictConfig) -> None:
     """Give every mechanism, synapse, connectivity and stimulus its class's fields, types and defaults."""
     _check_names(config.network)
+    for name, settings in config.network.synapses.items():
+        config.network.synapses[name] = _typed("synapse", settings, f"network.synapses.{name}")
+    _complete_factors(config)
     for name, population in config.network.populations.items():
         _complete_start(population.start, f"network.populations.{name}.start")
         population.capacitance = _number_or_distribution(
@@ -221,13 +230,30 @@ def _complete(config: DictConfig) -> None:
         for mechanism, settings in population.mechanisms.items():
             key = f"network.populations.{name}.mechanisms.{mechanism}"
             population.mechanisms[mechanism] = _typed("mechanism", settings, key)
-    for name, settings in config.network.synapses.items():
-        config.network.synapses[name] = _typed("synapse", settings, f"network.synapses.{name}")
     for name, projection in config.network.projections.items():
         key = f"network.projections.{name}.connectivity"
         projection.connectivity = _typed("connectivity", projection.connectivity, key)
         projection.weight = _number_or_distribution(projection.weight, f"network.projections.{name}.weight")
     config.stimulus = _typed("stimulus", config.stimulus, "stimulus")
+
+
+def _complete_factors(config: DictConfig) -> None:
+    """Give the network a factor for each transmitter of its synapses, and for no other."""
+    network, declared = config.network, transmitters(config.network)
+    given = {str(name): network[name] for name in known_transmitters() if network[name] is not None}
+    for name in given.keys() - declared.keys():
+        raise PsstError(f"network.{name}={given[name]}: {_no_transmitter(network, name)}; leave it out")
+    own = {field.name: network._get_node(field.name) for field in dataclasses.fields(NetworkConfig)}
+    config.network = OmegaConf.merge(OmegaConf.structured(network_schema(declared)), own, given)
+
+
+def _no_transmitter(network: DictConfig, name: str) -> str:
+    """Say why a network has no factor of that name."""
+    found = transmitters(network)
+    others = [str(synapse) for synapse in network.synapses if all(synapse not in of for of in found.values())]
+    having = [f"{', '.join(of)} {'has' if len(of) == 1 else 'have'} {other}" for other, of in found.items()]
+    having += [f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} none"] if others else []
+    return f"no synapse of this network has the transmitter {name}; " + ("; ".join(having) or "it has no synapses")
 
 
 def _check_names(network: DictConfig) -> None:

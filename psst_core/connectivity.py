@@ -96,6 +96,16 @@ class Connectivity:
     def check(self, n_pre: int, n_post: int, recurrent: bool) -> None:
         """Raise a PsstError where the rule does not fit these sizes."""
 
+    def draws(self, n_pre: int, n_post: int, recurrent: bool) -> bool:
+        """Whether the connections are random; a rule that does not say is taken to draw them."""
+        return True
+
+    def unread(self, recurrent: bool) -> dict[str, str]:
+        """By field, why it decides nothing beside the others."""
+        if not recurrent and hasattr(self, "self_connections"):
+            return {"self_connections": "joins two populations, so that no cell could project to itself"}
+        return {}
+
     def couple(self, n: int, random: np.random.Generator) -> Connections:
         """Junctions within a population of `n` cells, once each: a connection in either order is one."""
         return self.connect(n, n, True, random).folded()
@@ -150,6 +160,9 @@ class Probability(Recurrent):
     def in_degree(self, n_pre: int, n_post: int) -> float:
         return self.probability * n_pre
 
+    def draws(self, n_pre: int, n_post: int, recurrent: bool) -> bool:
+        return 0 < self.probability < 1
+
 
 @register("connectivity", "fixed_in_degree")
 @dataclass
@@ -169,6 +182,9 @@ class FixedInDegree(Recurrent):
 
     def in_degree(self, n_pre: int, n_post: int) -> float:
         return float(self.inputs)
+
+    def draws(self, n_pre: int, n_post: int, recurrent: bool) -> bool:
+        return 0 < self.inputs < n_pre - (recurrent and not self.self_connections)
 
     def check(self, n_pre: int, n_post: int, recurrent: bool) -> None:
         candidates = n_pre - (recurrent and not self.self_connections)
@@ -208,6 +224,9 @@ class AllToAll(Recurrent):
     def in_degree(self, n_pre: int, n_post: int) -> float:
         return float(n_pre)
 
+    def draws(self, n_pre: int, n_post: int, recurrent: bool) -> bool:
+        return False
+
 
 @register("connectivity", "pairs")
 @dataclass
@@ -222,6 +241,9 @@ class Pairs(Connectivity):
 
     def in_degree(self, n_pre: int, n_post: int) -> float:
         return len(self.pairs) / n_post
+
+    def draws(self, n_pre: int, n_post: int, recurrent: bool) -> bool:
+        return False
 
     def check(self, n_pre: int, n_post: int, recurrent: bool) -> None:
         for pair in self.pairs:
@@ -262,6 +284,9 @@ class FromFile(Connectivity):
 
     def in_degree(self, n_pre: int, n_post: int) -> float:
         return float(np.count_nonzero(self._weights())) / n_post
+
+    def draws(self, n_pre: int, n_post: int, recurrent: bool) -> bool:
+        return False
 
     def check(self, n_pre: int, n_post: int, recurrent: bool) -> None:
         weights = self._weights()

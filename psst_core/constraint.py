@@ -7,6 +7,7 @@ doubles with a bound on the error, and as fractions where that does not decide.
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -192,6 +193,8 @@ class _Reader:
                 return _Word(word)
             case ast.Name() | ast.Attribute():
                 return self.name(ast.unparse(node))
+            case ast.List():
+                return self.list(node)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 truth = self.truth(operand)
                 return _Truth(~truth.holds, truth.undefined)
@@ -238,6 +241,17 @@ class _Reader:
         known = [*self.columns, *sorted(self.words)]
         raise PsstError(
             f"sweep.where={self.text}: {name} is no axis{suggestion(name, known)}; there are: {', '.join(known)}"
+        )
+
+    def list(self, node: ast.List) -> _Word:
+        """A list that is a value of an axis, which has it as a text."""
+        text = re.sub(r"\s", "", ast.get_source_segment(self.text.strip(), node) or "")
+        if text in self.words:
+            return _Word(text)
+        known = [word for word in sorted(self.words) if word.startswith("[")]
+        raise PsstError(
+            f"sweep.where={self.text}: {text} is no value of an axis; the lists among them are: "
+            f"{', '.join(known) or 'none'}"
         )
 
     def compare(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> _Truth:

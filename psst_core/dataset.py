@@ -108,8 +108,11 @@ def status_word(number: Any) -> str:
 
 
 def status_counts(data: xr.Dataset) -> dict[str, int]:
-    """By what became of them, how many runs."""
-    numbers, counts = np.unique(data["status"].values, return_counts=True)
+    """By what became of them, how many runs; places that share a run count once, places without one each."""
+    ids, numbers = data["run_id"].values.ravel(), data["status"].values.ravel()
+    planned = ids != ""
+    once = np.unique(ids[planned], return_index=True)[1]
+    numbers, counts = np.unique(np.append(numbers[planned][once], numbers[~planned]), return_counts=True)
     return {status_word(number): int(count) for number, count in zip(numbers, counts, strict=True)}
 
 

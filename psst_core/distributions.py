@@ -51,6 +51,10 @@ class Distribution:
                 "draw; set them nearer to its mean, the lower one as low"
             )
 
+    def draws(self) -> bool:
+        """Whether its numbers are random; it may look at whether its own are 0, no more."""
+        return True
+
     def draw(self, count: int, random: np.random.Generator) -> Array:
         """So many numbers."""
         (low, high), share = self.support(), random.random(count)
@@ -93,6 +97,9 @@ class Normal(Distribution):
     def whole(self) -> tuple[float, float]:
         return super().whole() if self.sd else (self.mean, self.mean)
 
+    def draws(self) -> bool:
+        return self.sd != 0
+
 
 @register(KEY, "log_normal")
 @dataclass
@@ -105,6 +112,9 @@ class LogNormal(Distribution):
     def frozen(self) -> Any:
         sigma = math.sqrt(math.log1p(self.cv**2))
         return stats.lognorm(sigma, scale=self.mean * math.exp(-0.5 * sigma**2))
+
+    def draws(self) -> bool:
+        return self.cv != 0
 
     def whole(self) -> tuple[float, float]:
         return super().whole() if self.cv**2 else (self.mean, self.mean)
@@ -132,6 +142,9 @@ class Uniform(Distribution):
 @dataclass
 class EvenlySpaced(Uniform):
     """From low (the first cell) to high (the last) in equal steps; not random."""
+
+    def draws(self) -> bool:
+        return False
 
     def draw(self, count: int, random: np.random.Generator) -> Array:
         return np.linspace(*self.support(), count)

@@ -31,7 +31,8 @@ def estimate(folder: Path, plan: str) -> None:
     results = home(folder)
     records = read_records(results, plan)
     runs, twins, record = records["csv"], records["twins.csv"], record_of(records["yaml"], f"{plan}.yaml")
-    pairs = table_of(runs, plan).merge(table_of(twins, plan), on="run_id", suffixes=("", "_of_twin"))
+    different = table_of(runs, plan).drop_duplicates("run_id")
+    pairs = different.merge(table_of(twins, plan), on="run_id", suffixes=("", "_of_twin"))
     pairs = pairs.sort_values(["chunk", "chunk_of_twin"], ignore_index=True)
     file, table = estimate_files(folder)
     with marking(folder, [file, table], estimate_recipe(folder, plan)):
@@ -95,7 +96,8 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.
             difference = summary(other)[name].values[there] - summary(chunk)[name].values[here]
             values[f"delta_{name}"][number] = difference
     replicates = cube.sizes["network"] * cube.sizes["trial"]
-    points = pd.Index(cube["run_id"].values.ravel()).get_indexer(pd.Index(pairs["run_id"])) // replicates
+    ids, first = np.unique(cube["run_id"].values, return_index=True)
+    points = first[np.searchsorted(ids, pairs["run_id"].to_numpy(str))] // replicates
     for name in MEASURES:
         spread = cube[name].var("trial", ddof=1).mean("network") ** 0.5
         values[f"spread_{name}"] = spread.values.reshape(-1, len(populations))[points]

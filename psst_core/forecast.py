@@ -56,6 +56,7 @@ def expected(made: Plan, costs: CostModel, at_once: int | None = None) -> dict[s
         "finished": sum(there),
         "twins": len(made.twins),
         "warnings": unusual(made.sweep),
+        "notes": list(made.sweep.notes),
         "chunks": [dict(zip(names, shape, strict=True)) | row for shape, row in sorted(rows.items())],
         "expected": {
             "core_hours": busy * sum(seconds) / 3600,

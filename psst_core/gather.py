@@ -16,6 +16,7 @@ from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import to_yaml, write_text
 from psst_core.ledger import AGAIN, CHUNKS, OTHER_RUNS, PARTIAL, PLANS, home, read_claim, read_records, state
+from psst_core.lists import padded
 from psst_core.made import marking, recipe, remove_made
 from psst_core.provenance import CONVENTIONS, now, source
 from psst_core.records import record_of, table_of
@@ -152,7 +153,7 @@ def cube(
     arrays |= {name: _blank(name, (*shape, len(populations))) for name in (*MEASURES, "undefined")}
     arrays["run_id"][places] = table["run_id"].to_numpy(str)
     sources: set[str] = set()
-    finished, rows = 0, table.groupby("chunk", sort=False).indices
+    finished, rows = set[str](), table.groupby("chunk", sort=False).indices
     for chunk, mine in rows.items():
         at = tuple(place[mine] for place in places)
         if (found := summary(str(chunk))) is None:
@@ -164,7 +165,7 @@ def cube(
             raise PsstError(f"{summary_name(str(chunk), record['analysis_digest'])}: {OTHER_RUNS}")
         for name, array in arrays.items():
             array[at] = found[name].values[position]
-        finished += len(mine)
+        finished |= set(wanted)
         sources.add(found.attrs.get("source", source({})))
     dims = tuple(dimensions)
     result = xr.Dataset(
@@ -178,8 +179,11 @@ def cube(
         result[name].attrs = attributes
     for axis in axes:
         result[axis["name"]].attrs = axis_attributes(axis)
+        if "lists" in axis:
+            result = _with_lists(result, axis)
     title = config["description"] or record["experiment"]
-    part = {PARTIAL: f"{finished} of {len(table)} runs"} if finished < len(table) else {}
+    runs = table["run_id"].nunique()
+    part = {PARTIAL: f"{len(finished)} of {runs} runs"} if len(finished) < runs else {}
     result.attrs = {
         **CONVENTIONS,
         "title": f"{title} (partial: {part[PARTIAL]})" if part else title,
@@ -203,9 +207,22 @@ def _check_finished(folder: Path, chunks: Path, names: Iterable[str], analysis: 
         )
 
 
+def _with_lists(data: xr.Dataset, axis: Mapping[str, Any]) -> xr.Dataset:
+    """With the lists of an axis beside their texts, where they are numbers; NaN is beyond the end of a shorter one."""
+    name, coordinate = axis["name"], data[axis["name"]]
+    numbers = padded([axis["lists"][text] for text in coordinate.values.tolist()])
+    if numbers is None:
+        return data
+    inner = [f"{name}_{part}" for part in ("item", "part")[: numbers.ndim - 1]]
+    attributes = {"long_name": f"{coordinate.attrs['long_name']}, one by one"} | (
+        {"units": file_units(axis["unit"])} if "unit" in axis else {}
+    )
+    return data.assign_coords({f"{name}_values": ((*coordinate.dims, *inner), numbers, attributes)})
+
+
 def axis_attributes(axis: Mapping[str, Any]) -> dict[str, str]:
     """Of a coordinate: `network size` from network.size, the key itself, and its unit where the record has one."""
-    key, unit = axis["key"], axis.get("unit")
+    key, unit = axis["key"], None if "lists" in axis else axis.get("unit")
     match key.split("."):
         case ["network", "populations", name, "mechanisms", *rest]:
             parts = [name, *rest]

@@ -113,7 +113,8 @@ def array_keys(config: Mapping[str, Any]) -> Iterator[str]:
     But no file, which counts by its content.
     """
     network, files = config["network"], set(part_file_keys(config))
-    yield from ("run.seed", "network.start_jitter", "network.coupling", "network.ach", "network.gaba")
+    yield from ("run.seed", "network.start_jitter", "network.coupling")
+    yield from (f"network.{name}" for name in transmitters(network))
     for key in distribution_keys(config):
         yield from (f"{key}.{field}" for field in get(config, key) if f"{key}.{field}" not in files)
     for name, population in network["populations"].items():
@@ -136,6 +137,16 @@ def connectivity_keys(config: Mapping[str, Any]) -> Iterator[str]:
 def connectivity_name(config: Config, network: int) -> str:
     """One text for all runs with the same connections; `network` is the number of the replicate."""
     return repr([network, config["run"]["seed"], [get(config, key) for key in connectivity_keys(config)]])
+
+
+def transmitters(network: Mapping[str, Any]) -> dict[str, list[str]]:
+    """By each transmitter of a network's synapses, their names; `network.TRANSMITTER` is a factor on them."""
+    found: dict[str, list[str]] = {}
+    for name, settings in network["synapses"].items():
+        transmitter = lookup("synapse", settings["type"], f"network.synapses.{name}.type").transmitter  # type: ignore[attr-defined]
+        if transmitter is not None:
+            found.setdefault(transmitter, []).append(name)
+    return found
 
 
 def is_start(key: str) -> bool:

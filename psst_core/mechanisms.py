@@ -196,6 +196,14 @@ class Mechanism:
     reads: ClassVar[tuple[str, ...]] = ()
     random: ClassVar[bool] = False
 
+    def draws(self) -> bool:
+        """Whether its random numbers decide anything; it may look at whether parameters are 0, no more."""
+        return self.random
+
+    def unread(self) -> dict[str, str]:
+        """By field, why it decides nothing beside the others; it may look at whether parameters are 0, no more."""
+        return {}
+
     def start(self) -> dict[str, float]:
         """The value of each state at t = 0."""
         return dict.fromkeys(self.states, 0.0)
@@ -264,7 +272,7 @@ class Synapse(Mechanism):
     """Transmission from one cell to another, after an axonal delay.
 
     Attributes:
-        transmitter: the kind that a network-wide factor scales (`network.ach`, `network.gaba`).
+        transmitter: a name, by which a factor scales all its synapses: `network.ach`, `network.gaba`, one of your own.
         spiking: whether spikes drive it; if not, the presynaptic potential does.
         delay: from a spike, or a potential, to its effect.
     """

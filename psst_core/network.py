@@ -134,7 +134,8 @@ class Network:
             _require(part["synapse"], kinds, f"{key}.synapse")
             rule = build("connectivity", part["connectivity"], f"{key}.connectivity")
             transmitter = kinds[part["synapse"]].transmitter
-            strength = part["conductance"] * config["coupling"] * (config[transmitter] if transmitter else 1.0)
+            factor = 1.0 if transmitter is None else config[transmitter]
+            strength = part["conductance"] * config["coupling"] * factor
             with named(key):
                 strength *= _scaling(config, part, rule, sizes, isinstance(kinds[part["synapse"]], Junction))
             ends = part["pre"], part["post"]

@@ -99,9 +99,8 @@ def _failed(plan: Plan, failure: Failure, results: Path) -> str:
 
 def outcome(cube: xr.Dataset) -> str:
     """How many runs of a gathered sweep are ok and how many are not, where these are, and what helps."""
-    status = cube["status"]
-    planned = int((status != STATUS["not_planned"]).sum())
     counts = {word: count for word, count in status_counts(cube).items() if word != "not planned"}
+    planned = sum(counts.values())
     if counts == {"ok": planned}:
         return f"{planned:,} of {planned:,} runs ok"
     said = [_told(word, count, planned, cube) for word, count in counts.items()]

@@ -5,7 +5,7 @@ each brings along. A chunk holds batches that share the compiled program; it is 
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,18 @@ OWN_MATRIX_BYTES = 4_000_000
 def pack(sweep: Sweep, machine: Machine, results: Path) -> tuple[dict[str, Manifest], tuple[Place, ...]]:
     """The manifests by chunk, and the place of each run.
 
-    A run that a chunk in `results` holds, or is claimed to hold, is taken from there. The others of one compiled
-    program are put in the order of their networks. A job takes a stretch of them, and a batch all of that or, where a
-    matrix for each run would be too large, what shares one network.
+    Rows that share a run share its place. A run that a chunk in `results` holds, or is claimed to hold, is taken from
+    there. The others of one compiled program are put in the order of their networks. A job takes a stretch of them, and
+    a batch all of that or, where a matrix for each run would be too large, what shares one network.
     """
     _check_recorded_runs(sweep)
-    keys = _keys(sweep)
+    traced = {run.id for run in sweep.runs if _traced(run, sweep)}
+    keys = _keys(sweep, traced)
     places, manifests = reuse(results, set(keys), sweep.config["hardware"])
     programs: dict[str, list[int]] = {}
     structures: dict[int, str] = {}
-    for number, run in enumerate(sweep.runs):
+    for number in _firsts(keys):
+        run = sweep.runs[number]
         if id(run.base) not in structures:
             structures[id(run.base)] = _structure(run.base)
         programs.setdefault(structures[id(run.base)], []).append(number)
@@ -58,7 +60,7 @@ def pack(sweep: Sweep, machine: Machine, results: Path) -> tuple[dict[str, Manif
                 [[sweep.runs[number] for number in batch] for batch in batches],
                 differing[name],
                 config[name]["hardware"],
-                sweep,
+                traced,
             )
             manifests[manifest["chunk"]] = manifest
             for position, number in enumerate(number for batch in batches for number in batch):
@@ -66,15 +68,23 @@ def pack(sweep: Sweep, machine: Machine, results: Path) -> tuple[dict[str, Manif
     return manifests, tuple(places[key] for key in keys)
 
 
-def _keys(sweep: Sweep) -> list[Key]:
-    """What each run is in the ledger."""
+def _firsts(keys: Sequence[Key]) -> list[int]:
+    """The first row of each run."""
+    found: dict[Key, int] = {}
+    for number, key in enumerate(keys):
+        found.setdefault(key, number)
+    return list(found.values())
+
+
+def _keys(sweep: Sweep, traced: Collection[str]) -> list[Key]:
+    """What each row's run is in the ledger; rows of the same run have the same."""
     kept: dict[tuple[int, bool], str] = {}
     keys = []
     for run in sweep.runs:
-        traced = _traced(run, sweep)
-        if (id(run.base), traced) not in kept:
-            kept[id(run.base), traced] = recording(run.base["recorder"], traced)
-        keys.append((run.id, kept[id(run.base), traced]))
+        its = id(run.base), run.id in traced
+        if its not in kept:
+            kept[its] = recording(run.base["recorder"], its[1])
+        keys.append((run.id, kept[its]))
     return keys
 
 
@@ -95,9 +105,9 @@ def _by_network(numbers: Sequence[int], config: Config, sweep: Sweep, machine: M
     names: dict[tuple[int, int, int], str] = {}
     for number in numbers:
         run = sweep.runs[number]
-        key = id(run.base), run.network, run.value("run.seed")
+        key = id(run.base), run.drawn[0], run.value("run.seed")
         if key not in names:
-            names[key] = connectivity_name(run.config, run.network)
+            names[key] = connectivity_name(run.config, run.drawn[0])
         groups.setdefault(names[key], []).append(number)
     return list(groups.values())
 
@@ -109,9 +119,17 @@ def _split(items: Sequence[Any], sizes: Sequence[int]) -> list[list[Any]]:
 
 
 def _manifest(
-    batches: Sequence[Sequence[SweepRun]], differing: Sequence[str], hardware: Mapping[str, Any], sweep: Sweep
+    batches: Sequence[Sequence[SweepRun]],
+    differing: Sequence[str],
+    hardware: Mapping[str, Any],
+    traced: Collection[str],
 ) -> Manifest:
-    """What a chunk's job reads; `differing` are the keys in which the runs of its program differ."""
+    """What a chunk's job reads.
+
+    Args:
+        differing: the keys in which the runs of its program differ.
+        traced: the ids of the runs of which traces are kept.
+    """
     first = batches[0][0]
     parameters = set(parameter_keys(first.config))
     config = {
@@ -125,10 +143,10 @@ def _manifest(
             [
                 {
                     "id": run.id,
-                    "network": run.network,
-                    "trial": run.trial,
+                    "network": run.drawn[0],
+                    "trial": run.drawn[1],
                     "values": {key: run.value(key) for key in differing},
-                    "traced": _traced(run, sweep),
+                    "traced": run.id in traced,
                 }
                 for run in batch
             ]
@@ -142,7 +160,7 @@ def _manifest(
 
 
 def _traced(run: SweepRun, sweep: Sweep) -> bool:
-    """Whether traces of this run are kept."""
+    """Whether traces of the run of this row are kept."""
     recorder = run.base["recorder"]
     if not recorder["variables"]:
         return False

@@ -159,9 +159,10 @@ def _command(experiment: str, overrides: Sequence[str], name: str) -> str:
 
 def _entry(axis: Axis, config: Config) -> dict[str, Any]:
     """An axis in the plan's record, with its unit where it has one; the values along `run` are in its table."""
-    entry = {"key": axis.key, "name": axis.name, "dimension": axis.dimension, "words": axis.words}
+    entry: dict[str, Any] = {"key": axis.key, "name": axis.name, "dimension": axis.dimension, "words": axis.words}
     unit = units(config, axis.key)
     entry |= {"unit": unit} if unit else {}
+    entry |= {"lists": dict(axis.lists)} if axis.lists else {}
     return entry | ({"values": list(axis.values)} if axis.dimension == axis.name else {})
 
 
@@ -281,6 +282,7 @@ def axis_lines(plan: Plan) -> list[str]:
     lines += [f"  where {text}" for text in sweep["where"]]
     lines.append(f"  {counted(sweep['networks'], 'network')} x {counted(sweep['trials'], 'trial')}")
     lines += [f"  {counted(len(plan.twins), 'run')} once more at half the step"] if plan.twins else []
+    lines += [f"  note: {note}" for note in plan.sweep.notes]
     origins = (manifest["provenance"] for chunk, manifest in plan.manifests.items() if chunk not in plan.finished)
     return lines + [f"  warning: {text}" for text in doubts(origins)]
 

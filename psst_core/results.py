@@ -20,6 +20,7 @@ from psst_core.files import from_yaml
 from psst_core.gather import typed, word_axes
 from psst_core.keys import Config, put
 from psst_core.ledger import AGAIN, CHUNKS, OTHER_RUNS, home, read_manifest
+from psst_core.lists import text_of
 from psst_core.made import check_unchanged
 from psst_core.network import Network, connect
 from psst_core.records import read_record, read_table
@@ -149,7 +150,7 @@ class Results:
         for axis in self.record["axes"]:
             name, dimension = axis["name"], axis["dimension"]
             values = axis["values"] if dimension == name else self.cube[name].values.tolist()
-            found[name] = Axis(axis["key"], name, tuple(values), dimension)
+            found[name] = Axis(axis["key"], name, tuple(values), dimension, axis.get("lists", {}))
         return found
 
     @property
@@ -190,6 +191,8 @@ class Results:
             if name not in names:
                 raise PsstError(f"{name}={value}: no such axis; there are: {', '.join(names)}")
             column = rows[name]
+            if (its := self.axes.get(name)) is not None and its.lists:
+                value = text_of(value, its.lists) or value
             match = _matches(column, value)
             if not match.any():
                 raise PsstError(f"{name}={value}: not in the sweep{place}; there are: {_listed(column, value)}")

@@ -2,15 +2,18 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin, get_type_hints
 
 from psst_core.distributions import KEY
-from psst_core.keys import Config, get, is_start
-from psst_core.registry import data_file, lookup, setting
+from psst_core.errors import PsstError
+from psst_core.keys import Config, get, is_start, transmitters
+from psst_core.registry import data_file, lookup, names, setting
 
 MOST = 1_000_000
+WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass
@@ -73,7 +76,10 @@ class ProjectionConfig:
 
 @dataclass
 class NetworkConfig:
-    """`coupling` scales every synapse, `ach` and `gaba` those of that transmitter.
+    """`coupling` scales every synapse; each transmitter of the network's synapses has a key and a factor of its own.
+
+    That is `network.ach` where a synapse releases ach, and so on: 1 where nothing else is written, and at least 0. A
+    network without a synapse of that transmitter has no such key.
 
     Attributes:
         size: cells, of all populations together.
@@ -84,8 +90,6 @@ class NetworkConfig:
 
     size: int = setting(1, minimum=1, maximum=10_000_000)
     coupling: float = setting(1.0, minimum=0)
-    ach: float = setting(1.0, minimum=0)
-    gaba: float = setting(1.0, minimum=0)
     scaling: str = "in_degree"
     start_jitter: float = setting(0.0, minimum=0)
     start_file: str | None = data_file(None)
@@ -265,8 +269,61 @@ def _text_keys(schema: type, above: str) -> Iterator[str]:
             yield from _text_keys(hint, f"{above}{name}.")  # type: ignore[arg-type]
 
 
+def network_schema(transmitters: Iterable[str], default: float | None = 1.0) -> type:
+    """The schema of a network with a factor for each of these transmitters.
+
+    Args:
+        default: of the factors; None makes room for those that a file may give.
+    """
+    kind = float if default is not None else float | None
+    factors = [(name, kind, setting(default, minimum=0)) for name in sorted(transmitters)]
+    return dataclasses.make_dataclass("NetworkConfig", factors, bases=(NetworkConfig,))
+
+
+def config_schema() -> type:
+    """All of it, with room for the factors that files may give: of every transmitter of a registered synapse."""
+    network = network_schema(known_transmitters(), default=None)
+    return dataclasses.make_dataclass(
+        "PsstConfig", [("network", network, field(default_factory=network))], bases=(PsstConfig,)
+    )
+
+
+def known_transmitters() -> dict[str, type]:
+    """Every transmitter that a registered synapse declares, and the first class that does.
+
+    Raises:
+        PsstError: for one that cannot be a key of `network`, or that another key has.
+    """
+    found: dict[str, type] = {}
+    taken = {field.name for field in dataclasses.fields(NetworkConfig)}
+    for synapse in names("synapse"):
+        cls = lookup("synapse", synapse, "synapse")
+        name = getattr(cls, "transmitter", None)
+        if any(field.name == "transmitter" for field in dataclasses.fields(cls)):
+            raise PsstError(
+                f"synapse {synapse}: its transmitter is a parameter, but must belong to the class; "
+                f"write transmitter: ClassVar[str | None] = {name!r}"
+            )
+        if name is None:
+            continue
+        if not isinstance(name, str) or not WORD.fullmatch(name):
+            raise PsstError(
+                f"synapse {synapse}: transmitter={name!r} names the key network.{name}; "
+                "it must be letters, digits and underscores, the first a letter"
+            )
+        if name in taken:
+            raise PsstError(
+                f"synapse {synapse}: transmitter={name!r}: network.{name} means something else; "
+                f"give the transmitter another name, such as {name}_transmitter"
+            )
+        found.setdefault(name, cls)
+    return found
+
+
 def class_of(config: Config, part: str) -> type:
     """The class that types a part of a configuration, by its dotted key."""
+    if part == "network":
+        return network_schema(transmitters(config["network"]))
     settings, path = get(config, part), part.split(".")
     if KEY in settings:
         return lookup(KEY, settings[KEY], f"{part}.{KEY}")
@@ -300,5 +357,8 @@ def units(config: Config, key: str) -> str | None:
         return units(config, part) if name in ("mean", "sd", "low", "high") else "1"
     if is_start(key):
         return "mV" if key.endswith(".start.v") else None
-    fields = {f.name: f.metadata for f in dataclasses.fields(class_of(config, part))}
+    schema = NetworkConfig if part == "network" else class_of(config, part)
+    fields = {f.name: f.metadata for f in dataclasses.fields(schema)}
+    if part == "network" and name not in fields:
+        return "1"  # the factor of a transmitter
     return fields[name].get("unit") if name in fields else None

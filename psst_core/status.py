@@ -45,7 +45,8 @@ def status(results: Path, name: str) -> Status:
     records = read_records(results, plan := planned(results, name))
     chunks: dict[str, int] = {}
     for ending in (ending for ending in records if ending.endswith("csv")):
-        for chunk, count in table_of(records[ending], f"{plan}.{ending}")["chunk"].value_counts().items():
+        places = table_of(records[ending], f"{plan}.{ending}").drop_duplicates(["chunk", "position"])
+        for chunk, count in places["chunk"].value_counts().items():
             chunks[str(chunk)] = chunks.get(str(chunk), 0) + int(count)
     states = {chunk: state(results, chunk) for chunk in chunks}
     runs = dict.fromkeys(STATES, 0)

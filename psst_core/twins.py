@@ -17,7 +17,8 @@ def twins(sweep: Sweep) -> dict[str, SweepRun]:
     numerics = sweep.config["numerics"]
     if numerics["check"] == "none":
         return {}
-    chosen = sorted(sweep.runs, key=lambda run: run.id)[: math.ceil(numerics["share"] * len(sweep.runs))]
+    different = {run.id: run for run in sweep.runs}
+    chosen = sorted(different.values(), key=lambda run: run.id)[: math.ceil(numerics["share"] * len(different))]
     halved: dict[int, tuple[Config, Identity]] = {}
     found = {}
     for run in chosen:
@@ -26,7 +27,7 @@ def twins(sweep: Sweep) -> dict[str, SweepRun]:
             check(config)
             halved[id(run.base)] = config, Identity(config)
         config, identity = halved[id(run.base)]
-        found[run.id] = replace(run, id=identity.run_id(run.values, run.network, run.trial), base=config)
+        found[run.id] = replace(run, id=identity.run_id(run.values, *run.drawn), base=config)
     return found
 
 

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from psst_core.errors import PsstError
 from psst_core.registry import suggestion
-from psst_core.schema import PsstConfig
+from psst_core.schema import config_schema
 from psst_core.written import DECIMAL, Plain, shown, typed
 
 SCHEME = "psst"
@@ -234,8 +234,9 @@ class PsstFiles(FileConfigSource):
             if header.get("package") not in (None, GLOBAL, group):
                 raise PsstError(f"begins with @package {header['package']}; only @package {GLOBAL} is read")
             everywhere = header.get("package") == GLOBAL or group == "."
-            types = typing.get_type_hints(PsstConfig)
-            hint, key = (PsstConfig, "") if everywhere else (types.get(group, Any), group)
+            schema = config_schema()
+            types = typing.get_type_hints(schema)
+            hint, key = (schema, "") if everywhere else (types.get(group, Any), group)
             content = plain(defaults | fitted(content, hint, key))
         except PsstError as error:
             raise PsstError(f"{path}: {error}") from error

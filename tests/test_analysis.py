@@ -170,8 +170,7 @@ def made_up(runs, sizes, spikes, duration=1000.0, interval=0.5, seed=1):
 def one_by_one(chunk, window):
     """What PSST computed before it took all runs at once."""
     sizes = chunk["population_size"].values
-    edges, duration = np.cumsum([0, *sizes]), 0.5 * chunk.sizes["time"]
-    window = (window[0], min(window[1], duration))
+    edges = np.cumsum([0, *sizes])
     time, cell, run = (chunk[name].values for name in ("spike_time", "spike_cell", "spike_run"))
     inside = (time > window[0]) & (time <= window[1])
     sampled = (chunk["time"].values >= window[0]) & (chunk["time"].values < window[1])
@@ -209,7 +208,7 @@ def one_by_one(chunk, window):
 def test_all_runs_at_once_are_as_one_by_one(runs, sizes, monkeypatch):
     monkeypatch.setattr("psst_core.analysis.BLOCK", 2000 * 5)
     chunk = made_up(runs, sizes, 20 * runs * sum(sizes))
-    found, expected = summarise(chunk, (100.0, 2000.0), ANALYSIS), one_by_one(chunk, (100.0, 2000.0))
+    found, expected = summarise(chunk, (100.0, 1000.0), ANALYSIS), one_by_one(chunk, (100.0, 1000.0))
     for name in MEASURES:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-9, atol=1e-15, err_msg=name)
     assert list(found["population"].values) == [f"p{i}" for i in range(len(sizes))]
@@ -257,6 +256,24 @@ def test_the_locusts_band_comes_with_its_network(tmp_path, monkeypatch):
     with pytest.raises(PsstError, match=r"analysis.band: .* say None and \[10.0, 60.0\]; give one"):
         found("antennal_lobe", "network=calm,broad")
     assert found("antennal_lobe", "network=calm,broad", "analysis.band=[10,60]") == [10, 60]
+
+
+def test_what_ends_after_the_run_is_undefined_and_not_cut_off():
+    """Of 1000 ms; each of the two alone."""
+    chunk = made_up(40, [6, 2], 4000)
+    ok = chunk["status"] == STATUS["ok"]
+    spectral = {"dominant_frequency", "band_power", "band_ratio"}
+    whole = summarise(chunk, (100.0, 1000.0), ANALYSIS)
+    for window, stretch, lost in [
+        ((100.0, 1000.5), [200.0, 600.0], {*MEASURES} - spectral),
+        ((100.0, 1000.0), [200.0, 1000.5], spectral),
+    ]:
+        found = summarise(chunk, window, ANALYSIS | {"spectrum": stretch})
+        for name, mask in zip(MEASURES, MASKS, strict=True):
+            if name in lost:
+                assert found[name].isnull().all() and (((found["undefined"] & mask) > 0) == ok).all(), name
+            else:
+                np.testing.assert_array_equal(found[name], whole[name], err_msg=name)
 
 
 def test_thousands_of_small_runs_take_seconds():

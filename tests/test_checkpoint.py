@@ -35,10 +35,14 @@ SWEEPS = {
     ),
     "noise": (
         "noisy_cells",
-        PIECES + "network.populations.hh.mechanisms.noise.sigma=1,2 sweep.trials=4 hardware.lanes=4",
+        PIECES
+        + "analysis.spectrum=[0,30] network.populations.hh.mechanisms.noise.sigma=1,2 sweep.trials=4 hardware.lanes=4",
     ),
     "jumps": ("coba_hh", PIECES + "network.size=40 sweep.trials=2 hardware.lanes=1"),
-    "steps of its own": ("lorenz", PIECES + "solver=dormand_prince sweep.trials=2 hardware.lanes=1"),
+    "steps of its own": (
+        "lorenz",
+        PIECES + "solver=dormand_prince network.start_jitter=0.01 sweep.trials=2 hardware.lanes=1",
+    ),
     "diverging": (
         "locust_coupling",
         LOBE.replace("exponential_euler", "euler") + "network.populations.pn.mechanisms.sodium.conductance=100,1e6",

@@ -28,7 +28,7 @@ SWEEPS = {
         ONE_JOB + "stimulus.onset=0 stimulus.share=1 stimulus.amplitude=30 stimulus.rise=1 network.size=8 "
         "network.coupling=0.5 solver=exponential_euler network.synapses.gaba.delay=2",
     ),
-    "noise": ("noisy_cells", ONE_JOB + "network.populations.hh.mechanisms.noise.sigma=1"),
+    "noise": ("noisy_cells", ONE_JOB + "analysis.spectrum=[0,40] network.populations.hh.mechanisms.noise.sigma=1"),
 }
 JOB = """
 import sys

@@ -77,8 +77,8 @@ def test_a_single_trial_has_no_spread_and_is_drawn(tmp_path):
 
 def test_noise_takes_the_same_path_at_half_the_step(tmp_path):
     """The potentials of resting cells under noise differ by the solver's error, far below the noise itself."""
-    overrides = "network.size=5 run.duration=20 recorder.window=[0,20] sweep.trials=2 numerics.share=1 "
-    sigma = "network.populations.hh.mechanisms.noise.sigma=0.2"
+    overrides = "network.size=5 run.duration=20 recorder.window=[0,20] analysis.spectrum=[0,20] sweep.trials=2 "
+    sigma = "numerics.share=1 network.populations.hh.mechanisms.noise.sigma=0.2"
     results = run_sweep(tmp_path, "noisy_cells", overrides + sigma)
     assert (results.cube["firing_rate"] == 0).all()
     ratio = relative(results.error_estimate, "synchrony")

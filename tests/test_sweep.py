@@ -34,13 +34,13 @@ def test_the_default_experiment():
 
 
 def test_a_single_value_keeps_its_axis_and_a_new_axis_is_added():
-    sweep = expand("locust_coupling", ["network.size=60", "solver=rk4", "run.dt=0.01,0.02", "run.duration=200"])
+    sweep = expand("locust_coupling", ["network.size=60", "solver=rk4", "run.dt=0.01,0.02", "run.duration=700"])
     assert {axis.name: axis.values for axis in sweep.axes if axis.name != "coupling"} == {
         "size": (60,),
         "solver": ("rk4",),
         "dt": (0.01, 0.02),
     }
-    assert all(run.config["run"]["duration"] == 200 for run in sweep.runs)
+    assert all(run.config["run"]["duration"] == 700 for run in sweep.runs)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from psst_core.plan import make_plan
 
 pytestmark = pytest.mark.usefixtures("no_results")
 
-SWEEP = "run.duration=40 recorder.window=[0,40] recorder.interval=0.1 sweep.networks=1 sweep.trials=5 figures=[] "
-SWEEP += "hardware.jobs=1 hardware.job_minutes=1000 hardware.lanes=1 numerics.check=none "
-SWEEP += "network.populations.hh.mechanisms.noise.sigma=1"
+SWEEP = "run.duration=40 recorder.window=[0,40] analysis.spectrum=[0,40] recorder.interval=0.1 "
+SWEEP += "sweep.networks=1 sweep.trials=5 figures=[] hardware.jobs=1 hardware.job_minutes=1000 hardware.lanes=1 "
+SWEEP += "numerics.check=none network.populations.hh.mechanisms.noise.sigma=1"
 JOB = """
 import sys
 from pathlib import Path

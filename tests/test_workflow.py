@@ -375,7 +375,7 @@ def test_a_part_of_the_default_experiment_under_a_name(tmp_path):
         tmp_path,
         "--config",
         "experiment=locust_coupling",
-        "overrides=network.size=60 network.coupling=0.5,1 solver=rk4 run.duration=200",
+        "overrides=network.size=60 network.coupling=0.5,1 solver=rk4 run.duration=200 recorder.window=[100,200]",
         "name=mine",
     )
     assert done.returncode == 0, done.stderr

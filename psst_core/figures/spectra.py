@@ -20,7 +20,8 @@ AT_MOST = 40
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
     start, stop = config["analysis"]["spectrum"]
-    return has_membranes(config) and min(stop, config["run"]["duration"]) - start >= 3 * config["recorder"]["interval"]
+    covered = stop <= config["run"]["duration"]
+    return has_membranes(config) and covered and stop - start >= 3 * config["recorder"]["interval"]
 
 
 def draw(results: Results) -> Figure:

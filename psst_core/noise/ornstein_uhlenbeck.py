@@ -26,6 +26,12 @@ class OrnsteinUhlenbeck(Sampled, Current):
     sigma: float = parameter(1.0, "uA/cm2", minimum=0)
     tau: float = parameter(5.0, "ms", minimum=1e-3)
 
+    def draws(self) -> bool:
+        return self.sigma != 0
+
+    def unread(self) -> dict[str, str]:
+        return {} if self.draws() else dict.fromkeys(("tau", "interval"), "sigma=0")
+
     def membrane(self, x: States, held: States, v: Tensor, now: Clock) -> tuple[Tensor, Tensor]:
         share = held["share"] + now.fraction * (now.dt / self.interval)
         return 0.0, self.mean + self.sigma * (held["past"] + share * (held["coming"] - held["past"]))

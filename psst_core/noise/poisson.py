@@ -41,6 +41,9 @@ class Poisson(Sampled, Current):
                 "lower the interval"
             )
 
+    def draws(self) -> bool:
+        return self.rate != 0 and self.weight != 0
+
     def relaxations(self, x: States, cell: Cell) -> dict[str, Relaxation]:
         return {"conductance": Relaxation(0.0, 1.0 / self.tau)}
 

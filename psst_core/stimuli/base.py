@@ -1,5 +1,6 @@
 """The base class of stimuli."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -44,6 +45,7 @@ class Stimulus:
         cells: which cells of these, counted through them in order (none named: a random share).
         share: the share of these cells that receives it, drawn at random, rounded down.
         spread: coefficient of variation of a log-normal factor of mean 1 on each cell's weight.
+        scaled: whether `amplitude` is a factor on all of the current.
     """
 
     straight: ClassVar[bool] = False
@@ -51,6 +53,23 @@ class Stimulus:
     cells: list[int] = setting([], per_run=True)
     share: float = setting(1.0, minimum=0, maximum=1, per_run=True)
     spread: float = setting(0.0, minimum=0, per_run=True)
+
+    scaled: ClassVar[bool] = False
+
+    def draws(self) -> bool:
+        """Whether its weights are random; one that draws its own in `weights` is taken to, unless it says otherwise."""
+        if self.scaled and getattr(self, "amplitude", 1.0) == 0:
+            return False
+        own = type(self).weights is not Stimulus.weights
+        return bool(own or self.spread or (not self.cells and 0 < self.share < 1))
+
+    def unread(self) -> dict[str, str]:
+        """By field, why it decides nothing beside the others; of numbers it may look at whether they are 0 or 1."""
+        if self.scaled and getattr(self, "amplitude", 1.0) == 0:
+            return {f.name: "amplitude=0" for f in dataclasses.fields(self) if f.name != "amplitude"}
+        if self.cells and type(self).weights is Stimulus.weights:
+            return {"share": "cells names the cells"}
+        return {}
 
     def waveform(self, now: Clock, table: Tensor) -> Tensor:
         """The current at a moment, without weights: a scalar, [1, run], or [cell, 1] for all cells of the network.

@@ -1,6 +1,7 @@
 """The same current all the time."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from psst_core.mechanisms import Clock, Tensor
 from psst_core.registry import parameter, register
@@ -12,6 +13,7 @@ from psst_core.stimuli.base import Stimulus
 class Constant(Stimulus):
     """I(t) = amplitude."""
 
+    scaled: ClassVar[bool] = True
     amplitude: float = parameter(0.0, "uA/cm2")
 
     def waveform(self, now: Clock, table: Tensor) -> Tensor:

@@ -36,6 +36,7 @@ class FromFile(Stimulus):
         interval: of samples in a file without times.
     """
 
+    scaled: ClassVar[bool] = True
     straight: ClassVar[bool] = True
     amplitude: float = parameter(1.0, "1")
     path: str = data_file()

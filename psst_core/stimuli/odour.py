@@ -1,6 +1,7 @@
 """A puff of odour, as the antennal lobe receives it."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from psst_core import tf
 from psst_core.errors import PsstError
@@ -19,6 +20,7 @@ class Odour(Stimulus):
     decay_from to 1 − exp(−(offset − onset)/rise). a in µA/cm², times in ms.
     """
 
+    scaled: ClassVar[bool] = True
     amplitude: float = parameter(10.0, "uA/cm2")
     onset: float = parameter(100.0, "ms", minimum=0)
     offset: float = parameter(600.0, "ms", minimum=0)

@@ -1,6 +1,7 @@
 """A constant current of its own for each cell."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +17,15 @@ from psst_core.stimuli.base import Stimulus
 class PerCell(Stimulus):
     """I_i(t) = amplitude · x_i, with the x_i listed in `values`, or equally spaced from `first` to `last`."""
 
+    scaled: ClassVar[bool] = True
     amplitude: float = parameter(1.0, "1")
     first: float = setting(0.0, "uA/cm2", per_run=True)
     last: float = setting(10.0, "uA/cm2", per_run=True)
     values: list[float] = setting([], "uA/cm2", per_run=True)
+
+    def unread(self) -> dict[str, str]:
+        listed = dict.fromkeys(("first", "last"), "values lists the currents") if self.values else {}
+        return listed | super().unread()
 
     def waveform(self, now: Clock, table: Tensor) -> Tensor:
         return self.amplitude

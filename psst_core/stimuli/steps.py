@@ -1,6 +1,7 @@
 """Boxes of current."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from psst_core import tf
 from psst_core.errors import PsstError
@@ -14,6 +15,7 @@ from psst_core.stimuli.base import Stimulus
 class Steps(Stimulus):
     """I(t) = amplitude · Σ_k levels_k for onsets_k ≤ t < offsets_k."""
 
+    scaled: ClassVar[bool] = True
     amplitude: float = parameter(1.0, "1")
     onsets: list[float] = setting([], "ms", minimum=0)
     offsets: list[float] = setting([], "ms", minimum=0)
