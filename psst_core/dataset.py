@@ -239,12 +239,13 @@ def damage(path: Path) -> str | None:
 
 
 def read_cube(path: Path) -> xr.Dataset:
-    """Open a cube lazily.
+    """A cube, in memory: netCDF ends the process where a file that is open is opened once more and its words are read.
 
     Raises:
         PsstError: also when it is another kind of file.
     """
-    found = read(path)
+    with read(path) as file:
+        found = file.load()
     runs = [name for name in ("status", "run_id", "undefined") if name not in found]
     if runs or found["status"].dtype.kind != "i" or found["status"].dims != found["run_id"].dims:
         what = f"no {runs[0]}" if runs else "no status"

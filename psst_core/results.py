@@ -106,7 +106,8 @@ class Results:
     def error_estimate(self) -> xr.Dataset:
         """`error_estimate.nc`: runs beside their twins at half the step, where `numerics.check` asked for them."""
         check_unchanged(self.folder, file := self.folder / "error_estimate.nc")
-        return read(file)
+        with read(file) as found:
+            return found.load()
 
     @cached_property
     def plan(self) -> pd.DataFrame:
