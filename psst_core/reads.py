@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psst_core import channels, noise, pools, solvers, stimuli, synapses, systems  # noqa: F401  (fills the registry)
-from psst_core.datafiles import variable_names
+from psst_core.datafiles import InputFile, variable_names
 from psst_core.distributions import is_distribution, of
 from psst_core.keys import Config, distribution_keys, get, start_values, transmitters
 from psst_core.network import share_out
@@ -68,7 +68,8 @@ def sort_of(value: Any) -> Any:
 
 def _of_populations(config: Config) -> Iterator[tuple[str, str]]:
     network = config["network"]
-    given = variable_names(network["start_file"], "network.start_file") if network["start_file"] else []
+    file = InputFile(network["start_file"] or "", "network.start_file")
+    given = variable_names(file, file.key) if file else []
     for name, population in network["populations"].items():
         key = f"network.populations.{name}"
         if len(network["populations"]) == 1:

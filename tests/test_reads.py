@@ -8,9 +8,11 @@ from conftest import configuration, integrate, run_sweep
 
 from psst_core.audit import audit
 from psst_core.batch import Run
+from psst_core.cost import fit
 from psst_core.errors import PsstError
+from psst_core.forecast import as_text, expected
 from psst_core.keys import put
-from psst_core.plan import describe, make_plan
+from psst_core.plan import make_plan
 from psst_core.reads import reads
 from psst_core.status import status
 from psst_core.sweep import expand
@@ -229,7 +231,8 @@ def test_rows_of_one_run_are_made_once_and_stand_in_the_cube(tmp_path):
     assert len(results.plan) == 16 and results.plan["run_id"].nunique() == 9
     assert sum(len(batch) for manifest in plan.manifests.values() for batch in manifest["batches"]) == 9
     assert (results.cube["status"] == 0).all() and results.cube.sizes["trial"] == 2
-    assert "9 runs in" in describe(plan) and "9 of them there already" in describe(plan)
+    text = as_text(plan, expected(plan, fit(tmp_path, list(plan.manifests.values()))))
+    assert ": 9 runs, of which 9 are there" in text and "16 rows are 9 different runs" in text
     assert status(tmp_path, "sweep").runs["finished"] == 9
     potential = [
         results.run(relative_tolerance=tolerance, solver="rk4", start_jitter=0.1, trial=1).mean_potential
@@ -272,3 +275,14 @@ def test_the_default_spectrum_beyond_the_run_is_told():
     (note,) = expand("lorenz").notes
     assert "analysis.spectrum=[200,600], the default, ends after the run, at 40 ms" in note
     assert "set analysis.spectrum=[0,40]" in note and expand("lorenz", ["analysis.spectrum=[0,40]"]).notes == ()
+
+
+def test_what_a_start_file_holds_is_read_from_there_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, v in {"low": [-70.0, -71.0, -72.0], "high": [-60.0, -61.0, -62.0]}.items():
+        np.savez(f"{name}.npz", **{"hh.v": v})
+    given = "network.start_file=low.npz"
+    assert len({run.id for run in expand("chain_of_three", ["network.start_file=low.npz,high.npz"]).runs}) == 2
+    assert len(expand("chain_of_three", [given, "network.start_jitter=0,0.1"]).runs) == 2
+    with pytest.raises(PsstError, match=r"start\.v: .*network\.start_file holds hh\.v"):
+        expand("chain_of_three", [given, "network.populations.hh.start.v=-60,-50"])
