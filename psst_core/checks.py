@@ -3,11 +3,11 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from psst_core import solvers, stimuli  # noqa: F401  (importing fills the registry)
+from psst_core import plugins, solvers, stimuli  # noqa: F401  (importing fills the registry)
 from psst_core.datafiles import digest_file, undeclared
 from psst_core.dataset import trace_name
 from psst_core.distributions import is_distribution, of
@@ -137,11 +137,26 @@ def _check_part(kind: str, settings: Mapping[str, Any], key: str) -> None:
 
 
 def _check_no_hidden_file(cls: type, settings: Mapping[str, Any], key: str) -> None:
-    """Raise where the path of a file stands in a field that is not declared as one."""
+    """Raise where the path of a file, or of a folder, stands in a field that is not declared as one.
+
+    In fields of PSST's own a word is no path; a plugin may open whatever is there.
+    """
+    theirs = {name for c in cls.__mro__ if plugins.owns(c.__module__) for name in vars(c).get("__annotations__", ())}
     for name, value in settings.items():
-        looks = isinstance(value, str) and ("/" in value or "." in value)
-        if looks and name not in file_fields(cls) and Path(value).is_file():
-            raise undeclared(value, f"{key}.{name}")
+        for text in _texts(value) if name not in file_fields(cls) else ():
+            looks = name in theirs or "/" in text or "." in text
+            # A Path would raise for what cannot be one.
+            if looks and (os.path.isfile(text) or ("/" in text and os.path.isdir(text))):  # noqa: PTH112, PTH113
+                raise undeclared(text, f"{key}.{name}", several=isinstance(value, list))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in a value, also in lists."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
 
 
 def _check_fields(cls: type, settings: Mapping[str, Any], key: str) -> None:

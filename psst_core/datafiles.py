@@ -154,11 +154,16 @@ def digest_file(path: str, key: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def undeclared(path: str, key: str) -> PsstError:
+def undeclared(path: str, key: str, several: bool = False) -> PsstError:
+    """For a file, or a folder of them, in a field that is declared as no file; `several` where it holds a list."""
     name = key.rpartition(".")[2]
+    if Path(path).is_dir():
+        what, field = "a folder", f"{name}: list[str] = data_file([])` for the files in it"
+    else:
+        what, field = "a file", f"{name}: list[str] = data_file([])`" if several else f"{name}: str = data_file()`"
     return PsstError(
-        f"{key}={path}: is a file, but is not declared as one, so that its content would decide no run's id; "
-        f"write `{name}: str = data_file()` in the class, with `from psst_core.registry import data_file`"
+        f"{key}={path}: is {what}, but is not declared as one, so that its content would decide no run's id; "
+        f"write `{field} in the class, with `from psst_core.registry import data_file`"
     )
 
 

@@ -436,13 +436,29 @@ def test_a_job_checks_the_files_of_all_its_runs(project):
         simulate_chunk(manifest, project / "chunk.nc", print)
 
 
-def test_a_file_that_no_field_declares_is_refused(project):
+@pytest.mark.parametrize("source,kind,wanted", [
+    ("table.npz", "str", "str = data_file()"),
+    ("table", "str", "str = data_file()"),
+    ("[table.npz]", "list[str]", r"list\[str\] = data_file\(\[\]\)"),
+    ("tables/", "str", r"list\[str\] = data_file\(\[\]\)` for the files"),
+])  # fmt: skip
+def test_a_file_that_no_field_declares_is_refused(project, source, kind, wanted):
     np.savez(project / "table.npz", x=[1.0])
-    write(project, {"conf/stimulus/mine.yaml": "type: my_stimulus\nsource: table.npz\n"})
-    for field, text in {"data_file()": None, '""': "stimulus.source=table.npz: is a file, but is not declared"}.items():
-        write(project, {"plugins/my_stimulus.py": HIDDEN.format(field=field)})
-        if text is None:
-            assert len(ids("f_i_curve", "stimulus=mine"))
-        else:
-            with pytest.raises(PsstError, match=f"^{text}.*write `source: str = data_file"):
-                ids("f_i_curve", "stimulus=mine")
+    (project / "table").write_text("1\n")
+    (project / "tables").mkdir()
+    write(project, {"conf/stimulus/mine.yaml": f"type: my_stimulus\nsource: {source}\n"})
+    field = "setting([])" if kind == "list[str]" else '""'
+    hidden = HIDDEN.format(field=field).replace("source: str", f"source: {kind}")
+    write(project, {"plugins/my_stimulus.py": hidden.replace("data_file,", "setting,")})
+    text = re.escape(source.strip("[]"))
+    with pytest.raises(PsstError, match=f"^stimulus.source={text}: is a f.*not declared.*write `source: {wanted}"):
+        ids("f_i_curve", "stimulus=mine")
+
+
+def test_a_file_that_a_field_declares_is_taken(project):
+    """And a word that is no field of the plugin's own is no file, whatever lies there."""
+    np.savez(project / "table.npz", x=[1.0])
+    (project / "hh").write_text("")
+    write(project, {"conf/stimulus/mine.yaml": "type: my_stimulus\nsource: table.npz\npopulations: [hh]\n"})
+    write(project, {"plugins/my_stimulus.py": HIDDEN.format(field="data_file()")})
+    assert len(ids("f_i_curve", "stimulus=mine")) == 1
