@@ -104,7 +104,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
         PsstError: when it cannot be read, or has not the form of one.
     """
     try:
-        content = json.loads(read_text(path, MANIFEST_BYTES, f"delete it and {AGAIN}"))
+        there = path.exists() or path.is_symlink()
+        content = json.loads(read_text(path, MANIFEST_BYTES, f"delete it and {AGAIN}" if there else AGAIN))
     except (ValueError, RecursionError) as error:
         if isinstance(error, PsstError):
             raise
