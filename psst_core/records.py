@@ -94,7 +94,11 @@ def record_of(text: str, source: Any) -> dict[str, Any]:
     Raises:
         PsstError: naming the source, and the key that is missing or another thing.
     """
-    return _formed(from_yaml(text, source), SWEEP, source)
+    try:
+        content = from_yaml(text, source)
+    except PsstError as error:
+        raise PsstError(f"{error}; {AGAIN}") from error
+    return _formed(content, SWEEP, source)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
