@@ -131,7 +131,7 @@ class Browser:
 
     def _list(self) -> None:
         """Look for sweeps, and choose the one that was chosen, or the first one."""
-        patterns = (CUBE, f"*/{CUBE}", f"*/{PARTIAL}/{CUBE}")
+        patterns = (CUBE, f"[!.]*/{CUBE}", f"[!.]*/{PARTIAL}/{CUBE}")  # not the marks in .made/
         found = [self.folder] if self.folder.is_file() else [file for one in patterns for file in self.folder.glob(one)]
         if not found:
             raise PsstError(

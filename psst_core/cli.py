@@ -230,7 +230,7 @@ def export(given: argparse.Namespace) -> None:
     """Write a gathered sweep as an RO-Crate, one of its runs as NWB, or both."""
     if given.crate is None and given.nwb is None:
         raise PsstError(f"export {given.name}: needs --crate TARGET or --nwb FILE.nwb KEY=VALUE …")
-    results = open_sweep(RESULTS / sweep_name(given.name))
+    results = open_sweep(RESULTS / sweep_name(given.name), whole=True)
     if given.crate is not None:
         export_crate(results, given.crate, given.chunks, given.licence)
         print(given.crate)

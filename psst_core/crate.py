@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from psst_core.dataset import check_whole
 from psst_core.errors import PsstError
 from psst_core.files import atomic, from_yaml
 from psst_core.provenance import TOP
@@ -87,6 +88,8 @@ def _files(results: Results, chunks: bool) -> dict[str, tuple[Path, str]]:
             if not file.is_file():
                 raise PsstError(f"{file}: is missing; run the sweep again, or export it without --chunks")
             found[f"chunks/{file.name}"] = file, f"chunk {chunk}: {what}"
+    for file in (file for file, _ in found.values() if file.suffix == ".nc"):
+        check_whole(file)
     return found
 
 

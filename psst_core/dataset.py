@@ -32,6 +32,7 @@ CIRCUMSTANCES = {"wall_time", "job_seconds", "start_seconds", "compile_seconds",
 CIRCUMSTANCES |= {"versions", "xla_flags", "history", "checksum", "created", "job_id", "command", "source"}
 CIRCUMSTANCES |= {"git_commit", "git_dirty", "institution", "hardware", "partition", "gpus", "accelerator", "driver"}
 BLOCK_BYTES = 16_000_000
+RENEW = "delete it and start the sweep again: snakemake with the same words"
 IN_MEMORY = 2**28  # bytes of a file
 
 ATTRIBUTES: dict[str, dict[str, Any]] = {
@@ -199,12 +200,21 @@ def read(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
     Raises:
         PsstError: when it is missing or cannot be read.
     """
-    try:
+    with _told(path):
         return xr.open_dataset(path, engine="netcdf4", decode_timedelta=False, chunks=chunks)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say in our words that a file cannot be read."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise PsstError(f"{path}: is missing; start the sweep again") from error
+    except PermissionError as error:
+        raise PsstError(f"{path}: cannot be read: {error.strerror}") from error
     except (OSError, ValueError, RuntimeError, LookupError, AttributeError, TypeError) as error:
-        raise PsstError(f"{path}: cannot be read: {error}; delete it and run again") from error
+        raise PsstError(f"{path}: cannot be read, it is damaged or no NetCDF file; {RENEW}") from error
 
 
 def read_whole(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
@@ -214,10 +224,15 @@ def read_whole(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Datase
         PsstError: also when it is damaged, or its checksum is another.
     """
     if path.is_file():
-        stat = path.stat()
-        if (why := _damage(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)) is not None:
-            raise PsstError(f"{path}: {why}; delete it and start the sweep again: snakemake with the same words")
+        check_whole(path)
     return read(path, chunks)
+
+
+def check_whole(path: Path) -> None:
+    """Raise when the content of a file is not what was written."""
+    stat = path.stat()
+    if (why := _damage(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)) is not None:
+        raise PsstError(f"{path}: {why}; {RENEW}")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -234,8 +249,10 @@ def damage(path: Path) -> str | None:
             if written is None:
                 return "foreign or damaged, it has no checksum of ours"
             return None if _checksum(file) == written else "changed since it was written, its checksum is another"
-    except Exception as error:  # a damaged file makes NetCDF raise almost anything
-        return f"damaged, it cannot be read ({error})"
+    except PermissionError as error:
+        return f"cannot be read: {error.strerror}"
+    except Exception:  # a damaged file makes NetCDF raise almost anything
+        return "damaged, it cannot be read"
 
 
 def read_cube(path: Path) -> xr.Dataset:
@@ -244,7 +261,7 @@ def read_cube(path: Path) -> xr.Dataset:
     Raises:
         PsstError: also when it is another kind of file.
     """
-    with read(path) as file:
+    with _told(path), read(path) as file:
         found = file.load()
     runs = [name for name in ("status", "run_id", "undefined") if name not in found]
     if runs or found["status"].dtype.kind != "i" or found["status"].dims != found["run_id"].dims:

@@ -82,9 +82,7 @@ def check_size(path: Path, most: int, remedy: str = "") -> None:
         what = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or pipe"
         raise PsstError(f"{path}: is {what} in place of a file{then}")
     if found.st_size > most:
-        raise PsstError(
-            f"{path}: has {found.st_size / 1e6:,.0f} MB, more than the {most / 1e6:,.0f} MB of any such file{then}"
-        )
+        raise PsstError(f"{path}: has {found.st_size:,} bytes, more than the {most:,} of any such file{then}")
 
 
 def read_text(path: Path, most: int = TEXT_BYTES, remedy: str = "") -> str:

@@ -271,18 +271,11 @@ def read_chunk(path: Path) -> xr.Dataset:
 
 
 def _load_summary(path: Path) -> xr.Dataset:
-    found = _load(path)
+    with read_whole(path) as data:
+        found = data.load()
     if missing := {*MEASURES, *PER_RUN, "undefined"} - set(map(str, found.variables)):
         raise PsstError(f"{path}: holds no {', '.join(sorted(missing))}; it is of another version, run snakemake again")
     return found
-
-
-def _load(path: Path) -> xr.Dataset:
-    try:
-        with read_whole(path) as data:
-            return data.load()
-    except (OSError, RuntimeError) as error:
-        raise PsstError(f"{path}: cannot be read: {error}; delete it and run again") from error
 
 
 def _blank(name: str, shape: tuple[int, ...]) -> Array:

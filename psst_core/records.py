@@ -94,7 +94,11 @@ def record_of(text: str, source: Any) -> dict[str, Any]:
     Raises:
         PsstError: naming the source, and the key that is missing or another thing.
     """
-    return _formed(from_yaml(text, source), SWEEP, source)
+    try:
+        content = from_yaml(text, source)
+    except PsstError as error:
+        raise PsstError(f"{error}; {AGAIN}") from error
+    return _formed(content, SWEEP, source)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -104,7 +108,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
         PsstError: when it cannot be read, or has not the form of one.
     """
     try:
-        content = json.loads(read_text(path, MANIFEST_BYTES, f"delete it and {AGAIN}"))
+        there = path.exists() or path.is_symlink()
+        content = json.loads(read_text(path, MANIFEST_BYTES, f"delete it and {AGAIN}" if there else AGAIN))
     except (ValueError, RecursionError) as error:
         if isinstance(error, PsstError):
             raise

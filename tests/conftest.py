@@ -178,9 +178,8 @@ def run_sweep(folder: Path, experiment: str, overrides: str = "", name: str = "s
 
 
 def made_up(folder: Path) -> str:
-    """The digest of a made-up plan, the only one in a results folder."""
-    (record,) = (folder / PLANS).glob("*.yaml")
-    return record.stem
+    """The digest of the made-up plan that was written last in a results folder."""
+    return max((folder / PLANS).glob("*.yaml"), key=lambda record: record.stat().st_mtime_ns).stem
 
 
 def made_up_plan(
