@@ -41,13 +41,14 @@ def marking(folder: Path, files: Sequence[Path], made_from: str) -> Iterator[Non
 
 def is_made(folder: Path, file: Path, made_from: str) -> bool:
     """Whether a file was made by this recipe and has not changed since."""
-    return _marked(folder, file) == [made_from, _content(file)]
+    marked = _marked(folder, file)
+    return len(marked) == 2 and marked[0] == made_from and _holds(file, marked[1])
 
 
 def check_unchanged(folder: Path, file: Path) -> None:
     """Raise when the bytes of a file are not those that its mark, if it has one, was written for."""
     marked = _marked(folder, file)
-    if marked and file.is_file() and marked[-1] != _content(file):
+    if marked and file.is_file() and not _holds(file, marked[-1]):
         raise PsstError(f"{file}: was changed since it was written; start the sweep again, or psst gather NAME")
 
 
@@ -60,7 +61,7 @@ def keep_edited(folder: Path, files: Iterable[Path]) -> list[Path]:
     kept = []
     for file in files:
         marked = _marked(folder, file)
-        if marked and file.is_file() and file.stat().st_size and marked[-1] != _content(file):
+        if marked and file.is_file() and file.stat().st_size and not _holds(file, marked[-1]):
             number, target = 1, file.with_suffix(f".{EDITED}{file.suffix}")
             while target.exists():
                 number, target = number + 1, file.with_suffix(f".{EDITED}{number + 1}{file.suffix}")
@@ -115,12 +116,20 @@ def _marked(folder: Path, file: Path) -> list[str]:
 
 
 def _content(file: Path) -> str | None:
-    """The digest of a file's bytes; None where there is none to read."""
+    """The size of a file and the digest of its bytes; None where there is none to read."""
     try:
         stat = file.stat()
-        return _digest(file, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        return f"{stat.st_size}:{_digest(file, stat.st_ino, stat.st_size, stat.st_mtime_ns)}"
     except OSError:
         return None
+
+
+def _holds(file: Path, content: str) -> bool:
+    """Whether a file has that content; one of another size is not read."""
+    try:
+        return content.partition(":")[0] == str(file.stat().st_size) and content == _content(file)
+    except OSError:
+        return False
 
 
 @functools.lru_cache(maxsize=1024)
