@@ -243,7 +243,8 @@ def _read_table(path: str, words: Collection[str]) -> Columns:
             raise PsstError(f"{at}: has two columns {key}")
     for number, row in enumerate(rows, 1):
         if len(row) != len(header) or not all(row):
-            raise PsstError(f"{at}: point {number} has not one value for each of {', '.join(header)}")
+            quotes = "; a list stands in quotes there, as it holds commas" if any("[" in cell for cell in row) else ""
+            raise PsstError(f"{at}: point {number} has not one value for each of {', '.join(header)}{quotes}")
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))
     try:
         return {key: [text if key in words else scalar(text) for text in column] for key, column in columns.items()}

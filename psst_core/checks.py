@@ -259,13 +259,19 @@ def _check_times(config: Config) -> None:
 
 def unmeasured(config: Config) -> str | None:
     """What of a checked configuration is not measured, as the default stretch is longer than the run."""
-    stretch, duration = config["analysis"]["spectrum"], config["run"]["duration"]
+    analysis, duration = config["analysis"], config["run"]["duration"]
+    stretch, band = analysis["spectrum"], analysis["band"]
     if stretch[1] <= duration:
         return None
+    longest = band[0] if band else analysis["background"]
+    remedy = f"it is too short to measure them, with less than two periods of {longest:g} Hz"
+    for part in ((0.0, duration), _inside(stretch, duration)):
+        periods = longest * 1e-3 * (part[1] - part[0])
+        if periods > 2 or (band and periods == 2):
+            remedy = f"to measure them, set analysis.spectrum={_written(part)}"
     return (
         f"analysis.spectrum={_written(stretch)}, the default, ends after the run, at {duration:g} ms: frequency and "
-        "power of its oscillation stay undefined; to measure them, set "
-        f"analysis.spectrum={_written(_inside(stretch, duration))}"
+        f"power of its oscillation stay undefined; {remedy}"
     )
 
 

@@ -44,6 +44,7 @@ from psst_core.written import shown, typed
 
 HEADER = "# @package _global_"
 OPEN = {"recorder.variables": "pn=[v]", "recorder.runs": "trial=[0]"}  # begin empty; what may stand there: checks.py
+ALIKE = 0.95  # of two keys, the similarity from which on one is the other with a letter wrong
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
@@ -329,11 +330,16 @@ def _meant(config: DictConfig, name: str, near: Sequence[str], asked: str) -> st
     keys = [key for key, _ in flatten(plain) if not key.startswith(yaml_files.AS_WRITTEN)]
     keys = sorted((re.sub(r"(\.\d+)+$", "", key) for key in keys), key=lambda key: (key.count("."), key))
     last = {key.rpartition(".")[2]: key for key in reversed(keys)}
-    for ending in (asked, asked.rpartition(".")[2]):
-        if found := list(dict.fromkeys(key for key in keys if key.endswith(f".{ending}")))[:3]:
-            return f" (did you mean {' or '.join(found)}?)"
+
+    def ending(in_: str) -> list[str]:
+        return list(dict.fromkeys(key for key in keys if key.endswith(f".{in_}")))[:3]
+
+    if not (found := ending(asked)):
         if beside := suggestion(name, near):
             return beside
+        found = difflib.get_close_matches(asked, keys, n=1, cutoff=ALIKE) or ending(asked.rpartition(".")[2])
+    if found:
+        return f" (did you mean {' or '.join(found)}?)"
     found = [last[word] for word in difflib.get_close_matches(asked.rpartition(".")[2], last, n=1)]
     return f" (did you mean {found[0]}?)" if found else ""
 

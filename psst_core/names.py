@@ -40,11 +40,10 @@ def check_choice(group: str, name: str) -> None:
     Raises:
         PsstError: with the rule.
     """
-    if CHOICE.fullmatch(name) is None or name.lower() in YAML:
+    if CHOICE.fullmatch(name) is None:
         raise PsstError(
             f"conf/{group}/{printable(name)}.yaml: cannot be chosen by this name; rename the file: letters from a to "
-            "z, digits, _, - and ., beginning with a letter or digit, 100 at most, and none of "
-            f"{', '.join(sorted(YAML))}"
+            "z, digits, _, - and ., beginning with a letter or digit, 100 at most"
         )
 
 

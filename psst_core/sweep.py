@@ -28,9 +28,8 @@ from psst_core.names import check_word
 from psst_core.reads import Reads, reads, sort_of
 from psst_core.registry import check_ranges
 from psst_core.schema import MOST, SampleConfig, text_keys, units
-from psst_core.written import Plain, shown, typed
+from psst_core.written import SWEEPABLE, Plain, shown, typed
 
-SWEEPABLE = ("network", "stimulus", "solver", "run")
 # Why the other groups cannot be axes.
 UNSWEEPABLE = {
     "hardware": "says where and how runs are made, which changes no number of them; give one value, and compare "
@@ -233,8 +232,10 @@ def _requested(
     first = compose(choices)
     written = dict(first.sweep.axes.items())
     axes = {key: grammar.axis_values(key, text, known) for key, text in written.items()} | given
+    for key in (key for key, values in axes.items() if key in known and isinstance(values, list)):
+        axes[key] = [_choice(key, value) for value in axes[key]]
     groups_swept = {
-        key: str(values[0])
+        key: values[0]
         for key, values in axes.items()
         if key in known and key not in choices and isinstance(values, list) and values
     }
@@ -334,10 +335,21 @@ def _sorted(
         if override.is_axis:
             given[key] = override.value
         elif key in known:
-            choices[key] = override.value
+            choices[key] = _choice(key, override.value)
         else:
             fixed[key] = override.value
     return choices, fixed, given
+
+
+def _choice(key: str, value: Any) -> str:
+    """The choice of a group, which is a word."""
+    if not isinstance(value, str):
+        several = ",".join(map(shown, value)) if isinstance(value, list) else "NAME"
+        what = "an axis" if key in SWEEPABLE and "," in several else "a choice"
+        raise PsstError(
+            f"{key}={shown(value)}: must be the name of a file in conf/{key}/; {what} is written {key}={several}"
+        )
+    return value
 
 
 def _composed(choices: Mapping[str, str], fixed: Mapping[str, Any]) -> DictConfig:

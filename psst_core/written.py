@@ -30,6 +30,7 @@ FOREIGN = {
 }
 REMEDY = "write a decimal number such as 1000, 0.5 or 1e3"
 TRUTH = "write true or false"
+SWEEPABLE = ("network", "stimulus", "solver", "run")  # groups whose keys may be axes
 
 
 class Plain(str):
@@ -117,15 +118,25 @@ def typed(value: Any, hint: Any, key: str, optional: bool = False) -> Any:
     if get_origin(hint) is list:
         if not isinstance(value, list):
             raise PsstError(f"{key}={shown(value)}: must be a list, such as {key}=[{shown(value) or 1}]")
-        return [typed(item, get_args(hint)[0], key) for item in value]
+        (of,) = get_args(hint)
+        if of is not Any and get_origin(of) is not list and value and all(isinstance(item, list) for item in value):
+            raise PsstError(f"{key}={shown(value)}: are several lists where one belongs{_several(key, value)}")
+        return [typed(item, of, key) for item in value]
     if hint is Any:
         return _read(value, key)
     if isinstance(value, list) and hint in (int, float):
-        several = ",".join(map(shown, value))
-        raise PsstError(f"{key}={shown(value)}: is a list where one number belongs; an axis is written {key}={several}")
+        raise PsstError(f"{key}={shown(value)}: is a list where one number belongs{_several(key, value)}")
     if isinstance(value, list | dict):
         raise PsstError(f"{key}={shown(value)}: is a {_kind(value)} where {EXPECTED[hint]} belongs")
     return _one(value, hint, key)
+
+
+def _several(key: str, values: list[Any]) -> str:
+    """How an axis over these values is written, where the key may be one."""
+    if key.split(".")[0] not in SWEEPABLE:
+        return ""
+    override = f"{key}={','.join(map(shown, values))}"
+    return f"; an axis is written {override}, in a file sweep: {{axes: {{{key}: {shown(values)}}}}}"
 
 
 EXPECTED = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}

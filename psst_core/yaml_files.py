@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from psst_core.errors import PsstError
 from psst_core.registry import suggestion
 from psst_core.schema import config_schema
-from psst_core.written import DECIMAL, Plain, shown, typed
+from psst_core.written import Plain, shown, typed
 
 SCHEME = "psst"
 GLOBAL = "_global_"
@@ -83,6 +83,10 @@ class _Reader:
             line = name.start_mark.line + 1
             if not isinstance(name, yaml.ScalarNode) or not name.value:
                 raise PsstError(f"{self.path}: line {line} has a key that is no word")
+            if node.flow_style and name.end_mark.index == item.start_mark.index == item.end_mark.index:
+                why = "in braces a comma ends a value: write quotes around one with commas in it, decimals with a point"
+                why = "write a space behind the colon" if ":" in name.value else why
+                raise PsstError(f"{self.path}: line {line} has {name.value} without a value; {why}")
             if name.value in found or (name.value == MERGE and merged):
                 raise PsstError(f"{self.path}: line {line} has the duplicate key {name.value}; leave one of them")
             value = self.read(item, above)
@@ -130,8 +134,6 @@ def _fitted_group(content: Any, hint: Any, key: str) -> Any:
             continue
         first, _, rest = name.partition(".")
         if name not in types:
-            if DECIMAL.fullmatch(name):
-                raise PsstError(f"{inner}: is no key; in braces a comma ends a value, write decimals with a point")
             remedy = _as_axis(name, types) if key == "sweep" else _nested(first, rest, types)
             raise PsstError(f"{inner}: no such key{remedy}; there are: {', '.join(types)}")
         found[name] = fitted(value, types[name], inner)

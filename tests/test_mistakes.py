@@ -26,6 +26,10 @@ OVERRIDES = [
     ("network.projections.pn_ln.pre=pnn", "there is no such population (did you mean pn?); there are: pn, ln"),
     ("network.projections.pn_ln.synapse=acch", "there is no such synapse (did you mean ach?)"),
     ("solver=rk5", "did you mean rk4?"),
+    ("solver=[rk4,euler]", "an axis is written solver=rk4,euler"),
+    ("sweep=[single]", "a choice is written sweep=single"),
+    ("sweep.trials=[1,2]", "sweep.trials=[1,2]: is a list where one number belongs"),
+    ("network.populations.pm.share=1", "did you mean network.populations.pn.share?"),
 ]
 FILES = [
     ("network: {sise: 8}", "e.yaml: network.sise: no such key (did you mean size?)"),
@@ -42,6 +46,14 @@ FILES = [
     ("figures: raster", "must be a list, such as figures=[raster]"),
     ("network: {coupling: '0,5'}", "must be a number, with a decimal point: 0.5"),
     ("network: {coupling: 0,5}", "in braces a comma ends a value"),
+    ("network: {coupling: 0.5, size:60}", "write a space behind the colon"),
+    (
+        "stimulus: {cells: [[0], [1]]}",
+        "an axis is written stimulus.cells=[0],[1], in a file sweep: {axes:",
+    ),
+    ("sweep: {axes: {network.gaba: 0,1}}", "in braces a comma ends a value"),
+    ("sweep: {axes: {network.gaba: range(0,1,0.5)}}", "write quotes around one with commas in it"),
+    ("sweep: {axes: {solver: [[rk4, euler]]}}", "an axis is written solver=rk4,euler"),
     ("sweep: {axes: [1]}", "sweep.axes"),
     ("sweep: {axes: {network.gabba: '1,2'}}", "did you mean gaba?"),
     ("sweep: {network.gaba: '1,2'}", "an axis is written {axes: {network.gaba: …}}"),
@@ -61,6 +73,7 @@ TABLES = [
     ("0.5,1\n0.6,1\n", "begins with numbers (0.5, 1); write a first line of keys"),
     ("gaba\n1\n2\n", "did you mean network.gaba?"),
     ('network.gaba\n"0,5"\n', "with a decimal point: 0.5"),
+    ("stimulus.cells,network.gaba\n[0,1],2\n", "a list stands in quotes there"),
     ("network.gaba\n0.5\n\n,\n", "point 2 has not one value for each"),
 ]
 

@@ -206,7 +206,7 @@ CHOICES = {
     "a-b": True,
     "L2 3e": False,
     "=x": False,
-    "yes": False,
+    "yes": True,
     "é": False,
 }
 

@@ -274,6 +274,8 @@ def test_what_ends_after_the_run_is_refused(experiment, overrides, message):
 def test_the_default_spectrum_beyond_the_run_is_told():
     (note,) = expand("lorenz").notes
     assert "analysis.spectrum=[200,600], the default, ends after the run, at 40 ms" in note
+    (short,) = expand("linear_pair").notes
+    assert "it is too short to measure them" in short and "set" not in short
     assert "set analysis.spectrum=[0,40]" in note and expand("lorenz", ["analysis.spectrum=[0,40]"]).notes == ()
 
 
