@@ -105,12 +105,14 @@ class Variable:
         return np.argsort(numbers)
 
 
-def read_variable(path: str, variable: str, key: str, kinds: str = NUMBERS) -> Variable:
+def read_variable(path: str, variable: str, key: str, kinds: str = NUMBERS, decimal: bool = False) -> Variable:
     """One variable of a file.
 
     Args:
         path: of an `InputFile`; `key` is what a class calls it where it is none.
         kinds: NumPy's letters of what it may hold; "b" besides makes 1 of true.
+        decimal: whether numbers in single precision are the shortest decimal ones that round to them, as those along a
+            dimension are: 0.1 ms, and not 0.10000000149.
 
     Raises:
         PsstError: where the file is no declared one, is missing, damaged or too large, or has no such variable of
@@ -121,7 +123,7 @@ def read_variable(path: str, variable: str, key: str, kinds: str = NUMBERS) -> V
         if variable not in reader.names():
             known = sorted(reader.names())
             raise PsstError(f"{file.key}={file}: no variable {variable!r}{_suggestion(variable, known)}")
-        return reader.read(variable, kinds)
+        return reader.read(variable, kinds, decimal)
 
 
 def variable_names(path: str, key: str) -> list[str]:
@@ -247,7 +249,7 @@ class _Npz:
     def coordinates(self) -> set[str]:
         return set()
 
-    def read(self, name: str, kinds: str) -> Variable:
+    def read(self, name: str, kinds: str, decimal: bool) -> Variable:
         where = f"{self.named}: {name!r}"
         member = next(entry for entry in self.file.zip.infolist() if entry.filename in (name, f"{name}.npy"))
         _check_size(member.file_size // 8, where)
@@ -255,7 +257,7 @@ class _Npz:
             array = self.file[name]
         except ValueError as error:
             raise PsstError(f"{where} holds objects of Python, or is damaged; save it as an array of floats") from error
-        return Variable(where, _complete(array, kinds, where))
+        return Variable(where, _complete(array, kinds, where, decimal))
 
 
 class _NetCDF:
@@ -279,23 +281,23 @@ class _NetCDF:
         named = (str(getattr(v, "coordinates", "")).split() for v in self.file.variables.values())
         return self.names() & {*self.file.dimensions, *itertools.chain(*named)}
 
-    def read(self, name: str, kinds: str) -> Variable:
+    def read(self, name: str, kinds: str, decimal: bool) -> Variable:
         variable = self.file.variables[name]
         where = f"{self.named}: {name!r}"
         coordinates = {
-            dim: Coordinate(self._values(dim, NUMBERS, f"{where}: its coordinate {dim}"), self._unit(dim))
+            dim: Coordinate(self._values(dim, NUMBERS, f"{where}: its coordinate {dim}", True), self._unit(dim))
             for dim in variable.dimensions
             if dim != name and dim in self.names() and self.file.variables[dim].dimensions == (dim,)
         }
         return Variable(
-            where, self._values(name, kinds, where), tuple(variable.dimensions), self._unit(name), coordinates
+            where, self._values(name, kinds, where, decimal), tuple(variable.dimensions), self._unit(name), coordinates
         )
 
     def _unit(self, name: str) -> str | None:
         given = [getattr(self.file.variables[name], attribute, None) for attribute in ("units", "unit")]
         return next((str(unit).strip() for unit in given if unit is not None), None)
 
-    def _values(self, name: str, kinds: str, where: str) -> Array:
+    def _values(self, name: str, kinds: str, where: str, decimal: bool) -> Array:
         """Unpacked, with whatever the variable's attributes call missing refused."""
         import netCDF4
 
@@ -320,7 +322,7 @@ class _NetCDF:
             mask = mask | unwritten
         elif code in ("f4", "f8"):
             mask = mask | (np.abs(values.data) == np.dtype(code).type(netCDF4.default_fillvals[code]))
-        return _complete(np.ma.array(values.data, mask=mask), kinds, where)
+        return _complete(np.ma.array(values.data, mask=mask), kinds, where, decimal)
 
 
 def _content(variable: Any) -> str:
@@ -332,8 +334,8 @@ def _check_size(count: int, where: str) -> None:
         raise PsstError(f"{where} holds {count:,} numbers; at most {MOST_NUMBERS:,} are read")
 
 
-def _complete(array: Any, kinds: str, where: str) -> Array:
-    """Numbers as float64, none of them missing."""
+def _complete(array: Any, kinds: str, where: str, decimal: bool) -> Array:
+    """Numbers as float64, none of them missing; those in single precision as decimals, where that is asked for."""
     if array.dtype.kind not in kinds:
         found = {"b": "true and false", "c": "complex numbers", "M": "dates", "m": "spans of time"}
         text = found.get(array.dtype.kind, "text" if array.dtype.kind in "SU" else "no numbers")
@@ -351,4 +353,6 @@ def _complete(array: Any, kinds: str, where: str) -> Array:
         raise PsstError(f"{where}: {infinite:,} of {values.size:,} values are infinite; write numbers that are finite")
     if plain.dtype.kind in "iu" and np.abs(values).max(initial=0) >= 2**53:
         raise PsstError(f"{where} holds whole numbers of 2^53 or more, which double precision cannot tell apart")
+    if decimal and plain.dtype == np.float32:
+        values = plain.astype(str).astype(np.float64)
     return values

@@ -130,7 +130,7 @@ def test_noise_that_does_not_fit_the_step_is_refused():
     with pytest.raises(PsstError, match=r"mechanisms\.noise\.interval=0\.05 ms: must be a multiple of run\.dt=0\.02"):
         check(passive(**{f"{HH}.mechanisms": LEAK | noise}))
     many = {"input": {"type": "poisson", "rate": 2e5}}
-    with pytest.raises(PsstError, match=r"rate=200000 Hz: brings more than 10 spikes.*lower the interval"):
+    with pytest.raises(PsstError, match=r"rate=200000 Hz: brings more than 10 spikes.*lower the interval to 0.05 ms"):
         check(passive(**{f"{HH}.mechanisms": LEAK | many}))
 
 

@@ -237,6 +237,25 @@ def test_an_adaptive_solver_takes_samples_at_steps(tmp_path):
         from_file(path).check(SIZES, Grid(0.4, 2.0, adaptive=True))
 
 
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_times_in_single_precision_or_summed_up_are_those_of_the_steps(tmp_path, adaptive):
+    """An adaptive solver takes them, a fixed one as straight lines too where they are decimal numbers."""
+    count, dt = 20_000, 0.1
+    current, plain = np.sin(np.arange(count)), np.arange(count) * dt
+    grid = Grid(dt, 1999.0, adaptive)
+    times = {"single": plain.astype("f4"), "seconds": (plain / 1000).astype("f4"), "sum": np.cumsum(np.full(count, dt))}
+    times["sum"] -= times["sum"][0]
+    expected = from_file(netcdf(tmp_path / "plain.nc", current, plain)).table(1, grid)
+    for name, time in times.items():
+        path = netcdf(tmp_path / f"{name}.nc", current, time, time_units="s" if name == "seconds" else "ms")
+        found = from_file(path).table(1, grid)
+        if adaptive or name != "sum":
+            assert np.array_equal(found[:, 0], expected[:, 0])
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.savez(tmp_path / "single.npz", current=current, time=times["single"])
+    assert np.array_equal(from_file(tmp_path / "single.npz").table(1, grid), expected)
+
+
 def test_a_constant_current_for_each_cell_from_a_file_equals_per_cell(tmp_path):
     """The f–I curve's currents, once as a function and once as a table [time, cell]."""
     config = configuration("f_i_curve", run__duration=30.0, recorder__window=[0.0, 30.0])

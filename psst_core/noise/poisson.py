@@ -35,10 +35,12 @@ class Poisson(Sampled, Current):
 
     def check(self, dt: float) -> None:
         super().check(dt)
-        if np.max(self.rate) * 1e-3 * self.interval > MOST:
+        if (expected := np.max(self.rate) * 1e-3 * self.interval) > MOST:
+            longest = self.interval * MOST / expected
+            steps = "" if longest >= dt else f", and run.dt={dt:g} ms with it"
             raise PsstError(
                 f"rate={np.max(self.rate):g} Hz: brings more than {MOST:g} spikes in interval={self.interval:g} ms; "
-                "lower the interval"
+                f"lower the interval to {longest:.3g} ms or less{steps}"
             )
 
     def draws(self) -> bool:

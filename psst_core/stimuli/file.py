@@ -16,6 +16,7 @@ from psst_core.stimuli.base import Grid, Stimulus
 Array = npt.NDArray[np.float64]
 WAYS = ("held", "linear")
 PATH, TIME, CELL = "stimulus.path", "time", "cell"
+SHORTEST = 1e-7  # of a step, which an adaptive solver does not divide further
 AGREEMENT = 1e-6  # of an interval, within which times of a file are those that stimulus.interval says
 
 
@@ -64,6 +65,9 @@ class FromFile(Stimulus):
         edges = in_steps(times, grid.dt)
         count = int(np.searchsorted(edges, steps)) + 1
         edges, samples = edges[:count], samples[:count]
+        if grid.adaptive:  # whose steps are not shorter than that: times that were summed up are those of the steps
+            on_steps = np.where(np.abs(edges - np.round(edges)) <= SHORTEST, np.round(edges), edges)
+            edges = on_steps if np.all(np.diff(on_steps) > 0) else edges
         whole = np.floor(edges)
         if grid.adaptive and np.any(late := (edges != whole) & (edges < steps)):
             raise PsstError(
@@ -134,7 +138,7 @@ class FromFile(Stimulus):
         """The times that the file holds, ms."""
         if found.dims is None:
             known = TIME in variable_names(self.path, PATH)
-            return read_variable(self.path, TIME, PATH).along(TIME) if known else None
+            return read_variable(self.path, TIME, PATH, decimal=True).along(TIME) if known else None
         if TIME not in found.coordinates:
             return None
         time = found.coordinates[TIME]
