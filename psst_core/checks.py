@@ -245,6 +245,8 @@ def _check_times(config: Config) -> None:
             _check_multiple(time, "recorder.window", recorder["interval"], "recorder.interval")
     _check_within(window, "recorder.window", run["duration"])
     if analysis["spectrum"] != AnalysisConfig().spectrum:
+        for time in filter(None, analysis["spectrum"]):
+            _check_multiple(time, "analysis.spectrum", recorder["interval"], "recorder.interval")
         _check_within(analysis["spectrum"], "analysis.spectrum", run["duration"])
     nyquist = 500.0 / recorder["interval"]
     shown = f"{nyquist:g} Hz that samples every recorder.interval={recorder['interval']:g} ms can show"

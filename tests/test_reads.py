@@ -260,6 +260,7 @@ BEYOND = [
     ("locust_coupling", "run.duration=50", "begins when the run is over, at 50 ms; set recorder.window=[0,50]"),
     ("locust_coupling", "run.duration=500,1000", "recorder.window=[100.0, 600.0]: ends when the run is over"),
     ("locust_coupling", "analysis.spectrum=[200,1001]", "set analysis.spectrum=[200,1000]"),
+    ("locust_coupling", "analysis.spectrum=[200.3,600]", "such as 200 or 200.5"),
     ("excitability", "run.duration=100 recorder.window=[0,100]", "set analysis.spectrum=[0,100]"),
 ]
 
