@@ -205,6 +205,16 @@ def _set(node: DictConfig, name: str, value: Any, key: str) -> None:
         node[name] = value
 
 
+def entry(config: DictConfig, key: str) -> Any:
+    """The node of a dotted key, with its type; None where there is no such key, whatever the text is."""
+    node: Any = config
+    for part in key.split("."):
+        if not isinstance(node, DictConfig) or part not in node:
+            return None
+        node = node._get_node(part)
+    return node
+
+
 def resolve(config: DictConfig) -> Config:
     """Plain data; refuses interpolations, which would make one key's meaning depend on another."""
     plain: Config = OmegaConf.to_container(config, resolve=False)  # type: ignore[assignment]

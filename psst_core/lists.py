@@ -8,9 +8,10 @@ from typing import Any, get_args, get_origin
 
 import numpy as np
 import numpy.typing as npt
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from psst_core import grammar
+from psst_core.config import entry
 from psst_core.errors import PsstError
 from psst_core.written import shown
 
@@ -20,12 +21,9 @@ OPEN, CLOSE = "[", "]"
 
 def depth_of_key(config: DictConfig, key: str) -> int | None:
     """How deep the lists are nested that a key takes, 0 for what takes none; None where there is no such key."""
-    path, _, last = key.rpartition(".")
-    node = OmegaConf.select(config, path) if path else config
-    entry = node._get_node(last) if isinstance(node, DictConfig) and last in node else None
-    if entry is None:
+    if (found := entry(config, key)) is None:
         return None
-    hint, depth = entry._metadata.ref_type, 0
+    hint, depth = found._metadata.ref_type, 0
     while get_origin(hint) is list:
         hint, depth = get_args(hint)[0], depth + 1
     return depth

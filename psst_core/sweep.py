@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from psst_core import grammar
 from psst_core.axes import RUN, Points, visit
 from psst_core.checks import check, check_part, unmeasured
-from psst_core.config import compose, groups, resolve, unknown, update
+from psst_core.config import compose, entry, groups, resolve, unknown, update
 from psst_core.dataset import REPLICATES
 from psst_core.errors import PsstError
 from psst_core.grammar import RUNS
@@ -166,9 +166,11 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     def table(key: str, column: Sequence[Any]) -> list[Any]:
         return lists.cells(key, column) if depth_of_key(first, key) else list(column)
 
-    points = visit(
-        axes, first.sweep, lambda key: isinstance(OmegaConf.select(first, key), int), {*known, *text_keys()}, table
-    )
+    def whole(key: str) -> bool:
+        found = entry(first, key)
+        return found is not None and isinstance(found._value(), int)
+
+    points = visit(axes, first.sweep, whole, {*known, *text_keys()}, table)
     _check_keys(points, axes, choices, fixed, first)
     variants = _variants(points, choices, fixed, [key for key in points.columns if key in known], lists)
     typical = variants[0]

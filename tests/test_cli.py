@@ -20,7 +20,8 @@ def here(tmp_path, monkeypatch):
 
 
 def test_a_plan_names_axes_shapes_and_what_it_will_cost(here, capsys):
-    assert main(["plan", "name=mine", *WORDS, "network.gaba=interval(0,1)", "sweep.sample.points=30"]) == 0
+    words = [word.replace("network.coupling=0,", "network.coupling=0.2,") for word in WORDS]
+    assert main(["plan", "name=mine", *words, "network.gaba=interval(0,1)", "sweep.sample.points=30"]) == 0
     text = capsys.readouterr().out
     for line in (
         "mine: 240 runs, of which 0 are there",

@@ -30,6 +30,8 @@ from psst_core.keys import put
 from psst_core.network import Network
 from psst_core.sweep import Axis
 
+LONGER = TINY.replace("run.duration=20", "run.duration=10,20").replace(",20]", ",10]") + "network.size=8"
+
 
 def as_tables(results, *figures):
     """Draw each, and its numbers."""
@@ -124,8 +126,7 @@ def test_where_a_spectrum_peaks(tmp_path):
 def test_what_a_long_run_would_keep(tmp_path):
     assert memory.bytes_kept(100_000, 4000, 1) == 2 * 8 * 100_000 * 4000
     assert memory.bytes_kept(100_000, 4000, 10) == round(1.1 * 8 * 100_000 * 4000)
-    overrides = TINY.replace("sweep.trials=2", "sweep.trials=1").replace("run.duration=20", "run.duration=10,20")
-    results = run_sweep(tmp_path, "long_run", overrides + "network.size=8")
+    results = run_sweep(tmp_path, "long_run", LONGER.replace("sweep.trials=2", "sweep.trials=1"))
     (found,) = as_tables(results, "memory")
     assert found["model time (ms)"].tolist() == [10, 20] and (found["measured (MB)"] > 100).all()
     synapses = sum(np.count_nonzero(weights) for weights in results.run(duration=10.0).connections().values())
@@ -183,7 +184,7 @@ OF_TWO_CHUNKS = {
     "f_i_curve": ("f_i_curve", "run.duration=20 recorder.window=[0,20] solver=rk4,euler"),
     "rate_functions": ("rate_functions", "network.populations.clamp.start.v=-60,-20"),
     "action_potential": ("action_potential", "run.duration=2 recorder.window=[0,2] solver=rk4,euler"),
-    "memory": ("long_run", TINY.replace("run.duration=20", "run.duration=10,20") + "network.size=8"),
+    "memory": ("long_run", LONGER),
     "separation": ("lorenz", "run.duration=5 recorder.window=[0,5] solver=rk4,euler"),
     "solver_order": ("solver_order", "network=linear_pair solver=euler run.dt=0.1,0.05"),
 }

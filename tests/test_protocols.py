@@ -8,7 +8,7 @@ import pytest
 from conftest import DATA, configuration, integrate, with_values
 
 from psst_core.batch import Run
-from psst_core.keys import put
+from psst_core.keys import put, transmitters
 from psst_core.registry import build
 
 GATED = ("leak", "sodium", "delayed_rectifier", "a_type", "calcium")
@@ -34,7 +34,8 @@ def alone(populations, duration, variables, **values):
         "recorder.variables": variables,
         "recorder.interval": INTERVAL,
     }
-    return put(config, changes | {key.replace("__", "."): value for key, value in values.items()})
+    found = put(config, changes | {key.replace("__", "."): value for key, value in values.items()})
+    return found | {"network": dict.fromkeys(transmitters(found["network"]), 1.0) | found["network"]}
 
 
 def at(times):

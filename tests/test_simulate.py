@@ -140,8 +140,8 @@ def test_a_pulse_has_its_length_at_every_dt(dt):
     """At the last step that it covers, and covers in part, the mean."""
     synapse, zero = Acetylcholine(concentration=0.5, duration=0.3), tf.zeros([1, 1], tf.float64)
     pulse, released = synapse.after_step({}, {"pulse": zero}, Event(0, dt, zero == 0.0))["pulse"], []
-    while float(pulse) > 0:
-        released.append(dt * float(synapse.transmitter_now({"pulse": pulse}, Clock(zero, zero, dt))))
+    while pulse.numpy().item() > 0:
+        released.append(dt * synapse.transmitter_now({"pulse": pulse}, Clock(zero, zero, dt)).numpy().item())
         pulse = synapse.after_step({}, {"pulse": pulse}, Event(0, dt, zero > 0.0))["pulse"]
     assert sum(released) == pytest.approx(0.5 * 0.3, rel=1e-12) and len(released) == math.ceil(0.3 / dt - 1e-9)
 
