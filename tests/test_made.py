@@ -290,7 +290,7 @@ def test_records_of_a_plan_are_read_as_written(results):
     assert read_records(results, plan.digest) == plan.records
     for content in (b"", b"../../etc\n", b"\xff\xfe", b"0123456789ABCDEF"):
         (results / "s" / "planned").write_bytes(content)
-        with pytest.raises(PsstError, match="(names no plan|no text in UTF-8).*; start the sweep again"):
+        with pytest.raises(PsstError, match=r"(names no plan|no text in UTF-8).*; start the sweep again"):
             planned(results, "s")
         assert unclaimed(plan, results)
     claim(plan, results)
