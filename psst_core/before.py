@@ -52,14 +52,14 @@ def remove_partial(folder: Path) -> None:
 
 
 def sweep_folders(results: Path) -> list[Path]:
-    """The folders of all sweeps, those that had a name before among them."""
+    """The folders of all sweeps, also of those that had a name before and those whose plan's note is lost."""
     folders = (folder for place in ("*", f"*/{BEFORE}/*") for folder in results.glob(place) if folder.is_dir())
     records = [GATHERED[ending] for ending in RECORDS[:2]]
     return sorted(
         folder
         for folder in folders
         if (folder / PLANNED).is_file()
-        or (folder / CUBE).is_file()
+        or any((folder / part / CUBE).is_file() or marked_files(folder / part) for part in PARTS)
         or all((folder / record).is_file() for record in records)
     )
 

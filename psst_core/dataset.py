@@ -209,8 +209,10 @@ def _told(path: Path) -> Iterator[None]:
     """Say in our words that a file cannot be read."""
     try:
         yield
+    except PsstError:
+        raise
     except FileNotFoundError as error:
-        raise PsstError(f"{path}: is missing; start the sweep again") from error
+        raise PsstError(f"{path}: is missing; start the sweep again: snakemake with the same words") from error
     except PermissionError as error:
         raise PsstError(f"{path}: cannot be read: {error.strerror}") from error
     except (OSError, ValueError, RuntimeError, LookupError, AttributeError, TypeError) as error:

@@ -79,11 +79,12 @@ class _Reader:
                 return [self.read(item, above) for item in node.value]
         merged: dict[str, Any] = {}
         found: dict[str, Any] = {}
+        braces = isinstance(node, yaml.MappingNode) and node.flow_style
         for name, item in node.value:
             line = name.start_mark.line + 1
             if not isinstance(name, yaml.ScalarNode) or not name.value:
                 raise PsstError(f"{self.path}: line {line} has a key that is no word")
-            if node.flow_style and name.end_mark.index == item.start_mark.index == item.end_mark.index:
+            if braces and name.end_mark.index == item.start_mark.index == item.end_mark.index:
                 why = "in braces a comma ends a value: write quotes around one with commas in it, decimals with a point"
                 why = "write a space behind the colon" if ":" in name.value else why
                 raise PsstError(f"{self.path}: line {line} has {name.value} without a value; {why}")

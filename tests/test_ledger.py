@@ -136,7 +136,7 @@ def test_a_claim_made_in_between_is_seen(tmp_path):
 def test_a_damaged_manifest_is_named(tmp_path, text):
     write_text(tmp_path / "chunks" / "notes.json", text)
     write_text(tmp_path / "chunks" / "0123456789abcdef.json", text)
-    with pytest.raises(PsstError, match=r"0123456789abcdef\.json: .*(damaged|cannot be read).*delete it"):
+    with pytest.raises(PsstError, match=r"0123456789abcdef\.json: .*damaged.*; delete it and start"):
         make_plan("locust_coupling", gaba(0.5), results=tmp_path)
 
 

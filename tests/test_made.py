@@ -219,6 +219,24 @@ def test_cleaning_refuses_where_a_record_is_lost_until_the_sweep_is_claimed_agai
     gather(results / "s", plan.digest)
 
 
+@pytest.mark.parametrize("made", ["about.html", "partial/sweep.nc"])
+def test_cleaning_refuses_where_the_note_of_a_plan_is_lost(results, made):
+    """Also where no more than one file of the sweep is left."""
+    plan = plan_of(results, 0, 0.5)
+    if made.startswith("partial"):
+        gather(results / "s", plan.digest, partial=True)
+    else:
+        with marking(results / "s", [results / "s" / made], "0"):
+            (results / "s" / made).write_text("made")
+    for file in [*(results / "s").glob("*.*"), results / "s" / "planned"]:
+        if file.is_file() and file.name != made:
+            file.unlink()
+    shutil.rmtree(results / "s" / ".made" / "figures", ignore_errors=True)
+    with pytest.raises(PsstError, match="which chunks it uses is not known, so nothing is cleaned"):
+        unused(results)
+    assert claim(plan, results) == [] and unused(results) == []
+
+
 def test_a_manifest_that_was_changed_is_named(results):
     file = next((results / CHUNKS).glob("*.json"))
     whole = file.read_text()
@@ -272,7 +290,7 @@ def test_records_of_a_plan_are_read_as_written(results):
     assert read_records(results, plan.digest) == plan.records
     for content in (b"", b"../../etc\n", b"\xff\xfe", b"0123456789ABCDEF"):
         (results / "s" / "planned").write_bytes(content)
-        with pytest.raises(PsstError, match="(names no plan|no text in UTF-8).*; start the sweep again"):
+        with pytest.raises(PsstError, match=r"(names no plan|no text in UTF-8).*; start the sweep again"):
             planned(results, "s")
         assert unclaimed(plan, results)
     claim(plan, results)

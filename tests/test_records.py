@@ -182,8 +182,10 @@ def told(clean, tmp_path, monkeypatch, capsys, file, fault, commands):
 @pytest.mark.slow
 @pytest.mark.parametrize("file", FILES)
 def test_every_command_survives_every_fault(clean, tmp_path, monkeypatch, capsys, file):
-    for number, fault in enumerate(FAULTS):
-        told(clean, tmp_path / str(number), monkeypatch, capsys, file, fault, LOOKING)
+    """Each command of each file with a fourth of the faults, each fault with a fourth of the files."""
+    for number, fault in enumerate(FAULTS, list(FILES).index(file)):
+        commands = [command for place, command in enumerate(LOOKING, number) if place % 4 == 0]
+        told(clean, tmp_path / str(number), monkeypatch, capsys, file, fault, commands)
 
 
 @pytest.mark.parametrize("fault", TRIED)

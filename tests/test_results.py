@@ -7,7 +7,7 @@ from conftest import TINY, configuration, integrate, run_sweep, write_records
 
 from psst_core.analysis import MEASURES
 from psst_core.batch import Run
-from psst_core.dataset import ATTRIBUTES, STATUS, read, write
+from psst_core.dataset import ATTRIBUTES, STATUS, read, read_cube, write
 from psst_core.errors import PsstError
 from psst_core.files import atomic, write_text
 from psst_core.gather import gather
@@ -125,6 +125,9 @@ def test_a_broken_file_is_named(tmp_path, tiny):
     broken.write_bytes(b"\x89HDF\r\n\x1a\n half a file")
     with pytest.raises(PsstError, match=r"broken\.nc: cannot be read"):
         read(broken)
+    for file, what in ((broken, "cannot be read, it is damaged"), (tmp_path / "none.nc", "is missing; start")):
+        with pytest.raises(PsstError, match=f"{file.name}: {what}"):
+            read_cube(file)
     write(tiny.cube.load(), tmp_path / "copy.nc")
     with netCDF4.Dataset(tmp_path / "copy.nc") as copy:
         assert copy["firing_rate"].units == "Hz"
