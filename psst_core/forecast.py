@@ -57,6 +57,7 @@ def expected(made: Plan, costs: CostModel, at_once: int | None = None) -> dict[s
         "twins": len(made.twins),
         "warnings": unusual(made.sweep),
         "notes": list(made.sweep.notes),
+        "undrawn": [name for name in made.figures if name not in figures],
         "chunks": [dict(zip(names, shape, strict=True)) | row for shape, row in sorted(rows.items())],
         "expected": {
             "core_hours": busy * sum(seconds) / 3600,
@@ -93,6 +94,8 @@ def as_text(made: Plan, found: dict[str, Any]) -> str:
             f"disk {cost['disk_mb']:.1f} MB{error_of(errors['disk'])}",
             f"  {cost['source']}",
         ]
+    if found["undrawn"]:
+        lines.append(f"  not drawn, as this sweep has not the axes or traces for it: {', '.join(found['undrawn'])}")
     more = len(found["warnings"]) - WARNINGS
     lines += [f"  warning: {text}" for text in found["warnings"][:WARNINGS]]
     return "\n".join(lines + ([f"  and {counted(more, 'more warning')}"] if more > 0 else []))
