@@ -1,6 +1,7 @@
 """The log of a job: how far it is, and its last words."""
 
 import contextlib
+import os
 import sys
 import time
 import traceback
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from psst_core.errors import PsstError
 
+ALOUD = "PSST_ALOUD"  # among the variables of a process that runs a job for a cluster
 STOPPED = "stopped by"  # what a job says last that was asked to end
 FAILED = "failed: "
 STAMP = "%Y-%m-%d %H:%M:%S"
@@ -26,8 +28,10 @@ def logged(path: str, aloud: bool = False) -> Iterator[Report]:
 
     Args:
         path: of the log.
-        aloud: whether standard error has the lines too, where no one reads the log.
+        aloud: whether standard error has the lines too, where no one reads the log; always in a job of a cluster,
+            whose standard error is a log that stays.
     """
+    aloud = aloud or ALOUD in os.environ
     _add(path, "", "w")
 
     def report(line: str) -> None:

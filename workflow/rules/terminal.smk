@@ -1,16 +1,20 @@
 # What Snakemake says on the terminal is made to fit a sweep: psst_core/terminal.py. A job's own process says all to its
 # log, and is left as it is.
 
+import os
 import sys
 
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.enums import Quietness
 
 from psst_core import PsstError
+from psst_core.logs import ALOUD
 from psst_core.outcome import broken
 from psst_core.terminal import Terminal
 from psst_core.words import check_words
 
+if workflow.remote_exec:
+    os.environ[ALOUD] = "1"
 output = workflow.output_settings
 if workflow.is_main_process and not output.verbose:
     TERMINAL = Terminal.attached(
