@@ -53,7 +53,7 @@ def sweeps(tmp_path_factory):
         "mine": run_sweep(
             top / "results",
             "f_i_curve",
-            small + "network.gaba=interval(0,1) sweep.sample.points=2 solver=rk4,euler numerics.check=halve_dt "
+            small + "stimulus.amplitude=interval(0.5,1) sweep.sample.points=2 solver=rk4,euler numerics.check=halve_dt "
             "network.populations.hh.mechanisms.sodium.conductance=110,120",
             "mine",
         ),
