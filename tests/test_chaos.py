@@ -69,9 +69,16 @@ class Jobs:
         assert {Path(name).stem for name in snapshot(self.folder)} == self.plan.manifests.keys()
 
 
+def seen(results):
+    """The files of a folder but hidden ones, and marks, which are named like what they mark."""
+    for file in results.rglob("*"):
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(results).parts):
+            yield file
+
+
 def whole(results):
     """Whatever stands at its place is all there: data, saved states and manifests."""
-    for file in (file for file in results.rglob("*") if file.is_file() and not file.name.startswith(".")):
+    for file in seen(results):
         if file.suffix == ".nc":
             with netCDF4.Dataset(file) as data:
                 carried = data.checksum
@@ -225,7 +232,7 @@ def test_the_workflow_killed_at_random_moments(tmp_path):
 
     def data(name):
         folder = tmp_path / name / "results"
-        return {str(file.relative_to(folder)): checksum(file) for file in folder.rglob("*.nc") if file.name[0] != "."}
+        return {str(file.relative_to(folder)): checksum(file) for file in seen(folder) if file.suffix == ".nc"}
 
     def check():
         whole(results)
