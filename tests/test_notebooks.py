@@ -240,7 +240,7 @@ def test_a_person_browses_results_in_jupyterlab(lab, page, tmp_path):
     picture.wait_for(timeout=180_000)
     picture.scroll_into_view_if_needed()
     seen = [pixels(picture)]
-    for control, choice in (("measure", "oscillation power (mV²)"), ("y axis", "solver")):
+    for control, choice in (("measure", "oscillation power, 10–60 Hz (mV²)"), ("y axis", "solver")):
         dropdowns.filter(has_text=control).locator("select").select_option(choice)
         wait_until(lambda: pixels(picture) not in seen)
         seen.append(pixels(picture))
