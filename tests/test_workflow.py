@@ -339,8 +339,8 @@ def test_an_extended_sweep_and_changed_physics_through_snakemake(tmp_path):
     ramp = RAMP.format("now.t / 20.0")
     (tmp_path / "plugins" / "ramp.py").write_text(ramp)
     start = " ".join(word for word in TINY.split() if not word.startswith("stimulus"))
-    start += " stimulus=ramp network.size=8 solver=rk4 sweep.trials=1 network.coupling=0.2,0.5,1 figures=[] network.gaba="
-    start = start.replace("sweep.trials=2 ", "", 1)
+    start += " stimulus=ramp network.size=8 solver=rk4 sweep.trials=1 network.coupling=0.2,0.5,1 figures=[] "
+    start = start.replace("sweep.trials=2 ", "", 1) + "network.gaba="
 
     def simulated(values):
         before = times(tmp_path)
