@@ -14,7 +14,6 @@ from psst_core.registry import NeedsPluginError
 
 STORING = ("psst_core.chunk", "psst_core.checkpoint", "psst_core.dataset", "psst_core.devices", "psst_core.team")
 WIDTH = 16
-Files = Mapping[str, Mapping[str, str]]
 
 
 class Identity:
