@@ -8,7 +8,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import signal
 
-from psst_core.dataset import ATTRIBUTES, REPLICATES, STATUS
+from psst_core.attributes import ATTRIBUTES, REPLICATES, STATUS
 from psst_core.provenance import derived
 
 Array = npt.NDArray[Any]

@@ -19,7 +19,8 @@ import xarray as xr
 
 from psst_core import plugins
 from psst_core.analysis import MEASURES
-from psst_core.dataset import STATUS, damage, read, status_counts
+from psst_core.attributes import STATUS
+from psst_core.dataset import damage, read, status_counts
 from psst_core.digest import code_digest, code_of
 from psst_core.errors import PsstError
 from psst_core.files import read_text
@@ -28,14 +29,12 @@ from psst_core.identity import deciding_modules
 from psst_core.ledger import (
     CHUNKS,
     PLANS,
-    Manifest,
-    chunk_digest,
     foreign_run,
     planned,
-    read_manifest,
     records_digest,
     state,
 )
+from psst_core.manifest import Manifest, read_manifest
 from psst_core.records import AGAIN, record_of, table_of
 
 BLOCK = 4096
@@ -209,11 +208,10 @@ def _named(fault: Callable[[], str | None]) -> str | None:
 
 def _manifest_fault(manifest: Manifest, chunk: str, rows: pd.DataFrame) -> str | None:
     """Whether a manifest is the one that was claimed, with the runs that the plan has in it."""
-    if not manifest["chunk"] == chunk == chunk_digest(manifest):
+    if manifest.chunk != chunk:
         return "edited, its digest is not its name"
-    runs = _runs(manifest)
     for position, run in zip(rows["position"].astype(int), rows["run_id"], strict=True):
-        if position >= len(runs) or runs[position]["id"] != run:
+        if position >= len(manifest.runs) or manifest.runs[position].id != run:
             return f"holds no run {run} at position {position}, where the plan has it"
     return None
 
@@ -224,13 +222,13 @@ def _ids_fault(manifest: Manifest) -> tuple[str | None, str | None]:
     Input files count as they were when the sweep was planned, wherever they are now.
     """
     plugins.locate()
-    for module in manifest.get("plugins", {}):
+    for module in manifest.plugins:
         if code_of(module) is None:
             return f"made with the plugin {module}, which is not in {plugins.FOLDER}/ here", None
     try:
-        code = code_digest(deciding_modules(manifest["config"], manifest.get("plugins", {})))
-        if code != manifest["code"]:
-            return f"made by other code (digest {manifest['code']})", None
+        code = code_digest(deciding_modules(manifest.config, manifest.plugins))
+        if code != manifest.code:
+            return f"made by other code (digest {manifest.code})", None
         run = foreign_run(manifest)
         return None, None if run is None else f"edited, run {run} is not what its configuration computes"
     except PsstError as error:
@@ -250,13 +248,11 @@ def _file_fault(path: Path) -> str | None:
 
 def _chunk_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
     """Whether a chunk's file is that of its manifest, with results where the status is ok."""
-    if data.attrs["chunk"] != manifest["chunk"]:
+    if data.attrs["chunk"] != manifest.chunk:
         return f"is that of chunk {data.attrs['chunk']}, under another name"
-    claimed = {key: value for key, value in manifest.items() if key != "provenance"}
-    claimed["config"] = {key: value for key, value in manifest["config"].items() if key != "hardware"}
-    if json.loads(data.attrs["manifest"]) != claimed:
+    if json.loads(data.attrs["manifest"]) != manifest.planned():
         return "was made from another manifest than the one that is here, which was edited"
-    if data["run_id"].values.tolist() != [run["id"] for run in _runs(manifest)]:
+    if data["run_id"].values.tolist() != [run.id for run in manifest.runs]:
         return "holds other runs than its manifest"
     ok = data["status"].values == STATUS["ok"]
     if not np.isin(data["status"].values, (STATUS["ok"], STATUS["diverged"])).all():
@@ -273,7 +269,7 @@ def _chunk_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
 
 def _summary_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
     """Whether a summary is that of its chunk, with measures where the status is ok or a mark that they mean nothing."""
-    if data["run_id"].values.tolist() != [run["id"] for run in _runs(manifest)]:
+    if data["run_id"].values.tolist() != [run.id for run in manifest.runs]:
         return "holds other runs than its chunk's manifest"
     return unexplained(data)
 
@@ -302,7 +298,3 @@ def _cube_faults(folder: Path, again: xr.Dataset | None, unfinished: bool) -> It
             yield f"{path}: {fault}"
         elif again is not None and not there.drop_attrs().equals(again.drop_attrs()):
             yield f"{path}: stale, gathered from other summaries than those that are here; {AGAIN}"
-
-
-def _runs(manifest: Manifest) -> list[dict[str, Any]]:
-    return [run for batch in manifest["batches"] for run in batch]

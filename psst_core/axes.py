@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import qmc
 
+from psst_core.attributes import ATTRIBUTES
 from psst_core.constraint import holds
-from psst_core.dataset import ATTRIBUTES
 from psst_core.errors import PsstError
 from psst_core.grammar import Interval
 from psst_core.registry import suggestion

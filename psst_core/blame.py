@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from psst_core.attributes import REPLICATES, status_word
 from psst_core.chunk import simulate_chunk
-from psst_core.dataset import REPLICATES, read, status_word
+from psst_core.dataset import read
 from psst_core.errors import PsstError
 from psst_core.hardware import accelerators, processor
-from psst_core.keys import put
-from psst_core.ledger import chunk_digest, read_claim
 from psst_core.logs import Report
+from psst_core.manifest import Manifest, PlannedRun, read_claim
 from psst_core.results import TRACE, Results
 
 PROVENANCE = (
@@ -56,16 +56,16 @@ def blame(sweep: Results, row: Mapping[str, Any]) -> dict[str, Any]:
         position = int(row["position"])
         job = {name: _plain(chunk.attrs[name]) for name in PROVENANCE if name in chunk.attrs}
         found = {
-            "run_id": planned["id"],
+            "run_id": planned.id,
             "point": {name: _plain(row[name]) for name in (*sweep.axes, *REPLICATES)},
             "status": status_word(chunk["status"][position]),
             "wall_time_s": round(float(chunk["wall_time"][position]), 3),
             "seed": int(chunk["seed"][position]),
             "chunk": str(file),
             "position": position,
-            "code_digest": manifest["code"],
+            "code_digest": manifest.code,
         }
-    return found | {"job": job, "configuration": put(manifest["config"], planned["values"])}
+    return found | {"job": job, "configuration": manifest.config_of(planned)}
 
 
 def reproduce(sweep: Results, row: Mapping[str, Any], report: Report) -> str:
@@ -81,35 +81,33 @@ def reproduce(sweep: Results, row: Mapping[str, Any], report: Report) -> str:
         PsstError: where something does not, or the code is not what made the run.
     """
     manifest, planned = _planned(sweep, row)
-    alone = manifest | {"batches": [[planned]]}
-    alone["chunk"] = chunk_digest(alone)
+    alone = manifest.alone(planned)
     results = sweep.chunks.parent
     with tempfile.TemporaryDirectory(prefix=".again-", dir=results) as folder:
-        simulate_chunk(alone, Path(folder) / f"{alone['chunk']}.nc", report)
-        with read(Path(folder) / f"{alone['chunk']}.nc") as again, read(_finished(sweep, row)) as first:
+        simulate_chunk(alone, Path(folder) / f"{alone.chunk}.nc", report)
+        with read(Path(folder) / f"{alone.chunk}.nc") as again, read(_finished(sweep, row)) as first:
             one, other = _kept(first, int(row["position"])), _kept(again, 0)
             same = all(first.attrs.get(name) == again.attrs.get(name) for name in SAME)
             interval = float(first["time"][1] - first["time"][0]) if first.sizes["time"] > 1 else EARLY
     if same:
         differing = [name for name, values in one.items() if not _equal(values, other[name])]
         if differing:
-            raise PsstError(f"run {planned['id']}: made again it differs in {', '.join(differing)}")
-        return f"run {planned['id']}: made again, every bit agrees ({', '.join(one)})"
+            raise PsstError(f"run {planned.id}: made again it differs in {', '.join(differing)}")
+        return f"run {planned.id}: made again, every bit agrees ({', '.join(one)})"
     early = slice(0, max(1, round(EARLY / interval)))
     difference = float(np.nanmax(np.abs(one["mean_potential"][:, early] - other["mean_potential"][:, early])))
-    tolerance = TOLERANCE[manifest["config"]["solver"]["precision"]]
+    tolerance = TOLERANCE[manifest.config["solver"]["precision"]]
     here = accelerators().get("accelerator") or processor()
     text = f"on {here}, not what made it, the mean potential of the first {EARLY:g} ms differs by {difference:.3g}"
     if not difference <= tolerance:
-        raise PsstError(f"run {planned['id']}: {text}, more than {tolerance:g}")
-    return f"run {planned['id']}: {text}, within {tolerance:g}"
+        raise PsstError(f"run {planned.id}: {text}, more than {tolerance:g}")
+    return f"run {planned.id}: {text}, within {tolerance:g}"
 
 
-def _planned(sweep: Results, row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _planned(sweep: Results, row: Mapping[str, Any]) -> tuple[Manifest, PlannedRun]:
     """The manifest of a run's chunk, and its entry in there."""
     manifest = read_claim(sweep.chunks / f"{row['chunk']}.json")
-    planned: dict[str, Any] = [run for batch in manifest["batches"] for run in batch][int(row["position"])]
-    return manifest, planned
+    return manifest, manifest.runs[int(row["position"])]
 
 
 def _finished(sweep: Results, row: Mapping[str, Any]) -> Path:

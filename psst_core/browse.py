@@ -18,9 +18,10 @@ from matplotlib.figure import Figure
 from traitlets import TraitError
 
 from psst_core.about import facts, first_run
+from psst_core.attributes import STATUS, status_word
 from psst_core.axes import RUN
 from psst_core.blame import blame, find
-from psst_core.dataset import STATUS, status_counts, status_word
+from psst_core.dataset import status_counts
 from psst_core.errors import PsstError
 from psst_core.figures import STYLE, raster, traces, views
 from psst_core.figures.style import has_membranes, label, numeric_names, numeric_parameters, population_name, short

@@ -13,10 +13,9 @@ import signal
 import threading
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,8 +25,8 @@ from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.files import atomic
 from psst_core.hardware import compiled_for, processor
-from psst_core.keys import put
 from psst_core.logs import STOPPED, Report
+from psst_core.manifest import Manifest
 from psst_core.provenance import versions
 from psst_core.simulate import Array
 
@@ -70,13 +69,13 @@ class Checkpoint:
         report: takes a line when there is something to say.
     """
 
-    def __init__(self, path: Path, manifest: Mapping[str, Any], report: Report) -> None:
-        hardware = manifest["config"]["hardware"]
+    def __init__(self, path: Path, manifest: Manifest, report: Report) -> None:
+        hardware = manifest.config["hardware"]
         self.path, self.report, self.signal = path, report, 0
         self.interval = 60.0 * hardware["save_minutes"] or math.inf
         self.last = time.perf_counter()
         gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
-        numbers = put(dict(manifest), {"config.hardware": [hardware["device"], at_once(hardware)], "provenance": None})
+        numbers = [manifest.planned(), hardware["device"], at_once(hardware)]
         self.identity = digest([numbers, compiled_for(), processor(), gpus, versions()])
 
     @contextlib.contextmanager

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from psst_core import plugins, solvers, stimuli  # noqa: F401  (importing fills the registry)
+from psst_core.attributes import trace_name
 from psst_core.datafiles import digest_file, undeclared
-from psst_core.dataset import trace_name
 from psst_core.distributions import is_distribution, of
 from psst_core.errors import PsstError, named
 from psst_core.keys import Config, get, is_start, part_file_keys, start_values

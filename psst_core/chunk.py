@@ -4,28 +4,34 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from psst_core import plugins, tf
+from psst_core.attributes import STATUS
 from psst_core.checkpoint import Checkpoint, State
 from psst_core.checks import data_files
+from psst_core.chunk_file import Array, ChunkFile
 from psst_core.compiled import Programs
-from psst_core.dataset import STATUS, Array, ChunkFile, atomic_netcdf, stored
+from psst_core.dataset import atomic_netcdf
 from psst_core.devices import Round, at_once, device_names, program_of, runs_of
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import remove_leftovers
+from psst_core.flags import users_flags
 from psst_core.hardware import accelerators, peak_memory, prepare, process_seconds, processor
-from psst_core.identity import deciding_modules
+from psst_core.identity import deciding_modules, maker
 from psst_core.keys import Config
 from psst_core.ledger import AGAIN, CHUNKS, COMPILED, SAVED, foreign_run
 from psst_core.logs import Report
+from psst_core.manifest import Manifest, PlannedRun, total
 from psst_core.provenance import CONVENTIONS, job
+from psst_core.recording import moments, note_divergence, sample_times, spike_times
 from psst_core.returned import uncompilable
 from psst_core.simulate import Program, Segment, step_count
 from psst_core.team import Team, connect
@@ -33,7 +39,7 @@ from psst_core.team import Team, connect
 REPORT_SECONDS = 5.0
 
 
-def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, alone: bool = True) -> None:
+def simulate_chunk(manifest: Manifest, target: Path, report: Report, alone: bool = True) -> None:
     """Integrate a chunk's batches and write its file, the one while the other goes on.
 
     A job that was stopped goes on from its saved state.
@@ -51,9 +57,8 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, al
     plugins.load()
     _check_unchanged(manifest)
     results = target.parent.parent
-    programs, saved = Programs(results / COMPILED), results / SAVED / f"{manifest['chunk']}.zip"
-    hardware, runs = manifest["config"]["hardware"], sum(map(len, manifest["batches"]))
-    devices = prepare(hardware, programs, *([] if alone else [connect]))
+    programs, saved = Programs(results / COMPILED), results / SAVED / f"{manifest.chunk}.zip"
+    devices = prepare(manifest.config["hardware"], programs, *([] if alone else [connect]))
     team = None if alone else Team(devices)
     if team and team.rank:
         return team.follow(manifest, saved)
@@ -63,7 +68,7 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, al
     with (
         team.leading() if team else contextlib.nullcontext(),
         checkpoint.listening(),
-        atomic_netcdf(target, {"run": runs}) as beside,
+        atomic_netcdf(target, {"run": len(manifest.runs)}) as beside,
     ):
         write_chunk(manifest, beside, report, checkpoint, began, team, programs)
     programs.seal()
@@ -71,7 +76,7 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, al
 
 
 def write_chunk(
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     path: Path,
     report: Report,
     checkpoint: Checkpoint | None = None,
@@ -79,7 +84,7 @@ def write_chunk(
     team: Team | None = None,
     programs: Programs | None = None,
 ) -> None:
-    """The same, where TensorFlow is ready and `path` may hold half a file.
+    """Integrate a chunk's batches where TensorFlow is ready, and write them to `path`, which may hold half a file.
 
     Args:
         checkpoint: where to go on from, and to save to; None always begins anew and saves nothing.
@@ -88,102 +93,166 @@ def write_chunk(
         programs: compiled ones that are shared with other jobs.
     """
     began = time.perf_counter() if began is None else began
-    config, batches = manifest["config"], manifest["batches"]
-    program, side_by_side = program_of(manifest), at_once(config["hardware"])
-    dt, duration = config["run"]["dt"], config["run"]["duration"]
-    end, per_sample = step_count(duration, dt), program.steps_per_sample
+    program = program_of(manifest)
     state = checkpoint.restore(path) if checkpoint else None
     file = ChunkFile.resume(path) if state else _new_file(path, manifest, program)
-    planned = dict(manifest, config=dict(config))
-    origin, hardware = planned.pop("provenance", {}), planned["config"].pop("hardware")
-    file.describe(
-        CONVENTIONS
-        | {"title": "PSST chunk", "chunk": manifest["chunk"]}
-        | {"manifest": json.dumps(planned), "hardware": json.dumps(hardware)}
-        | job(origin)
-        | {"xla_flags": os.environ.get("XLA_FLAGS", "")}
-    )
-    begun, step = (state.batch, state.step) if state else (0, 0)
-    done = begun * duration + len(batches[begun : begun + side_by_side]) * step * dt
-    first, compiling = sum(map(len, batches[:begun])), 0.0
-    progress = _Progress(manifest, done, len(batches) * duration, report)
-    starting = time.perf_counter() - began
-    began -= state.seconds if state else 0.0
+    file.describe(_origin(manifest))
     with contextlib.closing(file), ThreadPoolExecutor(max_workers=1) as writer:
-        writing: Future[None] = writer.submit(lambda: None)
-        for number in range(begun, len(batches), side_by_side):
-            started = time.perf_counter()
-            together = range(number, min(number + side_by_side, len(batches)))
-            runs = [run for i in together for run in batches[i]]
+        made = _Making(manifest, program, file, writer, report, checkpoint, began)
+        made.goes_on_from(state)
+        for number in made.rounds():
             if team:
                 integration: Round = team.lead(program, manifest, number)
             else:
-                integration = Round(program, runs_of(manifest, together), device_names(hardware))
-            if not compiling:
-                compiling = _compile(integration, config)
-                if programs:
-                    programs.seal()
-            diverged = np.full(len(runs), np.nan)
-            if state:
-                integration.resume(state.step, state.carry)
-                diverged, started, state = state.diverged, started - state.batch_seconds, None
-            for segment in integration.segments(end):
-                writing.result()
-                writing = writer.submit(_write_segment, file, segment, first, per_sample, dt, diverged)
-                progress.advance(segment.steps * dt * len(together))
-                if checkpoint and checkpoint.due():
-                    writing.result()
-                    now = time.perf_counter()
-                    seconds = now - began - starting - compiling, now - started
-                    with file.closed():
-                        checkpoint.save(path, State.of(integration, number, *seconds, diverged))
-            writing.result()
-            finite, moments = integration.ending()
-            diverged = np.where(~finite & np.isnan(diverged), duration, diverged)
-            mean, square = (np.concatenate([m[i] for m in moments.values()]).T for i in (0, 1))
-            ok = np.isnan(diverged)[:, None]
-            file.write_runs(
-                first,
-                {
-                    "run_id": np.array([run["id"] for run in runs]),
-                    "network": np.array([run["network"] for run in runs]),
-                    "trial": np.array([run["trial"] for run in runs]),
-                    "seed": np.array([run["values"].get("run.seed", config["run"]["seed"]) for run in runs]),
-                    "status": np.where(np.isnan(diverged), STATUS["ok"], STATUS["diverged"]),
-                    "diverged_time": diverged,
-                    "potential_mean": np.where(ok, mean, np.nan),
-                    "potential_variance": np.subtract(square, mean**2, out=np.full_like(mean, np.nan), where=ok),
-                    "wall_time": np.full(len(runs), (time.perf_counter() - started) / len(runs)),
-                },
-            )
-            first += len(runs)
-        if side_by_side > 1:
-            file.order_spikes(np.repeat(np.arange(len(batches)), [len(batch) for batch in batches]))
-        file.describe(
-            {
-                "job_seconds": time.perf_counter() - began,
-                "start_seconds": starting,
-                "compile_seconds": compiling,
-                "peak_memory": peak_memory(),
-                "processor": processor(),
-            }
-            | accelerators()
-        )
+                together = runs_of(manifest, made.together(number))
+                integration = Round(program, together, device_names(manifest.config["hardware"]))
+            made.integrate(number, integration, state)
+            state = None
+            if programs:
+                programs.seal()
+        made.end()
 
 
-def _new_file(path: Path, manifest: Mapping[str, Any], program: Program) -> ChunkFile:
-    runs = [run for batch in manifest["batches"] for run in batch]
-    run, recorder = manifest["config"]["run"], manifest["config"]["recorder"]
+@dataclass
+class _Making:
+    """A chunk on its way: its file, its clock, and what is written of each round of batches.
+
+    Attributes:
+        began: when the job did, less what an earlier part of it took, on the clock of `time.perf_counter`.
+        starting, compiling: seconds before the first round, and for its program.
+        first: the first run of the round, counted in the chunk.
+    """
+
+    manifest: Manifest
+    program: Program
+    file: ChunkFile
+    writer: ThreadPoolExecutor
+    report: Report
+    checkpoint: Checkpoint | None
+    began: float
+    starting: float = 0.0
+    compiling: float = 0.0
+    first: int = 0
+    begun: int = 0
+
+    def __post_init__(self) -> None:
+        run, hardware = self.manifest.config["run"], self.manifest.config["hardware"]
+        self.dt, self.duration = run["dt"], run["duration"]
+        self.side_by_side = at_once(hardware)
+        self.writing: Future[None] = self.writer.submit(lambda: None)
+
+    def goes_on_from(self, state: State | None) -> None:
+        """Begin at a saved state, or at the first batch."""
+        batches, step = self.manifest.batches, state.step if state else 0
+        self.begun = state.batch if state else 0
+        self.first = total(batches[: self.begun])
+        done = self.begun * self.duration + len(self.together(self.begun)) * step * self.dt
+        self.progress = _Progress(self.manifest, done, len(batches) * self.duration, self.report)
+        self.starting = time.perf_counter() - self.began
+        self.began -= state.seconds if state else 0.0
+
+    def rounds(self) -> Iterator[int]:
+        """The first batch of each round that is still to be made."""
+        yield from range(self.begun, len(self.manifest.batches), self.side_by_side)
+
+    def together(self, number: int) -> range:
+        """The batches of the round that begins with that one."""
+        return range(number, min(number + self.side_by_side, len(self.manifest.batches)))
+
+    def integrate(self, number: int, integration: Round, state: State | None) -> None:
+        """Integrate a round of batches to its end, and write it; from a saved state where there is one."""
+        started = time.perf_counter()
+        if not self.compiling:
+            self.compiling = _compile(integration, self.manifest.config)
+        together = self.together(number)
+        runs = [run for batch in together for run in self.manifest.batches[batch]]
+        diverged = np.full(len(runs), np.nan)
+        if state:
+            integration.resume(state.step, state.carry)
+            diverged, started = state.diverged, started - state.batch_seconds
+        for segment in integration.segments(step_count(self.duration, self.dt)):
+            self.writing.result()
+            self.writing = self.writer.submit(self._write_segment, segment, diverged)
+            self.progress.advance(segment.steps * self.dt * len(together))
+            self._save(number, integration, started, diverged)
+        self.writing.result()
+        self._write_runs(runs, integration, diverged, started)
+        self.first += len(runs)
+
+    def end(self) -> None:
+        """Put the spikes in order, and say what the job took."""
+        if self.side_by_side > 1:
+            lengths = [len(batch) for batch in self.manifest.batches]
+            self.file.order_spikes(np.repeat(np.arange(len(lengths)), lengths))
+        took = {
+            "job_seconds": time.perf_counter() - self.began,
+            "start_seconds": self.starting,
+            "compile_seconds": self.compiling,
+            "peak_memory": peak_memory(),
+            "processor": processor(),
+        }
+        self.file.describe(took | accelerators())
+
+    def _save(self, number: int, integration: Round, started: float, diverged: Array) -> None:
+        """Save the state where it is due."""
+        if not (self.checkpoint and self.checkpoint.due()):
+            return
+        self.writing.result()
+        now = time.perf_counter()
+        seconds = now - self.began - self.starting - self.compiling, now - started
+        with self.file.closed() as path:
+            self.checkpoint.save(path, State.of(integration, number, *seconds, diverged))
+
+    def _write_segment(self, segment: Segment, diverged: Array) -> None:
+        """Write a segment of the round; note in `diverged` when a run stopped being finite."""
+        per_sample = self.program.steps_per_sample
+        note_divergence(diverged, segment, per_sample, self.dt)
+        self.file.write_samples(self.first, segment.first_step // per_sample, segment.mean_potential, segment.traces)
+        self.file.write_spikes(spike_times(segment, self.dt), segment.spike_cell, segment.spike_run + self.first)
+
+    def _write_runs(self, runs: Sequence[PlannedRun], integration: Round, diverged: Array, started: float) -> None:
+        """Write what there is one number of for each run of the round."""
+        finite, means = integration.ending()
+        diverged = np.where(~finite & np.isnan(diverged), self.duration, diverged)
+        ok = np.isnan(diverged)
+        mean, variance = moments(means, ok)
+        columns: dict[str, Array] = {
+            "run_id": np.array([run.id for run in runs]),
+            "network": np.array([run.network for run in runs]),
+            "trial": np.array([run.trial for run in runs]),
+            "seed": np.array([self.manifest.seed_of(run) for run in runs]),
+            "status": np.where(ok, STATUS["ok"], STATUS["diverged"]),
+            "diverged_time": diverged,
+            "potential_mean": mean,
+            "potential_variance": variance,
+            "wall_time": np.full(len(runs), (time.perf_counter() - started) / len(runs)),
+        }
+        self.file.write_runs(self.first, columns)
+
+
+def _origin(manifest: Manifest) -> dict[str, Any]:
+    """The global attributes that a chunk's file begins with."""
+    return (
+        CONVENTIONS
+        | {"title": "PSST chunk", "chunk": manifest.chunk, "manifest": json.dumps(manifest.planned())}
+        | {"hardware": json.dumps(manifest.config["hardware"])}
+        | job(manifest.provenance)
+        | {"xla_flags": os.environ.get("XLA_FLAGS", "")}
+    )
+
+
+def _new_file(path: Path, manifest: Manifest, program: Program) -> ChunkFile:
+    run, recorder = manifest.config["run"], manifest.config["recorder"]
     samples = step_count(run["duration"], run["dt"]) // program.steps_per_sample
     return ChunkFile(
         path,
-        len(runs),
+        len(manifest.runs),
         program.network.sizes,
-        np.round(np.arange(samples) * recorder["interval"], 9),
+        sample_times(samples, recorder["interval"]),
         {key: cells for key, (_, _, cells) in program.traced.items()},
-        [i for i, run in enumerate(runs) if run["traced"]],
+        [position for position, run in enumerate(manifest.runs) if run.traced],
         recorder["precision"],
-        (manifest["lanes"], program.samples_per_segment),
+        (manifest.lanes, program.samples_per_segment),
         {},
         plain=any(population.system is not None for population in program.network.populations.values()),
     )
@@ -205,24 +274,13 @@ def _compile(integration: Round, config: Config) -> float:
     return time.perf_counter() - started
 
 
-def _write_segment(file: ChunkFile, segment: Segment, first: int, per_sample: int, dt: float, diverged: Array) -> None:
-    """Write a segment of the batches that begin at run `first`; note in `diverged` when a run stopped being finite."""
-    broken = np.logical_or.reduce(np.isnan(stored(segment.mean_potential)))
-    when = (segment.first_step + broken.argmax(axis=1) * per_sample) * dt
-    diverged[:] = np.where(broken.any(axis=1) & np.isnan(diverged), when, diverged)
-    file.write_samples(first, segment.first_step // per_sample, segment.mean_potential, segment.traces)
-    times = np.round((segment.spike_step + 1) * dt, 9)
-    file.write_spikes(times, segment.spike_cell, segment.spike_run + first)
-
-
 class _Progress:
     """A line every five seconds: how far the chunk is and how long it will take."""
 
-    def __init__(self, manifest: Mapping[str, Any], done: float, total: float, report: Report) -> None:
-        config = manifest["config"]
-        count = sum(len(batch) for batch in manifest["batches"])
+    def __init__(self, manifest: Manifest, done: float, total: float, report: Report) -> None:
+        config = manifest.config
         self.title = (
-            f"chunk {manifest['chunk'][:6]} ({config['network']['size']} cells x {count} runs, "
+            f"chunk {manifest.chunk[:6]} ({config['network']['size']} cells x {len(manifest.runs)} runs, "
             f"{config['solver']['name']} {config['solver']['precision']})"
         )
         self.total, self.done, self.report = total, done, report
@@ -243,21 +301,27 @@ class _Progress:
         self.report(f"{self.title}: {100 * self.done / self.total:.0f} %{left}")
 
 
-def _check_unchanged(manifest: Mapping[str, Any]) -> None:
+def _check_unchanged(manifest: Manifest) -> None:
     """Raise when the code that decides the numbers, a file that the runs read, or a run is not what was planned."""
-    if code_digest(deciding_modules(manifest["config"])) != manifest["code"]:
+    if code_digest(deciding_modules(manifest.config)) != manifest.code or maker() != manifest.maker:
         raise PsstError(
             "the code of PSST or of a plugin has changed since the sweep was planned; start the sweep again"
         )
-    present = data_files(manifest["config"], [run["values"] for batch in manifest["batches"] for run in batch])
+    present = data_files(manifest.config, [run.values for run in manifest.runs])
     for key, found in present.items():
         for path, content in found.items():
-            if content != manifest["files"].get(key, {}).get(path):
+            if content != manifest.files.get(key, {}).get(path):
                 raise PsstError(
                     f"{key}={path}: the file has changed since the sweep was planned; start the sweep again"
                 )
+    planned = manifest.config["hardware"]["xla_flags"]
+    if (here := users_flags(planned)) != planned:
+        raise PsstError(
+            f"XLA_FLAGS: gives the flags {here}, the sweep was planned with {planned or 'none'}, and flags may change "
+            "every number; set it as it was, or start the sweep again"
+        )
     if (run := foreign_run(manifest)) is not None:
         raise PsstError(
-            f"{CHUNKS}/{manifest['chunk']}.json: changed since it was written, run {run} is not what its configuration "
+            f"{CHUNKS}/{manifest.chunk}.json: changed since it was written, run {run} is not what its configuration "
             f"computes; delete it and {AGAIN}"
         )

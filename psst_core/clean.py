@@ -21,11 +21,11 @@ from psst_core.ledger import (
     PLANS,
     SAVED,
     planned,
-    read_manifest,
     read_records,
     records_digest,
 )
 from psst_core.made import MARKS
+from psst_core.manifest import read_manifest
 from psst_core.records import record_of
 
 OLD = 86_400.0  # seconds after which nobody is still writing a file beside its place
@@ -86,7 +86,7 @@ def losses(results: Path, files: Iterable[Path]) -> dict[str, int]:
 
 def _planned_for(chunk: Path) -> str:
     try:
-        words = shlex.split(read_manifest(chunk.with_suffix(".json"))["provenance"]["command"])
+        words = shlex.split(read_manifest(chunk.with_suffix(".json")).provenance["command"])
         return next(word.removeprefix("name=") for word in reversed(words) if word.startswith("name="))
     except (PsstError, LookupError, TypeError, ValueError, AttributeError, StopIteration):
         return "a sweep that is not known"

@@ -37,6 +37,7 @@ from psst_core import (  # noqa: F401  (the others fill the registry)
 )
 from psst_core.distributions import KEY
 from psst_core.errors import PsstError
+from psst_core.flags import users_flags
 from psst_core.keys import Config, flatten, transmitters
 from psst_core.registry import lookup, parameters, suggestion
 from psst_core.schema import NetworkConfig, PsstConfig, SweepConfig, known_transmitters, network_schema
@@ -216,11 +217,16 @@ def entry(config: DictConfig, key: str) -> Any:
 
 
 def resolve(config: DictConfig) -> Config:
-    """Plain data; refuses interpolations, which would make one key's meaning depend on another."""
+    """Plain data, with the flags for XLA from outside.
+
+    Raises:
+        PsstError: for an interpolation, which would make one key's meaning depend on another.
+    """
     plain: Config = OmegaConf.to_container(config, resolve=False)  # type: ignore[assignment]
     for key, value in flatten(plain):
         if isinstance(value, str) and "${" in value:
             raise PsstError(f"{key}={value}: interpolations are not supported; write the value itself")
+    plain["hardware"]["xla_flags"] = users_flags(plain["hardware"]["xla_flags"])
     return plain
 
 

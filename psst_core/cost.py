@@ -14,7 +14,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import netCDF4
 import numpy as np
@@ -25,13 +24,13 @@ from psst_core.devices import at_once
 from psst_core.hardware import processor
 from psst_core.ledger import CHUNKS, HEX
 from psst_core.machine import BYTES_PER_CELL, FIXED_MICROSECONDS, MACHINE, START_SECONDS, Machine
+from psst_core.manifest import Manifest
 from psst_core.network import share_out
 from psst_core.registry import build, lookup
 from psst_core.simulate import VECTOR, padded, step_count
 from psst_core.solvers import Solver
 from psst_core.wiring import GATHERED_COST
 
-Manifest = Mapping[str, Any]
 Array = npt.NDArray[np.float64]
 Levels = tuple[str, ...]
 READ = 100
@@ -70,16 +69,16 @@ def features(manifest: Manifest) -> dict[str, float]:
     cells that its synaptic sums go through, all in units of double precision. `states` and `pairs` are those of one
     process, `values` the samples that are written, `cell_ms` cells x runs x model time.
     """
-    config, batches = manifest["config"], manifest["batches"]
+    config, batches = manifest.config, manifest.batches
     network, run, recorder, precision = (
         config["network"],
         config["run"],
         config["recorder"],
         config["solver"]["precision"],
     )
-    sizes, runs = share_out(network), sum(len(batch) for batch in batches)
+    sizes, runs = share_out(network), len(manifest.runs)
     solver: type[Solver] = lookup("solver", config["solver"]["name"], "solver.name")
-    lanes = padded(manifest["lanes"], precision) * VECTOR["float64"] / VECTOR[precision]
+    lanes = padded(manifest.lanes, precision) * VECTOR["float64"] / VECTOR[precision]
     hardware = config["hardware"]
     devices = min(hardware["devices"], len(batches))
     steps = step_count(run["duration"], run["dt"]) * math.ceil(len(batches) / at_once(hardware))
@@ -89,7 +88,7 @@ def features(manifest: Manifest) -> dict[str, float]:
         rule = build("connectivity", part["connectivity"], f"network.projections.{name}.connectivity")
         pre, post = sizes[part["pre"]], sizes[part["post"]]
         pairs += min(pre, GATHERED_COST * rule.in_degree(pre, post)) * post
-    traced = sum(run["traced"] for batch in batches for run in batch)
+    traced = sum(run.traced for run in manifest.runs)
     cells = sum(
         len(recorder["cells"] or range(sizes[name])) * len(kept) for name, kept in recorder["variables"].items()
     )
@@ -112,7 +111,7 @@ def features(manifest: Manifest) -> dict[str, float]:
 
 def levels(manifest: Manifest) -> Levels:
     """What decides a job's costs, the coarsest first: device, mechanisms, precision, solver."""
-    config = manifest["config"]
+    config = manifest.config
     network, solver = config["network"], config["solver"]
     device = "cpu" if config["hardware"]["device"] == "cpu" else "gpu"
     cells = [
@@ -137,8 +136,9 @@ class Job:
         """From a chunk's file; None from one that is damaged or no such file."""
         try:
             with netCDF4.Dataset(path) as file:
-                manifest = json.loads(file.manifest)
-                manifest["config"]["hardware"] = json.loads(file.hardware)
+                data = json.loads(file.manifest)
+                data["config"]["hardware"] = json.loads(file.hardware)
+                manifest = Manifest.of(data)
                 start = float(file.start_seconds + file.compile_seconds)
                 took = {"start": start, "integration": file.job_seconds - start, "memory": file.peak_memory}
                 kind = str(file.processor)
@@ -181,7 +181,7 @@ class CostModel:
 
     def request(self, manifest: Manifest) -> dict[str, int]:
         """What the job asks a cluster for: `mem_mb`, MB, `runtime`, minutes, and the number of GPUs, `gpu`."""
-        hardware = manifest["config"]["hardware"]
+        hardware = manifest.config["hardware"]
         memory = MEMORY_MARGIN * self.memory(manifest) * hardware["workers"] + WORKFLOW_MB
         mem_mb = 100 * math.ceil(memory / 100)
         runtime = math.ceil(TIME_MARGIN * self.seconds(manifest) / 60) + WORKFLOW_MINUTES

@@ -9,7 +9,7 @@ import numpy as np
 
 from psst_core import tf
 from psst_core.batch import Run
-from psst_core.keys import put
+from psst_core.manifest import Manifest
 from psst_core.simulate import Array, Integration, Program, Segment, padded
 
 
@@ -29,16 +29,16 @@ def cores(hardware: Mapping[str, Any]) -> int:
     return at_once(hardware) if hardware["device"] == "cpu" else int(hardware["workers"])
 
 
-def program_of(manifest: Mapping[str, Any]) -> Program:
+def program_of(manifest: Manifest) -> Program:
     """The program of a chunk."""
-    config = manifest["config"]
-    return Program(config, manifest["varying"], padded(manifest["lanes"], config["solver"]["precision"]))
+    precision = manifest.config["solver"]["precision"]
+    return Program(manifest.config, manifest.varying, padded(manifest.lanes, precision))
 
 
-def runs_of(manifest: Mapping[str, Any], numbers: Iterable[int]) -> list[list[Run]]:
+def runs_of(manifest: Manifest, numbers: Iterable[int]) -> list[list[Run]]:
     """The runs of some batches of a chunk."""
-    config, batches = manifest["config"], manifest["batches"]
-    return [[Run(put(config, run["values"]), run["network"], run["trial"]) for run in batches[i]] for i in numbers]
+    batches = (manifest.batches[number] for number in numbers)
+    return [[Run(manifest.config_of(run), run.network, run.trial) for run in batch] for batch in batches]
 
 
 class Round:

@@ -6,7 +6,8 @@ import hashlib
 import importlib.util
 import json
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,11 @@ def digest(data: Any) -> str:
 
 
 def code_digest(modules: Iterable[str]) -> str:
-    """The digest of some modules' code; comments, docstrings, layout and the Python version do not count."""
-    return digest({module: _code(module) for module in modules})
+    """The digest of what some modules do, each known by the last part of its name.
+
+    Where a module lies, comments, docstrings, layout, the texts of errors and the Python version do not count.
+    """
+    return digest(sorted([module.rpartition(".")[2], _code(module)] for module in modules))
 
 
 def code_of(module: str) -> str | None:
@@ -47,7 +51,9 @@ def imported(modules: Iterable[str]) -> set[str]:
 
 @functools.cache
 def _code(module: str) -> str:
-    return digest(_plain(_tree(module)))
+    tree = _tree(module)
+    names = sorted(_imported_names(tree, module))
+    return digest([names, _plain(_Deciding(module).visit(tree))])
 
 
 @functools.cache
@@ -60,9 +66,32 @@ def _imports(module: str) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom):
             origin = _absolute(node, module)
             names |= {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
-    packages = {PACKAGE, module.partition(".")[0]}
-    near = {name for name in names if name.partition(".")[0] in packages and name != PACKAGE}
+    near = {name for name in names if _is_near(name, module) and name != PACKAGE}
     return tuple(sorted(name for name in near if _source(name) is not None))
+
+
+def _imported_names(tree: ast.Module, module: str) -> set[tuple[str, str, str]]:
+    """By what a module calls them, the names that it imports from near: of a module and, in it, of what."""
+    found: set[tuple[str, str, str]] = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Import | ast.ImportFrom) or not _imports_near(node, module):
+            continue
+        origin = _absolute(node, module) if isinstance(node, ast.ImportFrom) else ""
+        for alias in node.names:
+            whole = f"{origin}.{alias.name}".strip(".")
+            of, name = (whole, "") if _source(whole) is not None else (origin, alias.name)
+            found.add((alias.asname or alias.name, of.rpartition(".")[2], name))
+    return found
+
+
+def _imports_near(node: ast.Import | ast.ImportFrom, module: str) -> bool:
+    names = [_absolute(node, module)] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+    return all(_is_near(name, module) for name in names)
+
+
+def _is_near(name: str, module: str) -> bool:
+    """Whether a name is that of a module of PSST, or of the importing module's own package."""
+    return name.partition(".")[0] in {PACKAGE, module.partition(".")[0]}
 
 
 def _absolute(node: ast.ImportFrom, module: str) -> str:
@@ -105,13 +134,77 @@ def _places(package: ModuleSpec) -> list[str]:
     return list(known or [])
 
 
+class _Deciding(ast.NodeTransformer):
+    """Leaves of a module what decides numbers: no docstring, no import from near, no text of an error.
+
+    The text of an error is what stands in `raise`, and the text that is assigned to names that are read there alone.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+
+    def visit_Import(self, node: ast.Import) -> ast.AST | None:
+        return None if _imports_near(node, self.module) else node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        return None if _imports_near(node, self.module) else node
+
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        return self._undocumented(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return self._undocumented(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        messages = _messages(node)
+        for part in ast.walk(node):
+            for name in ("body", "orelse", "finalbody"):
+                if isinstance(body := getattr(part, name, None), list):
+                    setattr(part, name, [line for line in body if line not in messages])
+        return self._undocumented(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call):
+            node.exc = node.exc.func
+        return node
+
+    def _undocumented(self, node: ast.Module | ast.ClassDef | ast.FunctionDef) -> ast.AST:
+        if ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+        return self.generic_visit(node)
+
+
+def _messages(function: ast.FunctionDef) -> set[ast.stmt]:
+    """The lines that assign text to names that are read in `raise`, or in such lines, and nowhere else."""
+    reads = _reads(function)
+    telling: set[ast.stmt] = {part for part in ast.walk(function) if isinstance(part, ast.Raise)}
+    found: set[ast.stmt] = set()
+    while True:
+        told = sum((_reads(line) for line in telling), Counter())
+        alone = {name for name, count in told.items() if count == reads[name]}
+        new = {line for line in ast.walk(function) if isinstance(line, ast.Assign) and _is_text(line, alone)} - found
+        if not new:
+            return found
+        found |= new
+        telling |= new
+
+
+def _reads(node: ast.AST) -> Counter[str]:
+    """How often each name is read in a node."""
+    return Counter(p.id for p in ast.walk(node) if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Load))
+
+
+def _is_text(line: ast.Assign, names: Collection[str]) -> bool:
+    """Whether a line assigns text to some of these names, and does nothing else."""
+    values = list(ast.walk(line.value))
+    text = any(isinstance(part, ast.JoinedStr) or isinstance(getattr(part, "value", None), str) for part in values)
+    return text and all(isinstance(at, ast.Name) and at.id in names for at in line.targets)
+
+
 def _plain(node: Any) -> Any:
-    """A syntax tree as plain data that every Python writes alike, without docstrings."""
+    """A syntax tree as plain data that every Python writes alike."""
     if isinstance(node, ast.AST):
         fields = {name: _plain(value) for name, value in ast.iter_fields(node) if name not in ("kind", "type_comment")}
-        match node:
-            case ast.Module() | ast.ClassDef() | ast.FunctionDef() if ast.get_docstring(node, clean=False) is not None:
-                fields["body"] = fields["body"][1:]
         return [type(node).__name__, {name: value for name, value in fields.items() if value not in (None, [])}]
     if isinstance(node, list):
         return [_plain(item) for item in node]

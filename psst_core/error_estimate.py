@@ -9,8 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from psst_core.analysis import MEASURES
+from psst_core.attributes import REPLICATES, STATUS
 from psst_core.before import ESTIMATED
-from psst_core.dataset import REPLICATES, STATUS, Array, read, read_whole, write
+from psst_core.dataset import Array, read, read_whole, write
 from psst_core.files import write_text
 from psst_core.gather import axis_attributes, gather_digest, summary_name, typed, word_axes
 from psst_core.ledger import CHUNKS, home, read_records

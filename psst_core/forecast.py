@@ -25,13 +25,13 @@ def expected(made: Plan, costs: CostModel, at_once: int | None = None) -> dict[s
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     seconds, disk = [], 0.0
     for chunk, manifest in made.manifests.items():
-        config = manifest["config"]
+        config = manifest.config
         steps = round(config["run"]["duration"] / config["run"]["dt"])
         shape = (config["network"]["size"], config["solver"]["name"], config["solver"]["precision"], steps)
         row = rows.setdefault(shape, dict.fromkeys(("chunks", "finished", "batches", "runs"), 0) | {"minutes": 0.0})
         row["chunks"] += 1
-        row["batches"] += len(manifest["batches"])
-        row["runs"] += sum(map(len, manifest["batches"]))
+        row["batches"] += len(manifest.batches)
+        row["runs"] += len(manifest.runs)
         row["finished"] += chunk in made.finished
         if chunk not in made.finished:
             seconds.append(costs.seconds(manifest))

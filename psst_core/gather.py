@@ -9,15 +9,17 @@ import pandas as pd
 import xarray as xr
 
 from psst_core.analysis import MEASURES, PER_RUN, UNDEFINED, band_attributes, summarise
+from psst_core.attributes import REPLICATES, STATUS, file_units
 from psst_core.axes import RUN
 from psst_core.before import ESTIMATED, GATHERED, remove_partial
-from psst_core.dataset import REPLICATES, STATUS, Array, file_units, read_whole, write
+from psst_core.dataset import Array, read_whole, write
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import to_yaml, write_text
-from psst_core.ledger import AGAIN, CHUNKS, OTHER_RUNS, PARTIAL, PLANS, home, read_claim, read_records, state
+from psst_core.ledger import AGAIN, CHUNKS, OTHER_RUNS, PARTIAL, PLANS, home, read_records, state
 from psst_core.lists import padded
 from psst_core.made import marking, recipe, remove_made
+from psst_core.manifest import read_claim
 from psst_core.provenance import CONVENTIONS, now, source
 from psst_core.records import record_of, table_of
 
@@ -263,7 +265,7 @@ def read_chunk(path: Path) -> xr.Dataset:
         PsstError: when it is not.
     """
     data = read_whole(path)
-    runs = [run["id"] for batch in read_claim(path.with_suffix(".json"))["batches"] for run in batch]
+    runs = [run.id for run in read_claim(path.with_suffix(".json")).runs]
     if data.attrs.get("chunk") != path.stem or data["run_id"].values.tolist() != runs:
         data.close()
         raise PsstError(f"{path}: is not the file of this chunk, its runs are others; delete it and {AGAIN}")

@@ -1,6 +1,6 @@
 """The processor or GPU of a job: settings that must stand before TensorFlow is imported.
 
-None of them changes which numbers are asked for; `XLA_FLAGS` from outside comes last and wins.
+None of them changes which numbers are asked for.
 """
 
 import contextlib
@@ -18,17 +18,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from psst_core import tf
+from psst_core import flags, tf
 from psst_core.compiled import Programs
 from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.provenance import UNKNOWN
 
-# Loops over steps, stages and synapses become one function each, and a pass over memory writes several arrays.
-# --xla_cpu_copy_insertion_use_region_analysis would save another 3 %, but let traces read states already overwritten.
 DRIVER = re.compile(r"Kernel Module\b.*?\s(\d+\.[\d.]+)")
 ANSWER_SECONDS = 20
-LOOPS = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion,xla_cpu_small_while_loop_byte_threshold=1000000000"
 
 
 def _start() -> Any:
@@ -39,7 +36,7 @@ def prepare(hardware: Mapping[str, Any], programs: Programs | None = None, start
     """Set the environment for the `hardware` part of a configuration, then the devices and threads.
 
     Args:
-        hardware: as resolved; its `xla_flags`, then `XLA_FLAGS` from outside, follow our own, and the last one wins.
+        hardware: as resolved; of flags for XLA, see flags.py.
         programs: compiled ones that jobs share.
         start: what starts TensorFlow's devices; its result is returned.
 
@@ -49,9 +46,7 @@ def prepare(hardware: Mapping[str, Any], programs: Programs | None = None, start
     """
     if "tensorflow" in sys.modules:
         raise RuntimeError("TensorFlow is imported already; XLA reads its flags only once")
-    width = hardware["vector_width"] or vector_width()
-    flags = [f"--xla_cpu_prefer_vector_width={width}", LOOPS, hardware["xla_flags"], os.environ.get("XLA_FLAGS", "")]
-    os.environ["XLA_FLAGS"] = " ".join(flag for flag in flags if flag)
+    flags.use(hardware["vector_width"] or vector_width(), hardware["xla_flags"])
     if programs is not None:
         kept = programs.open(compiled_for())
         os.environ["TF_XLA_FLAGS"] = f"{kept} {os.environ.get('TF_XLA_FLAGS', '')}".strip()
@@ -101,7 +96,7 @@ def _messages_kept_for_errors() -> Iterator[None]:
 
 def compiled_for() -> str:
     """The digest of what programs are compiled for: XLA's flags, the processor, and TensorFlow's version."""
-    return digest([os.environ["XLA_FLAGS"], _processor(), metadata.version("tensorflow")])
+    return digest([os.environ[flags.OUTSIDE], _processor(), metadata.version("tensorflow")])
 
 
 def process_seconds() -> float:

@@ -10,10 +10,15 @@ from psst_core import plugins
 from psst_core.checks import PHYSICS, data_files
 from psst_core.digest import LENGTH, code_digest, digest, imported
 from psst_core.keys import Config, class_of_part, flatten, get, parts, put
+from psst_core.manifest import Maker
 from psst_core.registry import NeedsPluginError
 
-STORING = ("psst_core.chunk", "psst_core.checkpoint", "psst_core.dataset", "psst_core.devices", "psst_core.team")
+FLAGS = "hardware.xla_flags"
 WIDTH = 16
+# What decides the equations of every run; a backend integrates them.
+EQUATIONS = {"psst_core.batch", "psst_core.drive", "psst_core.dynamics"}
+SAYING = {"psst_core.errors", "psst_core.returned"}  # they refuse and tell, and give back what they were given
+BACKENDS = {"tensorflow": ("psst_core.simulate", "psst_core.devices", "psst_core.recording", "psst_core.chunk_file")}
 
 
 class Identity:
@@ -21,7 +26,8 @@ class Identity:
 
     A digest over the digests of all its values, so that a run costs only those in which it differs. The order of keys
     does not count, but that of the populations: it numbers the cells. Files count by their content, code by what it
-    does.
+    does. The user's flags for XLA count, as they may change every number; of the backend and the rest of the hardware
+    a run's bits may depend, but not what is asked for (see `maker`).
 
     Args:
         config: as resolved.
@@ -36,6 +42,7 @@ class Identity:
         code = code_digest(deciding_modules(config)) if code is None else code
         contents = {key: _contents(get(config, key), found) for key, found in files.items()}
         leaves = dict(flatten(put({name: config[name] for name in PHYSICS}, contents)))
+        leaves[FLAGS] = get(config, FLAGS)
         self._places = {key: WIDTH * place for place, key in enumerate(sorted(leaves))}
         self._leaves = b"".join(_leaf(key, leaves[key]) for key in self._places)
         self._rest = digest({"cells": list(config["network"]["populations"]), "code": code}).encode()
@@ -65,7 +72,7 @@ def plugin_modules(config: Config) -> dict[str, str]:
 
 
 def deciding_modules(config: Config, known: Collection[str] = ()) -> tuple[str, ...]:
-    """The modules whose code decides the numbers of this configuration's runs, or stores them.
+    """The modules whose code decides what is asked for by the runs of this configuration.
 
     Args:
         known: modules of plugins, which are then not looked up by what they register: no plugin need be imported.
@@ -74,7 +81,12 @@ def deciding_modules(config: Config, known: Collection[str] = ()) -> tuple[str, 
     for kind, key, settings in parts(config):
         with contextlib.suppress(*([NeedsPluginError] if known else [])):
             used.add(class_of_part(kind, settings, key).__module__)
-    return tuple(sorted(imported({"psst_core.simulate", *used}) | set(STORING)))
+    return tuple(sorted(imported({*EQUATIONS, *used}) - SAYING))
+
+
+def maker(backend: str = "tensorflow") -> Maker:
+    """Who integrates: the backend as it is here."""
+    return Maker(backend, code_digest(BACKENDS[backend]))
 
 
 def _leaf(key: str, value: Any) -> bytes:

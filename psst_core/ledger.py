@@ -19,11 +19,10 @@ from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.files import read_text, unwritable
 from psst_core.identity import Identity
-from psst_core.keys import put
 from psst_core.logs import STOPPED
+from psst_core.manifest import Maker, Manifest, read_claim
 from psst_core.records import AGAIN as AGAIN
 from psst_core.records import ID
-from psst_core.records import read_manifest as read_manifest
 
 CHUNKS, PLANS, LOGS, COMPILED, SAVED = "chunks", "plans", "logs", "compiled", "saved"
 FOLDERS = (CHUNKS, PLANS, LOGS, COMPILED, SAVED, "benchmark", "references", "machine.json")
@@ -37,9 +36,6 @@ SILENT = 60.0  # seconds after which a job that says nothing is taken for dead
 UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network disks have no locks; Snakemake's own remains
 
 HEX = "[0-9a-f]" * 16
-CONTENT = ("varying", "lanes", "recorder", "batches")
-
-Manifest = dict[str, Any]
 Key = tuple[str, str]
 
 
@@ -57,19 +53,15 @@ def recording(recorder: Mapping[str, Any], traced: bool) -> str:
     return digest({field: recorder[field] for field in fields})
 
 
-def chunk_digest(manifest: Mapping[str, Any]) -> str:
-    """The name of a chunk, from what its job computes and keeps."""
-    return digest({name: manifest[name] for name in CONTENT})
-
-
 def reuse(
-    results: Path, wanted: Collection[Key], hardware: Mapping[str, Any]
+    results: Path, wanted: Collection[Key], hardware: Mapping[str, Any], maker: Maker
 ) -> tuple[dict[Key, Place], dict[str, Manifest]]:
     """The places of wanted runs that need no new claim, and the manifests of their chunks.
 
     Args:
         wanted: the ids of runs with their recordings.
         hardware: of the sweep that wants them; an unfinished claim for another one is not kept.
+        maker: that they are wanted of; what another one, or other code of its, has made does not count.
     """
     places: dict[Key, Place] = {}
     manifests: dict[str, Manifest] = {}
@@ -77,6 +69,8 @@ def reuse(
     for file in sorted((results / CHUNKS).glob(f"{HEX}.json")):
         manifest = read_claim(file)
         keys = _keys(manifest)
+        if manifest.maker != maker:
+            continue
         if file.with_suffix(".nc").exists():
             new = {key: Place(file.stem, i) for i, key in enumerate(keys) if key in wanted and key not in places}
             places |= new
@@ -90,35 +84,15 @@ def reuse(
     return places, manifests
 
 
-def read_claim(path: Path) -> Manifest:
-    """The manifest of a chunk, if its runs are those that its name is the digest of.
-
-    Raises:
-        PsstError: when it cannot be read, or was changed since it was written.
-    """
-    manifest = read_manifest(path)
-    try:
-        _keys(manifest)
-        same = manifest["chunk"] == path.stem == chunk_digest(manifest)
-    except (LookupError, TypeError, AttributeError) as error:
-        raise PsstError(f"{path}: is no manifest of a chunk; move it away, or delete it, and {AGAIN}") from error
-    if not same:
-        raise PsstError(
-            f"{path}: changed since it was written, its digest is not its name; move it away, or delete it, and {AGAIN}"
-        )
-    return manifest
-
-
-def foreign_run(manifest: Mapping[str, Any]) -> str | None:
+def foreign_run(manifest: Manifest) -> str | None:
     """The first run of a manifest whose id is not what its configuration computes, with the files and the code then."""
-    config, files, code = manifest["config"], manifest["files"], manifest["code"]
-    identity = Identity(config, files, code)
-    for run in (run for batch in manifest["batches"] for run in batch):
-        own, values = identity, run["values"]
-        if not values.keys() <= identity.keys - files.keys():
-            own, values = Identity(put(config, values), files, code), {}
-        if own.run_id(values, run["network"], run["trial"]) != run["id"]:
-            return str(run["id"])
+    identity = Identity(manifest.config, manifest.files, manifest.code)
+    for run in manifest.runs:
+        own, values = identity, run.values
+        if not values.keys() <= identity.keys - manifest.files.keys():
+            own, values = Identity(manifest.config_of(run), manifest.files, manifest.code), {}
+        if own.run_id(values, run.network, run.trial) != run.id:
+            return run.id
     return None
 
 
@@ -227,16 +201,16 @@ def lock(results: Path) -> IO[str]:
 
 
 def _keys(manifest: Manifest) -> list[Key]:
-    kept = [recording(manifest["recorder"], traced) for traced in (False, True)]
-    return [(run["id"], kept[run["traced"]]) for batch in manifest["batches"] for run in batch]
+    kept = [recording(manifest.config["recorder"], traced) for traced in (False, True)]
+    return [(run.id, kept[run.traced]) for run in manifest.runs]
 
 
 def _stands(manifest: Manifest, hardware: Mapping[str, Any]) -> bool:
     """Whether an unfinished claim can still be made as it was claimed."""
     try:
-        files = data_files(manifest["config"], [run["values"] for batch in manifest["batches"] for run in batch])
+        files = data_files(manifest.config, [run.values for run in manifest.runs])
     except PsstError:
         return False
-    claimed = manifest["config"]["hardware"]
+    claimed = manifest.config["hardware"]
     wanted = dict(hardware) | ({"device": claimed["device"]} if hardware["device"] == "auto" else {})
-    return bool(claimed == wanted and files == manifest["files"])
+    return bool(claimed == wanted and files == manifest.files)

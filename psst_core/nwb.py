@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from psst_core.dataset import REPLICATES, read
+from psst_core.attributes import REPLICATES
+from psst_core.dataset import read
 from psst_core.errors import PsstError
 from psst_core.files import atomic, to_yaml
 from psst_core.results import Results, RunData

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from psst_core.dataset import REPLICATES, STATUS, status_counts, status_word
+from psst_core.attributes import REPLICATES, STATUS, status_word
+from psst_core.dataset import status_counts
 from psst_core.files import from_yaml
 from psst_core.ledger import CHUNKS
 from psst_core.logs import FAILED, STOPPED

@@ -9,15 +9,16 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from psst_core.attributes import REPLICATES
 from psst_core.axes import RUN
 from psst_core.checks import data_files
-from psst_core.dataset import REPLICATES
 from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError
-from psst_core.identity import deciding_modules, plugin_modules
+from psst_core.identity import deciding_modules, maker, plugin_modules
 from psst_core.keys import Config, array_keys, connectivity_keys, connectivity_name, get, parameter_keys, put
-from psst_core.ledger import Key, Manifest, Place, chunk_digest, recording, reuse
+from psst_core.ledger import Key, Place, recording, reuse
 from psst_core.machine import Machine, portions
+from psst_core.manifest import Manifest, PlannedRun
 from psst_core.network import share_out
 from psst_core.sweep import Sweep, SweepRun
 
@@ -34,7 +35,7 @@ def pack(sweep: Sweep, machine: Machine, results: Path) -> tuple[dict[str, Manif
     _check_recorded_runs(sweep)
     traced = {run.id for run in sweep.runs if _traced(run, sweep)}
     keys = _keys(sweep, traced)
-    places, manifests = reuse(results, set(keys), sweep.config["hardware"])
+    places, manifests = reuse(results, set(keys), sweep.config["hardware"], maker())
     programs: dict[str, list[int]] = {}
     structures: dict[int, str] = {}
     for number in _firsts(keys):
@@ -62,9 +63,9 @@ def pack(sweep: Sweep, machine: Machine, results: Path) -> tuple[dict[str, Manif
                 config[name]["hardware"],
                 traced,
             )
-            manifests[manifest["chunk"]] = manifest
+            manifests[manifest.chunk] = manifest
             for position, number in enumerate(number for batch in batches for number in batch):
-                places[keys[number]] = Place(manifest["chunk"], position)
+                places[keys[number]] = Place(manifest.chunk, position)
     return manifests, tuple(places[key] for key in keys)
 
 
@@ -135,28 +136,23 @@ def _manifest(
     config = {
         key: value for key, value in first.config.items() if key not in ("sweep", "figures", "analysis", "numerics")
     } | {"hardware": dict(hardware)}
-    content = {
-        "varying": [key for key in differing if key in parameters],
-        "lanes": max(len(batch) for batch in batches),
-        "recorder": config["recorder"],
-        "batches": [
-            [
-                {
-                    "id": run.id,
-                    "network": run.drawn[0],
-                    "trial": run.drawn[1],
-                    "values": {key: run.value(key) for key in differing},
-                    "traced": run.id in traced,
-                }
-                for run in batch
-            ]
-            for batch in batches
-        ],
-    }
-    code = code_digest(deciding_modules(config))
-    files = data_files(config, [run["values"] for batch in content["batches"] for run in batch])
-    origin = {"code": code, "plugins": plugin_modules(config), "files": files}
-    return content | {"chunk": chunk_digest(content), "config": config} | origin
+    planned = tuple(
+        tuple(
+            PlannedRun(run.id, *run.drawn, {key: run.value(key) for key in differing}, run.id in traced)
+            for run in batch
+        )
+        for batch in batches
+    )
+    return Manifest(
+        config=config,
+        varying=tuple(key for key in differing if key in parameters),
+        lanes=max(map(len, batches)),
+        batches=planned,
+        code=code_digest(deciding_modules(config)),
+        maker=maker(),
+        files=data_files(config, [run.values for batch in planned for run in batch]),
+        plugins=plugin_modules(config),
+    )
 
 
 def _traced(run: SweepRun, sweep: Sweep) -> bool:

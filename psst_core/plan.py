@@ -2,11 +2,10 @@
 
 import csv
 import io
-import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,12 @@ from psst_core.ledger import (
     FOLDERS,
     PLANNED,
     PLANS,
-    Manifest,
     Place,
     records_digest,
     snapshot,
 )
 from psst_core.machine import Machine
+from psst_core.manifest import Manifest
 from psst_core.packing import pack
 from psst_core.provenance import checkout, doubts
 from psst_core.schema import units
@@ -110,7 +109,7 @@ class Plan:
             "experiment": self.sweep.experiment,
             "overrides": list(self.sweep.overrides),
             "analysis_digest": self.analysis,
-            "plugins": {m: code for manifest in self.manifests.values() for m, code in manifest["plugins"].items()},
+            "plugins": {m: code for manifest in self.manifests.values() for m, code in manifest.plugins.items()},
             "axes": [_entry(axis, self.config) for axis in self.axes],
             "config": self.config,
         }
@@ -147,7 +146,7 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
     finished = frozenset(chunk for chunk in manifests if (results / CHUNKS / f"{chunk}.nc").exists())
     institution = {"institution": sweep.config["institution"]} if sweep.config["institution"] else {}
     origin = checkout() | institution | {"command": _command(experiment, texts, name)}
-    manifests |= {chunk: manifests[chunk] | {"provenance": origin} for chunk in manifests.keys() - finished}
+    manifests |= {chunk: replace(manifests[chunk], provenance=origin) for chunk in manifests.keys() - finished}
     found = {run: (twin.id, own[twin.id]) for run, twin in again.items()}
     return Plan(name, sweep, machine, manifests, finished, places, found, ledger)
 
@@ -241,7 +240,7 @@ def claim(plan: Plan, results: Path) -> list[str]:
     if {Path(name).stem for name in snapshot(results) ^ plan.snapshot} - plan.manifests.keys():
         raise PsstError(f"{results / CHUNKS}: changed while the sweep was planned; start again")
     for chunk, manifest in plan.manifests.items():
-        target, text = results / CHUNKS / f"{chunk}.json", json.dumps(manifest, indent=1)
+        target, text = results / CHUNKS / f"{chunk}.json", manifest.text()
         there = target.exists() and (chunk in plan.finished or target.read_text(encoding="utf-8") == text)
         if not there:
             write_text(target, text)
@@ -264,11 +263,10 @@ def _holds(file: Path, text: str) -> bool:
     return file.is_file() and file.read_bytes() == text.encode()
 
 
-def work(manifest: Mapping[str, Any]) -> int:
+def work(manifest: Manifest) -> int:
     """How large a chunk is, in cells × runs × steps."""
-    config = manifest["config"]
-    runs = sum(len(batch) for batch in manifest["batches"])
-    return int(config["network"]["size"] * runs * config["run"]["duration"] / config["run"]["dt"])
+    config = manifest.config
+    return int(config["network"]["size"] * len(manifest.runs) * config["run"]["duration"] / config["run"]["dt"])
 
 
 def axis_lines(plan: Plan) -> list[str]:
@@ -283,7 +281,7 @@ def axis_lines(plan: Plan) -> list[str]:
     lines.append(f"  {counted(sweep['networks'], 'network')} x {counted(sweep['trials'], 'trial')}")
     lines += [f"  {counted(len(plan.twins), 'run')} once more at half the step"] if plan.twins else []
     lines += [f"  note: {note}" for note in plan.sweep.notes]
-    origins = (manifest["provenance"] for chunk, manifest in plan.manifests.items() if chunk not in plan.finished)
+    origins = (manifest.provenance for chunk, manifest in plan.manifests.items() if chunk not in plan.finished)
     return lines + [f"  warning: {text}" for text in doubts(origins)]
 
 

@@ -42,11 +42,11 @@ MANIFEST = {
     "chunk": ID,
     "config": CONFIG | JOB,
     "batches": [[RUN]],
-    "recorder": CONFIG["recorder"],
     "lanes": int,
     "varying": [str],
     "code": str,
-    "files": {ANY: str},
+    "maker": {"backend": str, "code": str},
+    "files": {ANY: {ANY: str}},
     "plugins": {ANY: str},
 }
 SWEEP = {
@@ -101,8 +101,8 @@ def record_of(text: str, source: Any) -> dict[str, Any]:
     return _formed(content, SWEEP, source)
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a chunk.
+def manifest_data(path: Path) -> dict[str, Any]:
+    """The content of a manifest's file.
 
     Raises:
         PsstError: when it cannot be read, or has not the form of one.

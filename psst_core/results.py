@@ -12,16 +12,18 @@ import pandas as pd
 import xarray as xr
 
 from psst_core import plugins
+from psst_core.attributes import REPLICATES, STATUS
 from psst_core.axes import RUN
-from psst_core.dataset import REPLICATES, STATUS, Array, read, read_cube, read_whole
+from psst_core.dataset import Array, read, read_cube, read_whole
 from psst_core.digest import code_of
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
 from psst_core.gather import typed, word_axes
-from psst_core.keys import Config, put
-from psst_core.ledger import AGAIN, CHUNKS, OTHER_RUNS, home, read_manifest
+from psst_core.keys import Config
+from psst_core.ledger import AGAIN, CHUNKS, OTHER_RUNS, home
 from psst_core.lists import text_of
 from psst_core.made import check_unchanged
+from psst_core.manifest import read_manifest
 from psst_core.network import Network, connect
 from psst_core.records import read_record, read_table
 from psst_core.sweep import Axis
@@ -222,9 +224,9 @@ class Results:
             raise PsstError(f"{point}: no result yet; the job of chunk {row['chunk']} has not finished")
         position = int(row["position"])
         manifest = read_manifest(self.chunks / f"{row['chunk']}.json")
-        planned = [run for batch in manifest["batches"] for run in batch][position]
+        planned = manifest.runs[position]
         with self._open(str(row["chunk"])) as chunk:
-            if not row["run_id"] == planned["id"] == chunk["run_id"].values[position]:
+            if not row["run_id"] == planned.id == chunk["run_id"].values[position]:
                 raise PsstError(f"{self.chunks / row['chunk']}.*: {OTHER_RUNS}")
             mine = np.flatnonzero(chunk["spike_run"].values == position)
             names = [str(name) for name in chunk.data_vars if str(name).startswith(TRACE)]
@@ -236,7 +238,7 @@ class Results:
                 chunk["spike_cell"].values[mine],
                 chunk["mean_potential"].isel(run=position).load(),
                 chunk[names].sel(traced_run=position).load() if traced else xr.Dataset(),
-                put(manifest["config"], planned["values"]),
+                manifest.config_of(planned),
                 next(word for word, value in STATUS.items() if value == chunk["status"].values[position]),
                 float(chunk["diverged_time"].values[position]),
             )
@@ -245,8 +247,8 @@ class Results:
         """The finished rows at a point of which traces are kept, chunk by chunk; `trace` is their place in its file."""
         rows = self.select(**point)
         for chunk, mine in rows[rows["run_id"].isin(self.finished["run_id"])].groupby("chunk", sort=False):
-            batches = read_manifest(self.chunks / f"{chunk}.json")["batches"]
-            kept = np.array([run["traced"] for batch in batches for run in batch])
+            manifest = read_manifest(self.chunks / f"{chunk}.json")
+            kept = np.array([run.traced for run in manifest.runs])
             of_rows = mine["position"].to_numpy()
             found = mine.assign(trace=np.cumsum(kept)[of_rows] - 1)[kept[of_rows]]
             if len(found):

@@ -9,10 +9,11 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
+from psst_core.attributes import STATUS
 from psst_core.cost import fit
-from psst_core.dataset import STATUS
-from psst_core.ledger import CHUNKS, STATES, Manifest, planned, read_manifest, read_records, state
+from psst_core.ledger import CHUNKS, STATES, planned, read_records, state
 from psst_core.machine import Machine, schedule
+from psst_core.manifest import Manifest, read_manifest
 from psst_core.records import table_of
 from psst_core.registry import NeedsPluginError
 from psst_core.slurm import endings
@@ -80,7 +81,7 @@ def _expected(
             seconds.append(float(said[1]) if said and states[chunk][0] == "running" else costs.seconds(manifest))
     except NeedsPluginError:
         return math.nan, None
-    hardware = next(iter(left.values()))["config"]["hardware"]
+    hardware = next(iter(left.values())).config["hardware"]
     return schedule(seconds, Machine.here(results).jobs_at_once(hardware)), costs.errors["seconds"]
 
 

@@ -15,10 +15,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from psst_core import grammar
+from psst_core.attributes import REPLICATES
 from psst_core.axes import RUN, Points, visit
 from psst_core.checks import check, check_part, unmeasured
 from psst_core.config import compose, entry, groups, resolve, unknown, update
-from psst_core.dataset import REPLICATES
 from psst_core.errors import PsstError
 from psst_core.grammar import RUNS
 from psst_core.identity import Identity

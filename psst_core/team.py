@@ -10,7 +10,7 @@ import io
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from psst_core import tf
 from psst_core.checkpoint import SIGNALS, carry_of
 from psst_core.devices import Round, device_names, program_of, runs_of
 from psst_core.errors import PsstError
+from psst_core.manifest import Manifest
 from psst_core.simulate import Array, Integration, Program, Segment
 
 ORDERS = ("end", "begin", "compile", "resume", "advance", "carry", "ending")
@@ -109,16 +110,16 @@ class Team:
             raise
         self.order("end")
 
-    def lead(self, program: Program, manifest: Mapping[str, Any], number: int) -> Round:
+    def lead(self, program: Program, manifest: Manifest, number: int) -> Round:
         """The batches from that number on, which all workers begin."""
         return Led(self, program, manifest, number)
 
-    def follow(self, manifest: Mapping[str, Any], saved: Path) -> None:
+    def follow(self, manifest: Manifest, saved: Path) -> None:
         """Do as the first worker says; `saved` is the file of its saved state."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         program = program_of(manifest)
-        share = Share(self, program, manifest, len(manifest["batches"]))
+        share = Share(self, program, manifest, len(manifest.batches))
         while (order := self.order())[0] != "end":
             match order:
                 case "begin", first:
@@ -139,8 +140,8 @@ class Share(Round):
         number: of the first batch of all shares.
     """
 
-    def __init__(self, team: Team, program: Program, manifest: Mapping[str, Any], number: int) -> None:
-        hardware, batches = manifest["config"]["hardware"], len(manifest["batches"])
+    def __init__(self, team: Team, program: Program, manifest: Manifest, number: int) -> None:
+        hardware, batches = manifest.config["hardware"], len(manifest.batches)
         devices = hardware["devices"]
         self.team, self.first = team, team.rank * devices
         own = range(number + self.first, min(number + self.first + devices, batches))
@@ -158,7 +159,7 @@ class Share(Round):
 class Led(Share):
     """The first worker's share; the others do with theirs what is done with it."""
 
-    def __init__(self, team: Team, program: Program, manifest: Mapping[str, Any], number: int) -> None:
+    def __init__(self, team: Team, program: Program, manifest: Manifest, number: int) -> None:
         team.order("begin", number)
         super().__init__(team, program, manifest, number)
 

@@ -25,8 +25,8 @@ from psst_core.checkpoint import ECHO, SIGNALS
 from psst_core.chunk import simulate_chunk
 from psst_core.devices import cores
 from psst_core.errors import PsstError
-from psst_core.ledger import read_claim
 from psst_core.logs import Report
+from psst_core.manifest import read_claim
 
 POLL, PATIENCE = 0.1, 30.0  # s
 
@@ -44,7 +44,7 @@ def simulate(manifest: Path, target: Path, report: Report) -> None:
         SystemExit: when SIGTERM or SIGINT asked for it; the state is saved.
     """
     claim = read_claim(manifest)
-    hardware = claim["config"]["hardware"]
+    hardware = claim.config["hardware"]
     if hardware["workers"] == 1:
         simulate_chunk(claim, target, report)
         return

@@ -10,6 +10,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ import pandas as pd
 import pytest
 
 from psst_core.analysis import summarise
+from psst_core.attributes import STATUS
 from psst_core.batch import Run
 from psst_core.chunk import write_chunk
+from psst_core.chunk_file import ChunkFile
 from psst_core.config import compose, resolve, update
-from psst_core.dataset import STATUS, ChunkFile, atomic_netcdf, read, write
+from psst_core.dataset import atomic_netcdf, read, write
 from psst_core.error_estimate import estimate
 from psst_core.figures import save
 from psst_core.files import to_yaml, write_text
@@ -30,6 +33,7 @@ from psst_core.gather import gather, summary_name
 from psst_core.hardware import prepare
 from psst_core.keys import put
 from psst_core.ledger import CHUNKS, PLANS, records_digest
+from psst_core.manifest import Manifest
 from psst_core.plan import claim, make_plan
 from psst_core.results import Results, open_sweep
 from psst_core.schema import units
@@ -149,6 +153,11 @@ def with_values(config: dict[str, Any], key: str, values: list[float]) -> list[R
     return [Run(put(config, {key: value})) for value in values]
 
 
+def changed(manifest: Manifest, values: dict[str, Any], **fields: Any) -> Manifest:
+    """A manifest with other values in its configuration, by their keys, and other fields."""
+    return replace(manifest, config=put(manifest.config, values), **fields)
+
+
 def slope(dts: Any, errors: Any) -> float:
     """Of log error over log dt: the order of convergence."""
     return float(np.polyfit(np.log(dts), np.log(errors), 1)[0])
@@ -225,8 +234,14 @@ def made_up_plan(
             }
             for row in rows.to_dict("records")
         ]
-        claim = {"chunk": chunk, "config": config, "batches": [runs], "recorder": config["recorder"]}
-        claim |= {"lanes": len(runs), "varying": [], "code": "", "files": {}, "plugins": {}}
+        claim = {"chunk": chunk, "config": config, "batches": [runs], "plugins": {}}
+        claim |= {
+            "lanes": len(runs),
+            "varying": [],
+            "code": "",
+            "files": {},
+            "maker": {"backend": "made up", "code": ""},
+        }
         write_text(folder / CHUNKS / f"{chunk}.json", json.dumps(claim))
     return table
 

@@ -19,8 +19,8 @@ from psst_core.analysis import (
     summarise,
     synchrony,
 )
+from psst_core.attributes import STATUS
 from psst_core.config import CONF
-from psst_core.dataset import STATUS
 from psst_core.errors import PsstError
 from psst_core.figures.style import label
 from psst_core.sweep import expand

@@ -19,7 +19,7 @@ from psst_core.blame import blame, find
 from psst_core.cli import main
 from psst_core.dataset import checksum
 from psst_core.digest import code_digest
-from psst_core.ledger import chunk_digest
+from psst_core.manifest import read_manifest
 from psst_core.plan import claim, make_plan, records_digest
 from psst_core.results import open_sweep
 from psst_core.status import status
@@ -377,6 +377,6 @@ def test_status_counts_runs_by_what_became_of_their_jobs(results, monkeypatch, c
 
 def test_digests_of_manifests_are_the_names_of_their_chunks(clean):
     for file in chunks(clean):
-        manifest = json.loads(file.with_suffix(".json").read_text())
-        assert chunk_digest(manifest) == file.stem
-        assert manifest["code"] != code_digest(("psst_core.simulate",))
+        manifest = read_manifest(file.with_suffix(".json"))
+        assert manifest.chunk == file.stem
+        assert manifest.code != code_digest(("psst_core.simulate",))

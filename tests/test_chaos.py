@@ -19,7 +19,8 @@ from conftest import TINY
 
 from psst_core.dataset import checksum
 from psst_core.gather import summary_name
-from psst_core.ledger import CHUNKS, COMPILED, SAVED, read_manifest, snapshot
+from psst_core.ledger import CHUNKS, COMPILED, SAVED, snapshot
+from psst_core.manifest import read_claim
 from psst_core.plan import claim, make_plan
 
 KILLS = int(os.environ.get("KILLS", "30"))
@@ -33,7 +34,7 @@ stage, given = sys.argv[1], json.loads(sys.argv[2])
 source, target = Path(given["source"]), Path(given["target"])
 if stage == "simulate":
     from psst_core.chunk import simulate_chunk
-    from psst_core.ledger import read_claim
+    from psst_core.manifest import read_claim
     simulate_chunk(read_claim(source), target, lambda line: print(line, flush=True))
 elif stage == "summarise":
     from psst_core.gather import write_summary
@@ -87,7 +88,7 @@ def whole(results):
             with zipfile.ZipFile(file) as archive:
                 assert archive.testzip() is None, file
         elif file.suffix == ".json":
-            assert read_manifest(file)["chunk"] == file.stem
+            assert read_claim(file).chunk == file.stem
 
 
 def run(command, log, moment=None):

@@ -7,18 +7,18 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import netCDF4
 import numpy as np
 import pytest
-from conftest import TINY
+from conftest import TINY, changed
 
 from psst_core.checkpoint import Checkpoint
 from psst_core.chunk import write_chunk
 from psst_core.clean import unused
 from psst_core.dataset import atomic_netcdf, checksum
 from psst_core.files import write_text
-from psst_core.keys import put
 from psst_core.ledger import CHUNKS, SAVED
 from psst_core.plan import claim, make_plan
 
@@ -53,7 +53,7 @@ SWEEPS = {
 def manifest_of(name, precision="float64", **settings):
     experiment, overrides = SWEEPS[name]
     (manifest,) = make_plan(experiment, f"{overrides} solver.precision={precision}").manifests.values()
-    return put(manifest, {f"config.hardware.{key}": value for key, value in settings.items()})
+    return changed(manifest, {f"hardware.{key}": value for key, value in settings.items()})
 
 
 class Impatient(Checkpoint):
@@ -93,7 +93,7 @@ def content(folder):
 def test_a_stopped_job_goes_on_to_the_same_bits(tmp_path, name, precision):
     manifest = manifest_of(name, precision)
     whole = made(tmp_path / "whole", manifest).done
-    assert whole >= 4 or len(manifest["batches"]) == 1
+    assert whole >= 4 or len(manifest.batches) == 1
     pieces = tmp_path / "pieces"
     starts = []
     while not (pieces / CHUNKS / "chunk.nc").exists():
@@ -109,9 +109,7 @@ def test_a_stopped_job_goes_on_to_the_same_bits(tmp_path, name, precision):
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 @pytest.mark.parametrize("name", ["graded synapses, delayed", "spikes, delayed", "noise"])
 def test_a_second_in_two_pieces_is_a_second_to_the_bit(tmp_path, name, precision):
-    manifest = put(
-        manifest_of(name, precision), {"config.run.duration": 1000.0, "config.recorder.window": [0.0, 1000.0]}
-    )
+    manifest = changed(manifest_of(name, precision), {"run.duration": 1000.0, "recorder.window": [0.0, 1000.0]})
     whole = made(tmp_path / "whole", manifest).done
     pieces = tmp_path / "pieces"
     assert made(pieces, manifest, segments=whole // 2).done == whole // 2
@@ -138,7 +136,7 @@ def test_a_state_is_saved_at_intervals_and_each_one_leads_to_the_same_end(tmp_pa
         (folder / SAVED / "chunk.zip").write_bytes(archive)
         assert made(folder, manifest).done == whole - number
         assert content(folder) == content(tmp_path / "whole")
-    never = made(tmp_path / "never", put(manifest, {"config.hardware.save_minutes": 0.0}))
+    never = made(tmp_path / "never", changed(manifest, {"hardware.save_minutes": 0.0}))
     assert never.interval == float("inf") and never.lines == []
 
 
@@ -155,14 +153,14 @@ def test_the_seconds_of_all_starts_are_counted(tmp_path, monkeypatch):
     for segments in (2, 2, 100):
         made(tmp_path, manifest, segments)
     with netCDF4.Dataset(tmp_path / CHUNKS / "chunk.nc") as file:
-        assert file.job_seconds == pytest.approx(10.0 * 2 * len(manifest["batches"]))
+        assert file.job_seconds == pytest.approx(10.0 * 2 * len(manifest.batches))
         assert np.sum(file["wall_time"][:]) == pytest.approx(file.job_seconds)
 
 
 OTHERS = {
-    "code": lambda manifest, patch: put(manifest, {"code": 16 * "0"}),
+    "code": lambda manifest, patch: replace(manifest, code=16 * "0"),
     "precision": lambda manifest, patch: manifest_of("noise", "float32"),
-    "file": lambda manifest, patch: put(manifest, {"files": {"network.start_file": "other"}}),
+    "file": lambda manifest, patch: replace(manifest, files={"network.start_file": {"other": ""}}),
     "processor": lambda manifest, patch: patch.setattr("psst_core.checkpoint.processor", lambda: "Z80") or manifest,
     "flags": lambda manifest, patch: patch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true") or manifest,
     "version": lambda manifest, patch: (
@@ -184,8 +182,8 @@ def test_a_state_that_was_saved_by_something_else_is_not_taken(tmp_path, monkeyp
 def test_a_job_with_other_memory_time_or_commit_goes_on(tmp_path):
     manifest = manifest_of("noise")
     made(tmp_path, manifest, segments=3)
-    again = put(manifest, {"config.hardware.mem_mb": 9000, "config.hardware.runtime": 600, "provenance": {"a": "b"}})
-    assert made(tmp_path, again).done == 2 * len(manifest["batches"]) - 3
+    again = changed(manifest, {"hardware.mem_mb": 9000, "hardware.runtime": 600}, provenance={"a": "b"})
+    assert made(tmp_path, again).done == 2 * len(manifest.batches) - 3
 
 
 def test_a_damaged_state_is_not_taken(tmp_path):
@@ -231,6 +229,8 @@ def test_a_signal_is_heard_and_the_handlers_return(tmp_path):
 
 BUSY = """
 import time
+from dataclasses import replace
+from dataclasses import replace
 from pathlib import Path
 from psst_core.checkpoint import Checkpoint
 import psst_core.checkpoint, ctypes

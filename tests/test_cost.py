@@ -1,25 +1,24 @@
 """The cost model: what it recovers from jobs of known costs, what it says of its error, how it does on real ones."""
 
-import copy
 import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import netCDF4
 import numpy as np
 import pytest
-from conftest import TINY, configuration, run_sweep
+from conftest import TINY, changed, configuration, run_sweep
 from hypothesis import given
 from hypothesis import strategies as st
 from test_workflow import snakemake
 
 from psst_core.cost import LOBE, PREDICTED, SHIPPED, CostModel, Job, costs, features, fit, levels
 from psst_core.hardware import peak_memory, process_seconds, processor
-from psst_core.keys import put
-from psst_core.ledger import read_manifest
 from psst_core.machine import REFERENCE, START_SECONDS, Machine
+from psst_core.manifest import Maker, Manifest, PlannedRun, read_manifest
 from psst_core.plan import make_plan
 
 TRUE = {
@@ -32,9 +31,9 @@ RNG = np.random.default_rng(1)
 
 
 def manifest(runs=24, batches=1, experiment="locust_coupling", **values):
-    members = [{"id": "0" * 16, "network": 0, "trial": trial, "values": {}, "traced": False} for trial in range(runs)]
+    members = tuple(PlannedRun("0" * 16, 0, trial, {}, False) for trial in range(runs))
     config = configuration(experiment, **values)
-    return {"chunk": "0" * 16, "config": config, "batches": [members] * batches, "lanes": runs, "varying": []}
+    return Manifest(config, (), runs, (members,) * batches, "", Maker("tensorflow", ""), {}, {})
 
 
 LOCUST = manifest()
@@ -42,8 +41,7 @@ LOCUST = manifest()
 
 def varied(size=120, runs=24, solver="rk4", duration=1000.0):
     values = {"network.size": size, "solver.name": solver, "run.duration": duration}
-    members = [LOCUST["batches"][0][0]] * runs
-    return LOCUST | {"config": put(LOCUST["config"], values), "batches": [members], "lanes": runs}
+    return changed(LOCUST, values, batches=((LOCUST.runs[0],) * runs,), lanes=runs)
 
 
 def job(like, true=TRUE, noise=0.0, kind="here"):
@@ -63,8 +61,8 @@ def file(folder, name, like, true=TRUE, kind=None):
     with netCDF4.Dataset(folder / "chunks" / f"{name:016x}.nc", "w") as data:
         data.setncatts(
             {
-                "manifest": json.dumps(like),
-                "hardware": json.dumps(like["config"]["hardware"]),
+                "manifest": json.dumps(like.planned()),
+                "hardware": json.dumps(like.config["hardware"]),
                 "start_seconds": took["start"] - 1.0,
                 "compile_seconds": 1.0,
                 "job_seconds": took["start"] + took["integration"],
@@ -107,7 +105,7 @@ def test_the_error_is_that_of_jobs_left_out():
 
 def test_without_jobs_the_figures_of_machine_hold(tmp_path):
     made = fit(tmp_path, [LOCUST])
-    expected = START_SECONDS + Machine(1, REFERENCE).seconds(LOCUST["config"], [24])
+    expected = START_SECONDS + Machine(1, REFERENCE).seconds(LOCUST.config, [24])
     assert made.seconds(LOCUST) == pytest.approx(expected, rel=0.2)
     assert made.jobs == ()
     assert "another machine" in made.source
@@ -126,10 +124,10 @@ def test_a_job_asks_for_more_than_is_expected_or_what_its_hardware_says():
     assert 1.3 * made.memory(LOCUST) + 500 <= asked["mem_mb"] < 1.3 * made.memory(LOCUST) + 600
     assert 3 * made.seconds(LOCUST) / 60 + 5 <= asked["runtime"] < 3 * made.seconds(LOCUST) / 60 + 6
     assert asked["gpu"] == 0
-    set_by_hand = put(LOCUST, {f"config.hardware.{key}": value for key, value in (("mem_mb", 700), ("runtime", 9))})
+    set_by_hand = changed(LOCUST, {f"hardware.{key}": value for key, value in (("mem_mb", 700), ("runtime", 9))})
     assert made.request(set_by_hand) == {"mem_mb": 700, "runtime": 9, "gpu": 0}
     for device in ("gpu", "auto"):
-        assert made.request(put(LOCUST, {"config.hardware.device": device}))["gpu"] == 1
+        assert made.request(changed(LOCUST, {"hardware.device": device}))["gpu"] == 1
 
 
 def test_damaged_and_foreign_files_are_skipped(tmp_path):
@@ -162,14 +160,14 @@ def test_jobs_of_other_processors_count_only_without_others(tmp_path):
     assert "Antikythera" in made.source
     file(tmp_path, 99, LOCUST)
     assert len(fit(tmp_path, [LOCUST]).jobs) == 1
-    gpu = put(LOCUST, {"config.hardware.device": "gpu"})
+    gpu = changed(LOCUST, {"hardware.device": "gpu"})
     assert fit(tmp_path, [gpu]).jobs == ()
 
 
 def test_a_kind_of_its_own_costs_its_own():
     """Plain systems are not taken for membranes, nor one precision or solver for another, but all help the unknown."""
     pendulum = manifest(experiment="pendulum")
-    single, euler = put(LOCUST, {"config.solver.precision": "float32"}), varied(solver="euler")
+    single, euler = changed(LOCUST, {"solver.precision": "float32"}), varied(solver="euler")
     times = {"pendulum": 40.0, "single": 2.0, "euler": 5.0, "locust": 3.0}
     kinds = {"pendulum": pendulum, "single": single, "euler": euler, "locust": LOCUST}
     scaled = {
@@ -207,12 +205,12 @@ def test_a_step_of_the_lobe_is_what_machine_measures():
 
 
 def test_traces_and_single_precision_are_counted():
-    traced = copy.deepcopy(LOCUST)
-    traced["batches"][0][0]["traced"] = True
-    traced["config"]["recorder"]["variables"] = {"pn": ["v", "sodium.m"]}
-    samples = traced["config"]["run"]["duration"] / traced["config"]["recorder"]["interval"]
+    first, *others = LOCUST.batches[0]
+    batches = ((replace(first, traced=True), *others), *LOCUST.batches[1:])
+    traced = changed(LOCUST, {"recorder.variables": {"pn": ["v", "sodium.m"]}}, batches=batches)
+    samples = traced.config["run"]["duration"] / traced.config["recorder"]["interval"]
     assert features(traced)["values"] - features(LOCUST)["values"] == 2 * 90 * samples
-    single = features(put(varied(runs=32), {"config.solver.precision": "float32"}))
+    single = features(changed(varied(runs=32), {"solver.precision": "float32"}))
     assert single["cell_steps"] == features(varied(runs=32))["cell_steps"] / 2
 
 
@@ -258,13 +256,14 @@ def test_predictions_need_no_tensorflow(tmp_path):
 import json, sys
 from pathlib import Path
 from psst_core.cost import fit
-wanted = json.loads(sys.stdin.read())
+from psst_core.manifest import Manifest
+wanted = Manifest.of(json.loads(sys.stdin.read()))
 model = fit(Path("."), [wanted])
 assert len(model.jobs) == 1 and min(model.seconds(wanted), model.memory(wanted), model.disk(wanted)) > 0
 assert "tensorflow" not in sys.modules and "keras" not in sys.modules
 """
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, cwd=tmp_path, input=json.dumps(LOCUST), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, input=LOCUST.text(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -276,7 +275,7 @@ def test_the_large_jobs_of_the_default_experiment_are_foreseen_from_the_small_on
     chunks = tmp_path / "results" / "chunks"
     large: list[Path] = []
     for path in chunks.glob("[0-9a-f]" * 16 + ".json"):
-        if read_manifest(path)["config"]["network"]["size"] == 240:
+        if read_manifest(path).config["network"]["size"] == 240:
             large.append(path)
     kept = tmp_path / "small"
     (kept / "chunks").mkdir(parents=True)

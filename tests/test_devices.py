@@ -1,21 +1,20 @@
 """How many devices a job has changes no bit of its file."""
 
 import contextlib
-import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
-from conftest import program
+from conftest import changed, program
 from test_checkpoint import Impatient
 
 from psst_core.chunk import write_chunk
 from psst_core.dataset import atomic_netcdf, checksum
 from psst_core.errors import PsstError
 from psst_core.files import write_text
-from psst_core.keys import put
-from psst_core.ledger import CHUNKS, SAVED, chunk_digest
+from psst_core.ledger import CHUNKS, SAVED
 from psst_core.plan import make_plan
 
 pytestmark = pytest.mark.usefixtures("no_results")
@@ -32,6 +31,8 @@ SWEEPS = {
 }
 JOB = """
 import sys
+from dataclasses import replace
+from dataclasses import replace
 from pathlib import Path
 from psst_core.workers import simulate
 simulate(Path(sys.argv[1]), Path(sys.argv[2]), lambda line: print(line, flush=True))
@@ -42,19 +43,19 @@ def manifest_of(name, precision="float64", **hardware):
     """A chunk of five batches, two runs in each but one, on that hardware."""
     experiment, overrides = SWEEPS[name]
     (manifest,) = make_plan(experiment, f"{overrides} solver.precision={precision}").manifests.values()
-    runs = list(itertools.chain.from_iterable(manifest["batches"]))
+    runs = manifest.runs
     if name == "lobe":
-        manifest = put(manifest, {"config.recorder.variables": {"pn": ["v"]}})
-        runs = [run | {"traced": run["trial"] % 2 == 0} for run in runs]
-    manifest |= {"lanes": 2, "batches": [runs[:1], *(runs[i : i + 2] for i in range(1, 9, 2))]}
-    manifest |= {"chunk": chunk_digest(manifest)}
-    return put(manifest, {f"config.hardware.{key}": value for key, value in hardware.items()})
+        manifest = changed(manifest, {"recorder.variables": {"pn": ["v"]}})
+        runs = [replace(run, traced=run.trial % 2 == 0) for run in runs]
+    batches = (runs[:1], *(runs[i : i + 2] for i in range(1, 9, 2)))
+    values = {f"hardware.{key}": value for key, value in hardware.items()}
+    return changed(manifest, values, lanes=2, batches=tuple(map(tuple, batches)))
 
 
 def job(folder, manifest):
     """The command of the job that makes this chunk, in a process of its own."""
-    claim = folder / CHUNKS / f"{manifest['chunk']}.json"
-    write_text(claim, json.dumps(manifest))
+    claim = folder / CHUNKS / f"{manifest.chunk}.json"
+    write_text(claim, manifest.text())
     return [sys.executable, "-c", JOB, str(claim), str(folder / CHUNKS / "chunk.nc")]
 
 
@@ -81,7 +82,7 @@ def _compiled_once(monkeypatch):
 def test_batches_side_by_side_make_the_same_file(tmp_path, name):
     manifest = manifest_of(name)
     made_here(tmp_path / "1", manifest)
-    made_here(tmp_path / "3", put(manifest, {"config.hardware.devices": 3}))
+    made_here(tmp_path / "3", changed(manifest, {"hardware.devices": 3}))
     one, three = (checksum(tmp_path / folder / CHUNKS / "chunk.nc") for folder in ("1", "3"))
     assert one == three
 
@@ -94,7 +95,7 @@ def test_batches_side_by_side_go_on_where_they_were_stopped(tmp_path):
         assert "stopped by SIGTERM: its state is saved in" in lines[-1]
         if segments == 1:
             stopped_by_others = Impatient(
-                tmp_path / "pieces" / SAVED / "chunk.zip", put(manifest, {"config.hardware.devices": 2}), 9
+                tmp_path / "pieces" / SAVED / "chunk.zip", changed(manifest, {"hardware.devices": 2}), 9
             )
             assert stopped_by_others.restore(tmp_path / "half.nc") is None
             assert "begins anew" in stopped_by_others.lines[0]

@@ -160,7 +160,7 @@ def test_its_numbers_can_be_swept_without_another_program():
     overrides = "network.populations.exc.start.v.sd=1,5 network.size=20 run.duration=1 recorder.window=[0,1]"
     plan = make_plan("coba_hh", overrides)
     (manifest,) = plan.manifests.values()
-    assert manifest["varying"] == [] and sum(len(batch) for batch in manifest["batches"]) == 2
+    assert manifest.varying == () and len(manifest.runs) == 2
 
 
 @pytest.mark.parametrize(

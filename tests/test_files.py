@@ -9,7 +9,8 @@ import pytest
 import xarray as xr
 from test_checkpoint import made, manifest_of
 
-from psst_core.dataset import CIRCUMSTANCES, ChunkFile, atomic_netcdf, checksum, write
+from psst_core.chunk_file import ChunkFile
+from psst_core.dataset import CIRCUMSTANCES, atomic_netcdf, checksum, write
 from psst_core.errors import PsstError
 from psst_core.files import remove_leftovers, write_text
 from psst_core.ledger import CHUNKS

@@ -10,7 +10,8 @@ from conftest import made_up, made_up_plan, made_up_sweep, make_up_chunk, summar
 
 from psst_core import open_sweep
 from psst_core.analysis import MASKS, MEASURES
-from psst_core.dataset import ATTRIBUTES, STATUS, write
+from psst_core.attributes import ATTRIBUTES, STATUS
+from psst_core.dataset import write
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
 from psst_core.gather import gather, summary_name

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ import psst_core.identity
 from psst_core.clean import unused
 from psst_core.errors import PsstError
 from psst_core.files import write_text
-from psst_core.ledger import lock, read_manifest
+from psst_core.ledger import lock
+from psst_core.manifest import read_manifest
 from psst_core.plan import claim, make_plan
 
 SMALL = TINY.replace("trials=2", "trials=1") + "network.size=8 solver=rk4 "
@@ -33,7 +35,7 @@ def made(folder):
 
 
 def runs(file):
-    return [run["id"] for batch in read_manifest(file.with_suffix(".json"))["batches"] for run in batch]
+    return [run.id for run in read_manifest(file.with_suffix(".json")).runs]
 
 
 def test_an_extended_grid_computes_its_new_runs_alone(tmp_path):
@@ -70,7 +72,7 @@ def test_what_is_recorded_besides_needs_a_new_run(tmp_path):
 
 
 def content(manifest):
-    return {key: value for key, value in manifest.items() if key != "provenance"}
+    return replace(manifest, provenance={})
 
 
 def test_a_deleted_chunk_is_claimed_again_and_none_of_its_neighbours(tmp_path):
@@ -102,7 +104,7 @@ def test_an_unfinished_claim_is_kept_where_all_of_it_is_wanted(tmp_path):
         assert content(more.manifests[chunk]) == content(manifest)
     less = make_plan("locust_coupling", gaba(0.5, 1), "less", tmp_path)
     assert not plan.manifests.keys() & less.manifests.keys()
-    assert sum(len(batch) for m in less.manifests.values() for batch in m["batches"]) == 6
+    assert sum(len(batch) for m in less.manifests.values() for batch in m.batches) == 6
 
 
 def test_changed_physics_is_computed_and_reverted_physics_is_found_again(tmp_path, monkeypatch):
@@ -182,22 +184,21 @@ def test_every_run_is_claimed_once_whatever_came_before(tmp_path_factory, sweeps
         plan = make_plan("locust_coupling", gaba(*sorted(values), coupling="0.5,1"), "sweep", folder)
         claim(plan, folder)
         for run, place in zip(plan.sweep.runs, plan.places, strict=True):
-            members = [r["id"] for batch in plan.manifests[place.chunk]["batches"] for r in batch]
-            assert members[place.position] == run.id
+            assert plan.manifests[place.chunk].runs[place.position].id == run.id
             assert finished.get(run.id, place.chunk) == place.chunk
-        new = [r["id"] for c, m in plan.manifests.items() if c not in plan.finished for b in m["batches"] for r in b]
+        new = [run.id for c, m in plan.manifests.items() if c not in plan.finished for run in m.runs]
         assert not set(new) & finished.keys() and len(set(new)) == len(new)
         for chunk in plan.manifests.keys() - plan.finished:
             if data.draw(st.booleans()):
                 (folder / "chunks" / f"{chunk}.nc").touch()
-                finished |= dict.fromkeys((r["id"] for b in plan.manifests[chunk]["batches"] for r in b), chunk)
+                finished |= dict.fromkeys((run.id for run in plan.manifests[chunk].runs), chunk)
 
 
 def test_manifests_are_plain_json(tmp_path):
     plan = make_plan("locust_coupling", gaba(0.5) + " network.ach=interval(0,1) sweep.sample.points=3", "x", tmp_path)
     claim(plan, tmp_path)
     for chunk, manifest in plan.manifests.items():
-        assert json.loads((tmp_path / "chunks" / f"{chunk}.json").read_text()) == manifest
+        assert json.loads((tmp_path / "chunks" / f"{chunk}.json").read_text()) == {"chunk": chunk} | manifest.data()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

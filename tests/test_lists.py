@@ -102,8 +102,7 @@ def test_constraints_and_recorded_runs_name_a_list():
     assert swept(both, "sweep.where=onsets!=[100,300,500]") == (TEXTS[1:], PULSES[1:])
     for text in ("[[110,310,510]]", "[110.0,310,510]"):
         plan = make_plan("chain_of_three", f"{both} recorder.runs.stimulus.onsets={text}")
-        batches = [batch for manifest in plan.manifests.values() for batch in manifest["batches"]]
-        assert sorted(run["traced"] for batch in batches for run in batch) == [False, True]
+        assert sorted(run.traced for m in plan.manifests.values() for run in m.runs) == [False, True]
 
 
 def test_a_sweep_over_pulse_times(tmp_path):

@@ -1,15 +1,14 @@
 """What lies in the folder of a sweep is tied to its plan by content: stale and edited files, earlier sweeps, clean."""
 
-import copy
-import json
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY, run_sweep
+from conftest import TINY, changed, run_sweep
 
 from psst_core import open_sweep
 from psst_core.audit import audit
@@ -20,9 +19,9 @@ from psst_core.errors import PsstError
 from psst_core.figures import draw_all
 from psst_core.files import write_text
 from psst_core.gather import gather, gather_recipe, gathered_files, write_summary
-from psst_core.keys import put
-from psst_core.ledger import CHUNKS, PLANS, chunk_digest, foreign_run, planned, read_claim, read_records
+from psst_core.ledger import CHUNKS, PLANS, foreign_run, planned, read_records
 from psst_core.made import is_made, keep_edited, marking, recipe
+from psst_core.manifest import read_claim
 from psst_core.outputs import gathered, shown, stale
 from psst_core.plan import claim, make_plan, unclaimed
 from psst_core.status import status
@@ -251,7 +250,7 @@ def test_a_manifest_that_was_changed_is_named(results):
     plan = plan_of(results, 0, 0.5)
     assert unclaimed(plan, results)
     claim(plan, results)
-    assert read_claim(file)["chunk"] == file.stem
+    assert read_claim(file).chunk == file.stem
 
 
 def test_a_job_refuses_a_manifest_whose_runs_are_others(results):
@@ -259,29 +258,28 @@ def test_a_job_refuses_a_manifest_whose_runs_are_others(results):
     file = next((results / CHUNKS).glob("*.json"))
     manifest = read_claim(file)
     assert foreign_run(manifest) is None
-    first = manifest["batches"][0][0]
-    assert foreign_run(put(manifest, {"config.run.dt": 0.02})) == first["id"]
-    assert foreign_run(put(manifest, {"config.solver.name": "euler"})) == first["id"]
-    for number, key in enumerate(first["values"]):
-        batches = copy.deepcopy(manifest["batches"])
-        batches[0][-1]["values"][key] = 0.1 + number
-        assert foreign_run(manifest | {"batches": batches}) == batches[0][-1]["id"]
-    write_text(file, json.dumps(put(manifest, {"config.run.dt": 0.02})))
-    with pytest.raises(PsstError, match=f"{file.name}: changed since it was written, run {first['id']} is not what"):
+    first = manifest.runs[0]
+    assert foreign_run(changed(manifest, {"run.dt": 0.02})) == first.id
+    assert foreign_run(changed(manifest, {"solver.name": "euler"})) == first.id
+    *others, last = manifest.batches[0]
+    for number, key in enumerate(first.values):
+        other = replace(last, values=last.values | {key: 0.1 + number})
+        assert foreign_run(replace(manifest, batches=((*others, other), *manifest.batches[1:]))) == last.id
+    write_text(file, changed(manifest, {"run.dt": 0.02}).text())
+    with pytest.raises(PsstError, match=f"{file.name}: changed since it was written, run {first.id} is not what"):
         simulate(file, results / CHUNKS / "x.nc", print)
 
 
 def test_a_chunk_under_another_name_is_not_summarised(results):
     file = next(path for path in (results / CHUNKS).glob("*.nc") if "summary" not in path.name)
     manifest = read_claim(file.with_suffix(".json"))
-    batches = [[run for run in batch if run["id"] != manifest["batches"][0][0]["id"]] for batch in manifest["batches"]]
-    other = manifest | {"batches": batches}
-    other["chunk"] = chunk_digest(other)
-    target = file.with_name(f"{other['chunk']}.nc")
+    first, *others = manifest.batches
+    other = replace(manifest, batches=(first[1:], *others))
+    target = file.with_name(f"{other.chunk}.nc")
     shutil.copy(file, target)
-    write_text(target.with_suffix(".json"), json.dumps(other))
+    write_text(target.with_suffix(".json"), other.text())
     with pytest.raises(PsstError, match=f"{target.name}: is not the file of this chunk"):
-        write_summary(target, results / "x.nc", (0.0, 20.0), manifest["config"])
+        write_summary(target, results / "x.nc", (0.0, 20.0), manifest.config)
     assert not (results / "x.nc").exists()
 
 

@@ -13,8 +13,8 @@ from psst_core.cost import fit
 from psst_core.errors import PsstError
 from psst_core.forecast import as_text, expected
 from psst_core.identity import Identity
-from psst_core.keys import get, put
-from psst_core.ledger import read_manifest
+from psst_core.keys import get
+from psst_core.manifest import read_manifest
 from psst_core.plan import claim, make_plan
 from psst_core.plausible import unusual_in
 
@@ -22,11 +22,11 @@ pytestmark = pytest.mark.usefixtures("no_results")
 
 
 def members(plan):
-    return [run["id"] for m in plan.manifests.values() for batch in m["batches"] for run in batch]
+    return [run.id for m in plan.manifests.values() for run in m.runs]
 
 
 def batches(plan):
-    return [len(batch) for m in plan.manifests.values() for batch in m["batches"]]
+    return [len(batch) for m in plan.manifests.values() for batch in m.batches]
 
 
 def test_the_default_experiment_is_a_few_jobs_for_each_program():
@@ -49,12 +49,11 @@ def test_every_run_is_in_exactly_one_batch(lanes, jobs, networks, trials):
     assert sorted(members(plan)) == sorted(run.id for run in plan.sweep.runs)
     assert len(plan.manifests) >= min(jobs, len(plan.sweep.runs))
     for manifest in plan.manifests.values():
-        assert all(1 <= len(batch) <= lanes for batch in manifest["batches"])
-        configs = [put(manifest["config"], run["values"]) for batch in manifest["batches"] for run in batch]
+        assert all(1 <= len(batch) <= lanes for batch in manifest.batches)
+        configs = [manifest.config_of(run) for run in manifest.runs]
         assert len({config["network"]["size"] for config in configs}) == 1
     for run, place in zip(plan.sweep.runs, plan.places, strict=True):
-        chunk = [r for batch in plan.manifests[place.chunk]["batches"] for r in batch]
-        assert chunk[place.position]["id"] == run.id
+        assert plan.manifests[place.chunk].runs[place.position].id == run.id
 
 
 def test_large_networks_share_a_batch_only_where_they_are_the_same():
@@ -62,8 +61,8 @@ def test_large_networks_share_a_batch_only_where_they_are_the_same():
     small, large = (make_plan("locust_coupling", f"{overrides}{size}") for size in (40, 2000))
     assert batches(small) == [48]
     for manifest in large.manifests.values():
-        for batch in manifest["batches"]:
-            assert len({run["network"] for run in batch}) == 1
+        for batch in manifest.batches:
+            assert len({run.network for run in batch}) == 1
     assert sum(batches(large)) == 48
 
 
@@ -75,7 +74,7 @@ def test_many_networks_are_one_job_and_one_program():
     )
     (manifest,) = plan.manifests.values()
     assert batches(plan) == [1] * 100
-    assert manifest["lanes"] == 1
+    assert manifest.lanes == 1
 
 
 def test_what_is_claimed_stays_divided_as_it_was(tmp_path):
@@ -120,9 +119,8 @@ def test_the_manifest_gives_each_run_what_its_id_says(own_conf, overrides):
     plan = make_plan("locust_coupling", SWEEPS[overrides])
     assert len({run.id for run in plan.sweep.runs}) == len(plan.sweep.runs)
     for manifest in plan.manifests.values():
-        for run in (run for batch in manifest["batches"] for run in batch):
-            config = put(manifest["config"], run["values"])
-            assert Identity(config).run_id({}, run["network"], run["trial"]) == run["id"]
+        for run in manifest.runs:
+            assert Identity(manifest.config_of(run)).run_id({}, run.network, run.trial) == run.id
 
 
 def test_an_unmade_chunk_takes_new_hardware_and_a_made_one_keeps_its_record(tmp_path):
@@ -134,10 +132,10 @@ def test_an_unmade_chunk_takes_new_hardware_and_a_made_one_keeps_its_record(tmp_
 
     file = claimed(1000)
     assert claimed(8000) == file
-    assert read_manifest(file)["config"]["hardware"]["mem_mb"] == 8000
+    assert read_manifest(file).config["hardware"]["mem_mb"] == 8000
     file.with_suffix(".nc").touch()
     assert claimed(1000) == file
-    assert read_manifest(file)["config"]["hardware"]["mem_mb"] == 8000
+    assert read_manifest(file).config["hardware"]["mem_mb"] == 8000
 
 
 def test_large_batches_are_sent_to_gpus_and_keep_their_runs(tmp_path):
@@ -148,9 +146,9 @@ def test_large_batches_are_sent_to_gpus_and_keep_their_runs(tmp_path):
     plan = make_plan("locust_coupling", overrides + "hardware=auto hardware.gpu_from=10000", results=tmp_path)
     assert [run.id for run in plan.sweep.runs] == [run.id for run in on_cpus.sweep.runs]
     for manifest in plan.manifests.values():
-        network, hardware = manifest["config"]["network"], manifest["config"]["hardware"]
+        network, hardware = manifest.config["network"], manifest.config["hardware"]
         assert hardware["device"] == {60: "cpu", 120: "auto"}[network["size"]]
-        assert manifest["lanes"] <= {60: 64, 120: 128}[network["size"]]
+        assert manifest.lanes <= {60: 64, 120: 128}[network["size"]]
     claim(plan, tmp_path)
     again = make_plan("locust_coupling", overrides + "hardware=auto hardware.gpu_from=10000", results=tmp_path)
     assert again.manifests == plan.manifests
@@ -165,8 +163,8 @@ def test_parameters_and_connectivity_do_not_split_a_chunk():
         "hardware.jobs=1",
     )
     (manifest,) = plan.manifests.values()
-    assert manifest["varying"] == ["network.synapses.gaba.beta"]
-    assert [len(batch) for batch in manifest["batches"]] == [48]
+    assert manifest.varying == ("network.synapses.gaba.beta",)
+    assert [len(batch) for batch in manifest.batches] == [48]
 
 
 @pytest.mark.parametrize("key", ["run.dt=0.01,0.02", "solver=rk4,euler", "solver.precision=float32,float64"])
@@ -200,7 +198,7 @@ def test_claims_are_written_once_and_read_back(tmp_path):
     claim(plan, tmp_path)
     ((chunk, manifest),) = plan.manifests.items()
     file = tmp_path / "chunks" / f"{chunk}.json"
-    assert read_manifest(file) == json.loads(json.dumps(manifest))
+    assert read_manifest(file) == manifest
     before = file.stat().st_mtime_ns
     claim(plan, tmp_path)
     assert file.stat().st_mtime_ns == before
@@ -215,9 +213,9 @@ def test_claims_are_written_once_and_read_back(tmp_path):
 def test_traces_of_chosen_runs_only(tmp_path):
     experiment = "network.size=8 network.coupling=0,0.5 solver=rk4 sweep.networks=1 sweep.trials=2"
     plan = make_plan("locust_coupling", experiment)
-    assert not any(run["traced"] for m in plan.manifests.values() for batch in m["batches"] for run in batch)
+    assert not any(run.traced for m in plan.manifests.values() for batch in m.batches for run in batch)
     chain = make_plan("chain_of_three")
-    assert all(run["traced"] for m in chain.manifests.values() for batch in m["batches"] for run in batch)
+    assert all(run.traced for m in chain.manifests.values() for batch in m.batches for run in batch)
 
 
 SODIUM = "network.populations.pn.mechanisms.sodium"

@@ -410,7 +410,7 @@ def test_files_of_every_kind_decide_ids_by_their_content(project):
     known = ids("mine", "")
     (manifest,) = make_plan("mine").manifests.values()
     files = sorted({*KINDS, "mechanism"} - {"solver"})
-    assert sorted(path for found in manifest["files"].values() for path in found) == [f"{kind}.npz" for kind in files]
+    assert sorted(path for found in manifest.files.values() for path in found) == [f"{kind}.npz" for kind in files]
     for number, kind in enumerate(files):
         np.savez(project / f"{kind}.npz", x=[2.0 + number])
         (own,) = ids("mine", "")
@@ -430,7 +430,7 @@ def test_a_job_checks_the_files_of_all_its_runs(project):
     small = EXPERIMENT.replace("stimulus: mine", "stimulus: constant").replace("solver: mine", "solver: rk4")
     write(project, {"conf/network/mine.yaml": SMALL, "conf/experiment/small.yaml": small})
     (manifest,) = make_plan("small", f"{path}=one.npz,two.npz").manifests.values()
-    assert sorted(manifest["files"][path]) == ["one.npz", "two.npz"]
+    assert sorted(manifest.files[path]) == ["one.npz", "two.npz"]
     np.savez(project / "two.npz", weight=np.full((1, 1), 3.0))
     with pytest.raises(PsstError, match=rf"^{path}=two\.npz: the file has changed"):
         simulate_chunk(manifest, project / "chunk.nc", print)

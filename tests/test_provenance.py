@@ -9,9 +9,10 @@ from conftest import TINY, configuration, made_up_sweep, run_sweep
 
 from psst_core import provenance
 from psst_core.about import page
+from psst_core.attributes import file_units
 from psst_core.blame import PROVENANCE, SAME
 from psst_core.checks import check
-from psst_core.dataset import CIRCUMSTANCES, file_units, read
+from psst_core.dataset import CIRCUMSTANCES, read
 from psst_core.errors import PsstError
 from psst_core.gather import summary_name
 from psst_core.hardware import DRIVER, accelerators
@@ -129,7 +130,7 @@ def test_where_a_plan_comes_from_names_no_chunk(tmp_path, monkeypatch):
         monkeypatch.setattr("psst_core.plan.checkout", lambda commit=commit: {"git_commit": commit, "git_dirty": 0})
         plans.append(make_plan("locust_coupling", ONE, commit, tmp_path))
     assert plans[0].manifests.keys() == plans[1].manifests.keys() and plans[0].digest == plans[1].digest
-    assert [next(iter(plan.manifests.values()))["provenance"]["git_commit"] for plan in plans] == ["one", "other"]
+    assert [next(iter(plan.manifests.values())).provenance["git_commit"] for plan in plans] == ["one", "other"]
 
 
 @pytest.mark.parametrize(

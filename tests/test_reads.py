@@ -229,7 +229,7 @@ def test_rows_of_one_run_are_made_once_and_stand_in_the_cube(tmp_path):
     assert audit(tmp_path, "sweep").findings == []
     plan = make_plan("lorenz", overrides, "sweep", tmp_path)
     assert len(results.plan) == 16 and results.plan["run_id"].nunique() == 9
-    assert sum(len(batch) for manifest in plan.manifests.values() for batch in manifest["batches"]) == 9
+    assert sum(len(batch) for manifest in plan.manifests.values() for batch in manifest.batches) == 9
     assert (results.cube["status"] == 0).all() and results.cube.sizes["trial"] == 2
     text = as_text(plan, expected(plan, fit(tmp_path, list(plan.manifests.values()))))
     assert ": 9 runs, of which 9 are there" in text and "16 rows are 9 different runs" in text

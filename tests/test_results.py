@@ -6,8 +6,9 @@ import pytest
 from conftest import TINY, configuration, integrate, run_sweep, write_records
 
 from psst_core.analysis import MEASURES
+from psst_core.attributes import ATTRIBUTES, STATUS
 from psst_core.batch import Run
-from psst_core.dataset import ATTRIBUTES, STATUS, read, read_cube, write
+from psst_core.dataset import read, read_cube, write
 from psst_core.errors import PsstError
 from psst_core.files import atomic, write_text
 from psst_core.gather import gather

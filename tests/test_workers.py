@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import changed
 
 from psst_core.dataset import checksum
 from psst_core.files import write_text
-from psst_core.keys import put
 from psst_core.ledger import CHUNKS, SAVED
 from psst_core.plan import make_plan
 
@@ -36,18 +37,18 @@ def manifest_of(duration=40, precision="float64", **hardware):
     """A chunk of five batches."""
     words = SWEEP.replace("=40", f"={duration}").replace("[0,40]", f"[0,{duration}]")
     (manifest,) = make_plan("noisy_cells", f"{words} solver.precision={precision}").manifests.values()
-    assert len(manifest["batches"]) == 5
-    return put(manifest, {f"config.hardware.{key}": value for key, value in hardware.items()})
+    assert len(manifest.batches) == 5
+    return changed(manifest, {f"hardware.{key}": value for key, value in hardware.items()})
 
 
 class Job:
     """The job of a chunk, as Snakemake starts it."""
 
     def __init__(self, folder, manifest):
-        claim = folder / CHUNKS / f"{manifest['chunk']}.json"
-        write_text(claim, json.dumps(manifest))
+        claim = folder / CHUNKS / f"{manifest.chunk}.json"
+        write_text(claim, manifest.text())
         self.chunk, self.log = folder / CHUNKS / "chunk.nc", folder / "job.log"
-        self.saved = folder / SAVED / f"{manifest['chunk']}.zip"
+        self.saved = folder / SAVED / f"{manifest.chunk}.zip"
         command = [sys.executable, "-c", JOB, str(claim), str(self.chunk), str(self.log)]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
@@ -98,7 +99,7 @@ def test_two_workers_write_what_one_process_writes(tmp_path):
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_two_workers_of_two_devices_write_what_one_process_writes(tmp_path, precision):
     manifest = manifest_of(precision=precision)
-    several = put(manifest, {"config.hardware.workers": 2, "config.hardware.devices": 2})
+    several = changed(manifest, {"hardware.workers": 2, "hardware.devices": 2})
     assert made(tmp_path / "1", manifest) == made(tmp_path / "4", several)
 
 
@@ -122,7 +123,7 @@ def test_a_killed_worker_is_named_and_the_job_goes_on_from_its_saved_state(tmp_p
     again = Job(tmp_path, manifest)
     said, code = again.end()
     assert code == 0 and "chunk.zip" not in said and f"{job.saved}: goes on at batch" in said
-    assert checksum(job.chunk) == made(tmp_path / "whole", put(manifest, {"config.hardware.workers": 1}))
+    assert checksum(job.chunk) == made(tmp_path / "whole", changed(manifest, {"hardware.workers": 1}))
 
 
 @pytest.mark.slow
@@ -140,7 +141,7 @@ def test_a_job_that_is_asked_to_stop_saves_first(tmp_path, number):
     again = Job(tmp_path, manifest)
     said, code = again.end()
     assert code == 0 and "goes on at batch" in said
-    assert checksum(job.chunk) == made(tmp_path / "whole", put(manifest, {"config.hardware.workers": 1}))
+    assert checksum(job.chunk) == made(tmp_path / "whole", changed(manifest, {"hardware.workers": 1}))
 
 
 @pytest.mark.slow
@@ -157,7 +158,7 @@ def test_no_worker_outlives_a_job_that_is_killed(tmp_path):
 
 
 def test_what_a_worker_says_of_its_error_is_said_by_the_job(tmp_path):
-    job = Job(tmp_path, put(manifest_of(workers=2), {"code": 16 * "0"}))
+    job = Job(tmp_path, replace(manifest_of(workers=2), code=16 * "0"))
     said, code = job.end()
     assert code == 1
     assert "ended with 1: the code of PSST or of a plugin has changed since the sweep was planned" in said

@@ -7,7 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from psst_core.dataset import Array, trace_name
+from psst_core.attributes import trace_name
+from psst_core.dataset import Array
 from psst_core.figures.style import COLUMN, diverged, first_traced, no_traces, population_name
 from psst_core.keys import Config
 from psst_core.network import Network, Population

@@ -11,8 +11,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 from scipy.stats import t as student
 
+from psst_core.attributes import STATUS
 from psst_core.axes import RUN
-from psst_core.dataset import STATUS
 from psst_core.figures.curves import SHOWN
 from psst_core.figures.scatter import rank_correlation
 from psst_core.figures.style import (

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from psst_core.dataset import REPLICATES
+from psst_core.attributes import REPLICATES
 from psst_core.figures.style import COLUMN, LINES, nothing, short
 from psst_core.keys import Config
 from psst_core.registry import build

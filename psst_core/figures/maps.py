@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from psst_core.dataset import REPLICATES
+from psst_core.attributes import REPLICATES
 from psst_core.figures.style import (
     PAGE,
     ROWS,

@@ -11,7 +11,8 @@ from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from psst_core.dataset import REPLICATES, Array
+from psst_core.attributes import REPLICATES
+from psst_core.dataset import Array
 from psst_core.figures.curves import SHOWN
 from psst_core.figures.style import (
     GREY,

@@ -6,7 +6,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from psst_core.dataset import STATUS
+from psst_core.attributes import STATUS
 from psst_core.figures.style import COLUMN, PAGE, VARIABLES, axis_names, diverged, empty, first_traced, why_missing
 from psst_core.keys import Config
 from psst_core.results import Results

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from psst_core.dataset import REPLICATES, trace_name
+from psst_core.attributes import REPLICATES, trace_name
 from psst_core.figures.style import PAGE, cell_ticks, diverged, first_traced, no_traces, population_name, short
 from psst_core.keys import Config
 from psst_core.results import Results

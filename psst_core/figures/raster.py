@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from psst_core.dataset import REPLICATES, STATUS
+from psst_core.attributes import REPLICATES, STATUS
 from psst_core.figures.style import PAGE, cell_ticks, diverged, empty, has_membranes, nothing, population_name, short
 from psst_core.keys import Config
 from psst_core.results import Results, RunData

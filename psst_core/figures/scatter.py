@@ -15,8 +15,9 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import spearmanr
 
 from psst_core.analysis import MEASURES
+from psst_core.attributes import REPLICATES
 from psst_core.axes import RUN
-from psst_core.dataset import REPLICATES, Array
+from psst_core.dataset import Array
 from psst_core.figures.style import (
     MANY,
     PAGE,

@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from psst_core.analysis import band, peak, spectrum, within
-from psst_core.dataset import REPLICATES, Array
+from psst_core.attributes import REPLICATES
+from psst_core.dataset import Array
 from psst_core.figures.raster import strongest
 from psst_core.figures.style import COLUMN, PAGE, has_membranes, nothing, population_name, short
 from psst_core.keys import Config

@@ -15,8 +15,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 from scipy.stats import t as student
 
+from psst_core.attributes import REPLICATES, STATUS
 from psst_core.axes import RUN
-from psst_core.dataset import REPLICATES, STATUS
 from psst_core.errors import PsstError
 from psst_core.keys import Config
 from psst_core.ledger import PARTIAL

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from psst_core.dataset import REPLICATES
+from psst_core.attributes import REPLICATES
 from psst_core.figures.style import PAGE, VARIABLES, diverged, first_traced, no_traces, population_name, short
 from psst_core.keys import Config
 from psst_core.results import Results, RunData

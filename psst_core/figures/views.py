@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from psst_core.analysis import MEASURES
+from psst_core.attributes import REPLICATES
 from psst_core.axes import RUN
-from psst_core.dataset import REPLICATES
 from psst_core.figures.style import (
     PAGE,
     caption,

@@ -6,7 +6,8 @@ import netCDF4
 import pytest
 import yaml
 
-from psst_core.ledger import HEX, read_manifest
+from psst_core.ledger import HEX
+from psst_core.manifest import read_manifest
 from slurm.conftest import Clone
 
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
@@ -26,7 +27,7 @@ def chunks(clone):
     """By Slurm job, the cells, partition and GPUs that its chunk's file tells."""
     found = {}
     for path in (clone.folder / "results" / "chunks").glob(f"{HEX}.nc"):
-        size = read_manifest(path.with_suffix(".json"))["config"]["network"]["size"]
+        size = read_manifest(path.with_suffix(".json")).config["network"]["size"]
         with netCDF4.Dataset(path) as file:
             found[file.job_id] = (size, file.partition, getattr(file, "gpus", None))
     return found
@@ -67,15 +68,15 @@ def test_numbers_lists_and_ranges_arrive_in_the_jobs(clone, cluster):
     points = {}
     for path in (clone.folder / "results" / "chunks").glob(f"{HEX}.json"):
         manifest = read_manifest(path)
-        config = manifest["config"]
+        config = manifest.config
         assert config["recorder"]["window"] == [0.0, 20.0]
-        for run in (run for batch in manifest["batches"] for run in batch):
+        for run in manifest.runs:
             start = config["network"]["populations"]["pn"]["start"]["v"]
-            values = {"network.populations.pn.start.v": start} | run["values"]
+            values = {"network.populations.pn.start.v": start} | run.values
             key = (
                 config["solver"]["name"],
                 values["network.populations.pn.start.v"],
-                run["values"].get("network.coupling"),
+                run.values.get("network.coupling"),
             )
             points[key] = path.with_suffix(".nc").exists()
     assert points == {

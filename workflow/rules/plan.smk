@@ -9,7 +9,8 @@ from psst_core.cost import fit
 from psst_core.devices import cores
 from psst_core.figures import available, formats, remove_stale, with_table
 from psst_core.gather import summary_name
-from psst_core.ledger import CHUNKS, lock, read_manifest
+from psst_core.ledger import CHUNKS, lock
+from psst_core.manifest import read_manifest
 from psst_core.forecast import as_text, expected
 from psst_core.made import keep_edited
 from psst_core.outputs import gathered, shown, stale
@@ -102,7 +103,7 @@ def requested(resource):
 
 
 def hardware(wildcards):
-    return manifest(wildcards.chunk)["config"]["hardware"]
+    return manifest(wildcards.chunk).config["hardware"]
 
 
 def tasks(wildcards):

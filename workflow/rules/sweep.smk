@@ -8,7 +8,8 @@ import signal
 import pandas
 import psutil
 
-from psst_core.dataset import STATUS, read
+from psst_core.attributes import STATUS
+from psst_core.dataset import read
 from psst_core.outcome import outcome, stopped, there
 
 

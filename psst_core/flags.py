@@ -1,0 +1,34 @@
+"""XLA's flags: PSST's own, which no result depends on, and those of a user, which may change every number."""
+
+import os
+
+OUTSIDE, OWN = "XLA_FLAGS", "PSST_OWN_XLA_FLAGS"
+DUMPING = "--xla_dump"  # what begins so writes files and changes no number
+# Loops over steps, stages and synapses become one function each, and a pass over memory writes several arrays.
+# --xla_cpu_copy_insertion_use_region_analysis would save another 3 %, but let traces read states already overwritten.
+LOOPS = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion,xla_cpu_small_while_loop_byte_threshold=1000000000"
+
+
+def users_flags(given: str) -> str:
+    """`hardware.xla_flags`, then what `XLA_FLAGS` adds from outside; the last wins; twice is as once."""
+    outside = [flag for flag in _outside() if not flag.startswith(DUMPING)]
+    return " ".join([*(flag for flag in given.split() if flag not in outside), *outside])
+
+
+def use(vector_width: int, given: str) -> None:
+    """Set the flags that XLA reads: our own, the user's, and what writes files.
+
+    Args:
+        vector_width: bits.
+        given: `hardware.xla_flags`.
+    """
+    own = [f"--xla_cpu_prefer_vector_width={vector_width}", LOOPS]
+    dumping = [flag for flag in _outside() if flag.startswith(DUMPING)]
+    flags = [*own, *users_flags(given).split(), *dumping]
+    os.environ |= {OUTSIDE: " ".join(flags), OWN: " ".join(own)}
+
+
+def _outside() -> list[str]:
+    """The flags of `XLA_FLAGS` that a job of ours, this process or one above it, did not put there."""
+    own = os.environ.get(OWN, "").split()
+    return [flag for flag in os.environ.get(OUTSIDE, "").split() if flag not in own]
