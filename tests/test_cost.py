@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import netCDF4
 import numpy as np
@@ -13,12 +12,11 @@ import pytest
 from conftest import TINY, changed, configuration, run_sweep
 from hypothesis import given
 from hypothesis import strategies as st
-from test_workflow import snakemake
 
 from psst_core.cost import LOBE, PREDICTED, SHIPPED, CostModel, Job, costs, features, fit, levels
 from psst_core.hardware import peak_memory, process_seconds, processor
 from psst_core.machine import REFERENCE, START_SECONDS, Machine
-from psst_core.manifest import Maker, Manifest, PlannedRun, read_manifest
+from psst_core.manifest import Maker, Manifest, PlannedRun
 from psst_core.plan import make_plan
 
 TRUE = {
@@ -139,7 +137,7 @@ def test_damaged_and_foreign_files_are_skipped(tmp_path):
     (chunks / f"{12:016x}.nc").mkdir()
     (chunks / f"{13:016x}.nc").symlink_to("nowhere")
     shutil.copy(chunks / f"{0:016x}.nc", chunks / "summary.nc")
-    broken = {"manifest": "[]", "no configuration": "{}", "no number": json.dumps(LOCUST)}
+    broken = {"manifest": "[]", "no configuration": "{}", "no number": json.dumps(LOCUST.planned())}
     for i, text in enumerate(broken.values()):
         file(tmp_path, 20 + i, LOCUST)
         with netCDF4.Dataset(chunks / f"{20 + i:016x}.nc", "a") as data:
@@ -265,35 +263,3 @@ assert "tensorflow" not in sys.modules and "keras" not in sys.modules
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, cwd=tmp_path, input=LOCUST.text(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.slow
-def test_the_large_jobs_of_the_default_experiment_are_foreseen_from_the_small_ones(tmp_path):
-    """Fitted on the chunks of 60 and 120 cells, the time of those of 240 within 25 % in the median."""
-    done = snakemake(tmp_path)
-    assert done.returncode == 0, done.stderr
-    chunks = tmp_path / "results" / "chunks"
-    large: list[Path] = []
-    for path in chunks.glob("[0-9a-f]" * 16 + ".json"):
-        if read_manifest(path).config["network"]["size"] == 240:
-            large.append(path)
-    kept = tmp_path / "small"
-    (kept / "chunks").mkdir(parents=True)
-    for path in chunks.glob("[0-9a-f]" * 16 + ".nc"):
-        if path.with_suffix(".json") not in large:
-            shutil.copy(path, kept / "chunks")
-    wanted = [read_manifest(path) for path in large]
-    made = fit(kept, wanted).judged(wanted)
-    errors = {"seconds": [], "memory": [], "disk": []}
-    for path, like in zip(large, wanted, strict=True):
-        took = Job.read(path.with_suffix(".nc")).took
-        observed = {name: sum(took[q] for q in quantities) for name, quantities in PREDICTED.items()}
-        for name in errors:
-            predicted = getattr(made, name)(like)
-            errors[name].append(abs(predicted / observed[name] - 1))
-            print(f"{like['config']['solver']['name']} {name}: predicted {predicted:.4g}, took {observed[name]:.4g}")
-    print(made.source, made.errors)
-    assert len(large) >= 2
-    assert np.median(errors["seconds"]) < 0.25
-    assert np.median(errors["memory"]) < 0.25
-    assert np.median(errors["disk"]) < 0.25
