@@ -141,7 +141,8 @@ def test_a_chain_with_spikes_converges_with_the_first_order_of_dt():
 
 
 def run(folder, overrides=""):
-    done = snakemake(folder, "--config", "experiment=references", f"overrides={overrides}")
+    words = [f"overrides={overrides}"] if overrides else []
+    done = snakemake(folder, "--config", "experiment=references", *words)
     assert done.returncode == 0, done.stderr
     results = folder / "results" / "references"
     found = pd.read_csv(results / "references.csv")
