@@ -16,7 +16,7 @@ from psst_core.batch import Batch, Run
 from psst_core.drive import Drive
 from psst_core.dynamics import Equations, axons_at_start, held_at_start
 from psst_core.keys import Config, put
-from psst_core.mechanisms import Tensor
+from psst_core.mechanisms import Clock, Tensor
 from psst_core.network import Network
 from psst_core.registry import build, lookup
 from psst_core.returned import asking, checked_step
@@ -84,55 +84,17 @@ class Program:
         self.advance = tf.function(self._advance, jit_compile=True, autograph=False)
 
     def _advance(self, carry: Any, inputs: Any, first_step: Tensor, samples: Tensor) -> Any:
-        """`samples` sampling intervals from `first_step`: the new carry and what was recorded."""
-        config = put(self.config, inputs["parameters"])
-        network = Network.from_config(config["network"]).with_conductances(inputs["conductance"])
-        equations = Equations(network, inputs["wiring"], inputs["streams"], self.dt, self.dtype)
-        stimulus = build("stimulus", config["stimulus"], "stimulus")
-        drive = Drive(stimulus, inputs["table"], self.solver, self.dt, (sum(network.sizes.values()), self.lanes))
-
-        def to_populations(current: Tensor) -> dict[str, Tensor]:
-            current = tf.cast(current, self.dtype)
-            per_cell = current.shape.rank == 2 and current.shape[0] != 1
-            return {
-                name: (current[places] if per_cell else current) * inputs["weights"][name]
-                for name, places in network.places.items()
-            }
-
-        def one_step(step: Tensor, state: Any, kept: Any) -> tuple[Any, Any, dict[str, Tensor]]:
-            held, axons, memory = kept
-            number = tf.cast(step, tf.float64)
-            current = drive.during(number)
-            with asking("solver", self.solver, "advance"):
-                found = self.solver.advance(
-                    lambda x, now: equations.relaxations(
-                        x, held, to_populations(current(now)), now.within(self.dtype, whole=True)
-                    ),
-                    state,
-                    memory,
-                    number,
-                    self.dt,
-                    lambda moment: drive.until(number, moment),
-                )
-            after, memory = checked_step(found, state, self.solver)
-            state, held, axons, fired = equations.after_step(state, after, held, axons, step + 1)
-            return state, (held, axons, memory), fired
+        """Integrate `samples` sampling intervals from `first_step`: the new carry, and what was recorded."""
+        step, record = _Step(self, inputs), _Recording(self)
 
         def interval(i: Tensor, state: Any, kept: Any, sums: Any, means: Any, traces: Any, spikes: Any) -> Any:
             start = first_step + i * self.steps_per_sample
-            signals = {name: state[name][population.signal] for name, population in network.populations.items()}
-            means = means.write(i, tf.stack([self._mean(signal) for signal in signals.values()]))
-            traces = {
-                key: traces[key].write(i, tf.gather(state[population][variable], cells))
-                for key, (population, variable, cells) in self.traced.items()
-            }
-            inside = tf.cast((start >= self.window[0]) & (start < self.window[1]), tf.float64)
-            sums = {name: self._accumulate(sums[name], signals[name], inside) for name in signals}
+            means, traces = record.sample(i, state, means, traces)
+            sums = record.accumulate(sums, state, start)
 
             def body(j: Tensor, state: Any, kept: Any, spikes: Any) -> Any:
-                state, kept, fired = one_step(start + j, state, kept)
-                place = i * self.steps_per_sample + j
-                return j + 1, state, kept, {name: spikes[name].write(place, fired[name]) for name in spikes}
+                state, kept, fired = step(start + j, state, kept)
+                return j + 1, state, kept, record.write_spikes(i * self.steps_per_sample + j, fired, spikes)
 
             _, state, kept, spikes = tf.while_loop(
                 lambda j, *_: j < self.steps_per_sample,
@@ -144,34 +106,110 @@ class Program:
 
         state, (held, axons, memory), sums = carry
         axons = _each(axons, lambda axon: tf.TensorArray(axon.dtype, axon.shape[0]).unstack(axon))
-        carry = state, (held, axons, memory), sums
-        longest, sizes = self.samples_per_segment, network.sizes
-        means = tf.TensorArray(self.dtype, longest, element_shape=[len(sizes), self.lanes])
+        _, state, (held, axons, memory), sums, *arrays = tf.while_loop(
+            lambda i, *_: i < samples,
+            interval,
+            (0, state, (held, axons, memory), sums, *record.arrays()),
+            maximum_iterations=self.samples_per_segment,
+        )
+        kept = held, _each(axons, lambda axon: axon.stack()), memory
+        return (state, kept, sums), record.stacked(*arrays)
+
+
+class _Step:
+    """One step of all runs of a batch: stimulus, stages of the solver, events."""
+
+    def __init__(self, program: Program, inputs: Any) -> None:
+        config = put(program.config, inputs["parameters"])
+        network = Network.from_config(config["network"]).with_conductances(inputs["conductance"])
+        self.dt, self.dtype, self.solver, self.network = program.dt, program.dtype, program.solver, network
+        self.weights = inputs["weights"]
+        self.equations = Equations(network, inputs["wiring"], inputs["streams"], self.dt, self.dtype)
+        stimulus = build("stimulus", config["stimulus"], "stimulus")
+        shape = sum(network.sizes.values()), program.lanes
+        self.drive = Drive(stimulus, inputs["table"], self.solver, self.dt, shape)
+
+    def __call__(self, step: Tensor, state: Any, kept: Any) -> tuple[Any, Any, dict[str, Tensor]]:
+        """The state and what is kept at the end of the step of that number, and by population who fired in it."""
+        held, axons, memory = kept
+        number = tf.cast(step, tf.float64)
+        current = self.drive.during(number)
+
+        def relaxations(x: Any, now: Clock) -> Any:
+            within = now.within(self.dtype, whole=True)
+            return self.equations.relaxations(x, held, self._by_population(current(now)), within)
+
+        with asking("solver", self.solver, "advance"):
+            found = self.solver.advance(
+                relaxations, state, memory, number, self.dt, lambda moment: self.drive.until(number, moment)
+            )
+        after, memory = checked_step(found, state, self.solver)
+        state, held, axons, fired = self.equations.after_step(state, after, held, axons, step + 1)
+        return state, (held, axons, memory), fired
+
+    def _by_population(self, current: Tensor) -> dict[str, Tensor]:
+        """The stimulus's current in the cells of each population, µA/cm²."""
+        current = tf.cast(current, self.dtype)
+        per_cell = current.shape.rank == 2 and current.shape[0] != 1
+        return {
+            name: (current[places] if per_cell else current) * self.weights[name]
+            for name, places in self.network.places.items()
+        }
+
+
+class _Recording:
+    """What a segment keeps: mean potentials and traces at each sample, spikes at each step, moments in the window."""
+
+    def __init__(self, program: Program) -> None:
+        self.program, self.network = program, program.network
+
+    def arrays(self) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        """Empty arrays of means [sample, population, run], traces [sample, cell, run] and spikes [step, cell, run]."""
+        program, sizes, longest = self.program, self.network.sizes, self.program.samples_per_segment
+        means = tf.TensorArray(program.dtype, longest, element_shape=[len(sizes), program.lanes])
         traces = {
-            key: tf.TensorArray(self.dtype, longest, element_shape=[len(cells), self.lanes])
-            for key, (_, _, cells) in self.traced.items()
+            key: tf.TensorArray(program.dtype, longest, element_shape=[len(cells), program.lanes])
+            for key, (_, _, cells) in program.traced.items()
         }
         spikes = {
-            name: tf.TensorArray(tf.bool, longest * self.steps_per_sample, element_shape=[size, self.lanes])
+            name: tf.TensorArray(tf.bool, longest * program.steps_per_sample, element_shape=[size, program.lanes])
             for name, size in sizes.items()
-            if network.populations[name].system is None
+            if self.network.populations[name].system is None
         }
-        _, state, (held, axons, memory), sums, means, traces, spikes = tf.while_loop(
-            lambda i, *_: i < samples, interval, (0, *carry, means, traces, spikes), maximum_iterations=longest
-        )
-        recorded = means.stack(), {k: a.stack() for k, a in traces.items()}, {k: a.stack() for k, a in spikes.items()}
-        return (state, (held, _each(axons, lambda axon: axon.stack()), memory), sums), recorded
+        return means, traces, spikes
+
+    def sample(self, i: Tensor, state: Any, means: Any, traces: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Write the means and traces of the sample of that number."""
+        means = means.write(i, tf.stack([_mean(signal) for signal in self._signals(state).values()]))
+        return means, {
+            key: traces[key].write(i, tf.gather(state[population][variable], cells))
+            for key, (population, variable, cells) in self.program.traced.items()
+        }
+
+    def accumulate(self, sums: Mapping[str, Tensor], state: Any, step: Tensor) -> dict[str, Tensor]:
+        """Σ v and Σ v² of each cell over the samples inside the window, by population [2, cell, run]."""
+        first, last = self.program.window
+        inside = tf.cast((step >= first) & (step < last), tf.float64)
+        moments = {name: tf.cast(signal, tf.float64) for name, signal in self._signals(state).items()}
+        return {name: sums[name] + inside * tf.stack([v, v * v]) for name, v in moments.items()}
 
     @staticmethod
-    def _mean(signal: Tensor) -> Tensor:
-        """Over the cells, [run]; in double precision, as XLA's own sum of many single numbers fails in a loop."""
-        return tf.cast(tf.reduce_mean(tf.cast(signal, tf.float64), axis=0), signal.dtype)
+    def write_spikes(place: Tensor, fired: Mapping[str, Tensor], spikes: Mapping[str, Any]) -> dict[str, Any]:
+        """Write who fired in the step of that number within the segment."""
+        return {name: spikes[name].write(place, fired[name]) for name in spikes}
 
     @staticmethod
-    def _accumulate(sums: Tensor, v: Tensor, inside: Tensor) -> Tensor:
-        """Σ v and Σ v² of each cell over the samples inside the window, [2, cell, run]."""
-        v = tf.cast(v, tf.float64)
-        return sums + inside * tf.stack([v, v * v])
+    def stacked(means: Any, traces: Mapping[str, Any], spikes: Mapping[str, Any]) -> Any:
+        """The arrays as tensors."""
+        return means.stack(), {k: a.stack() for k, a in traces.items()}, {k: a.stack() for k, a in spikes.items()}
+
+    def _signals(self, state: Any) -> dict[str, Tensor]:
+        return {name: state[name][population.signal] for name, population in self.network.populations.items()}
+
+
+def _mean(signal: Tensor) -> Tensor:
+    """The mean over the cells, [run]; in double precision, as XLA's own sum of many single numbers fails in a loop."""
+    return tf.cast(tf.reduce_mean(tf.cast(signal, tf.float64), axis=0), signal.dtype)
 
 
 class Integration:
