@@ -16,7 +16,7 @@ WAITING := tests/slurm tests/test_notebooks.py tests/test_docs.py
 
 EXPERIMENTS ?= $(basename $(notdir $(wildcard conf/experiment/*.yaml)))
 
-.PHONY: help sweep figures docs test test-all chaos notebooks check benchmark measure lock clean
+.PHONY: help sweep figures docs test test-all chaos notebooks check rooms benchmark measure lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -25,6 +25,7 @@ help:
 	@echo 'make notebooks  execute notebooks/ anew, in place (minutes)'
 	@echo 'make check      linters, formatting, types and layers'
 	@echo 'make benchmark  speed and memory beside other tools (half an hour, needs g++)'
+	@echo 'make rooms      how easy the code is to enter, as numbers'
 	@echo 'make measure    what a step takes on this machine, for the division into jobs (a minute)'
 	@echo 'make lock       pin the newest packages in requirements.lock (needs uv)'
 	@echo 'make clean      remove .venv, site and caches; results stay'
@@ -73,6 +74,9 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/lint_workflow.py
+
+rooms: $(INSTALLED)
+	$(BIN)/python .ci/rooms.py
 
 benchmark: $(INSTALLED)
 	$(BIN)/snakemake --config experiment=benchmark
