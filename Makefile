@@ -16,21 +16,23 @@ WAITING := tests/slurm tests/test_notebooks.py tests/test_docs.py
 
 EXPERIMENTS ?= $(basename $(notdir $(wildcard conf/experiment/*.yaml)))
 
-.PHONY: help sweep figures docs test test-all chaos notebooks check rooms benchmark measure lock clean
+.PHONY: help sweep figures docs test test-all test-oldest coverage chaos notebooks check rooms benchmark measure lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
 	@echo 'make test-all   the tests that make test leaves out'
+	@echo 'make test-oldest   the fast tests with the oldest packages that pyproject.toml allows, in .venv-oldest (needs uv)'
+	@echo 'make coverage   the fast tests, and which lines of psst_core they leave out'
 	@echo 'make chaos KILLS=200   so many kills at random moments, each then mended'
 	@echo 'make notebooks  execute notebooks/ anew, in place (minutes)'
-	@echo 'make check      linters, formatting, types and layers'
+	@echo 'make check      linters, formatting, spelling, types and layers'
 	@echo 'make benchmark  speed and memory beside other tools (half an hour, needs g++)'
 	@echo 'make rooms      how easy the code is to enter, as numbers'
 	@echo 'make measure    what a step takes on this machine, for the division into jobs (a minute)'
-	@echo 'make lock       pin the newest packages in requirements.lock (needs uv)'
+	@echo 'make lock       pin the newest packages in requirements.lock, with their hashes (needs uv)'
 	@echo 'make clean      remove .venv, site and caches; results stay'
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED): requirements.lock pyproject.toml psst_core/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "PSST needs Python 3.11, 3.12 or 3.13; choose one with PYTHON=")'
 	@test -x $(BIN)/python -a "$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = $(VERSION) \
 	    || $(PYTHON) -m venv --clear .venv
@@ -60,6 +62,15 @@ test-all: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=10 -m '$(REST)' $(WAITING)
 	$(BIN)/python -m pytest --durations=20 -m '$(REST)' $(WAITING:%=--ignore=%)
 
+## Old packages warn of newer ones; only our own lock is without warnings.
+test-oldest:
+	uv venv --quiet --clear --python 3.11 .venv-oldest
+	uv pip install --quiet --python .venv-oldest --resolution lowest-direct --editable '.[test]'
+	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -W default -m 'not ($(REST))'
+
+coverage: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ($(REST))' --cov --cov-report=term-missing
+
 chaos: $(INSTALLED)
 	KILLS=$(KILLS) $(BIN)/python -m pytest -s -m chaos
 
@@ -71,6 +82,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check workflow
+	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/lint_workflow.py
@@ -86,7 +98,7 @@ measure: $(INSTALLED)
 
 lock:
 	uv pip compile pyproject.toml --universal --python-version 3.11 --extra test --extra notebooks --extra docs --upgrade \
-	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements.lock
+	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements.lock
 
 clean:
-	rm -rf .venv site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	rm -rf .venv .venv-oldest site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage *.egg-info

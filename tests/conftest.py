@@ -41,7 +41,19 @@ from psst_core.simulate import Integration, Program, Segment, padded, step_count
 from psst_core.sweep import Axis
 
 DATA = Path(__file__).parent / "data"
+LONG = {"slow", "slurm", "peers", "browser"}
+LONG_SECONDS = 1800
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give more time to the tests that `make test` leaves out, and any time to those that count their kills."""
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        if "chaos" in marks:
+            item.add_marker(pytest.mark.timeout(0))
+        elif marks & LONG:
+            item.add_marker(pytest.mark.timeout(LONG_SECONDS))
 
 
 @pytest.fixture(scope="session", autouse=True)

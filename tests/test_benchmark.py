@@ -1,6 +1,9 @@
 """The benchmark as an experiment of the workflow: its settings, its problems, and a small one of its own."""
 
+import json
+import os
 import shutil
+import subprocess
 import sys
 
 import numpy as np
@@ -115,6 +118,19 @@ def test_tensorflow_and_numpy_multiply_alike(tmp_path, mode):
     one, other = (talk.row for talk in talks)
     assert one.spikes == other.spikes > 1000
     assert min(one.seconds[0], other.seconds[0]) > 0
+
+
+@pytest.mark.slow
+def test_the_program_for_a_gpu_counts_the_same_spikes_however_it_is_built():
+    """On a processor; the kinds change how sums and stages are written, not what they are."""
+    folder, given = TOP / "workflow" / "benchmark", ["float64", "4000", "16"]
+    environment = os.environ | {"DEVICE": "cpu", "PYTHONPATH": str(folder)}
+    spikes = {}
+    for kind in ("asis", "rsu", "mmu"):
+        command = [sys.executable, folder / "gpu" / "psst_gpu.py", kind, *given]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        spikes[kind] = json.loads(done.stdout)["spikes_first64"]
+    assert len(set(spikes.values())) == 1 and spikes["asis"] > 10, spikes
 
 
 @pytest.mark.peers

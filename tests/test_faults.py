@@ -160,7 +160,7 @@ def test_what_is_finished_stays_when_snakemake_alone_is_interrupted(tmp_path):
     job = until_saved()
     shutil.rmtree(tmp_path / "results" / "logs")
     job.send_signal(signal.SIGINT)
-    assert job.wait(timeout=30) != 0
+    assert job.wait(timeout=300) != 0
     text = said.read_text()
     assert "Stopped: 0 of 2 runs are there, to stay; the state of" in text and "Traceback" not in text, text
     assert "the same command goes on from there" in text and list(saved.glob("[0-9a-f]*.zip"))

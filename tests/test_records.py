@@ -206,8 +206,9 @@ BOMB += "".join(f"{b}: &{b} [{','.join(9 * ['*' + a])}]\n" for a, b in pairwise(
 
 
 @pytest.mark.parametrize("text", [BOMB, "a: &a [*a]", "[" * 1_000_000, "- " * 100_000, "{a: " * 50_000], ids=range(5))
-def test_a_yaml_bomb_is_refused_quickly(text):
-    with pytest.raises(PsstError, match="beyond any file of ours"):
+def test_a_yaml_bomb_is_refused(text):
+    """By us, or by PyYAML from 6.0.4 on where it is nested too deeply."""
+    with pytest.raises(PsstError, match=r"beyond any file of ours|is no YAML that can be read"):
         from_yaml(text, "bomb.yaml")
 
 

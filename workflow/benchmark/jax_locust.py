@@ -4,6 +4,9 @@
 vmap, vectors of 512 bits.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,20 +19,17 @@ THRESHOLDS = {"pn": 0.0, "ln": -20.0}
 PULSE = 0.3
 
 
-def main() -> None:
-    worker = Worker(__doc__, methods=tuple(SOLVERS), modes=("plain", "tuned"))
-    problem, options = worker.problem, worker.options
-    tuned = options.mode == "tuned"
-    prepare(options.precision, "--xla_cpu_prefer_vector_width=512" if tuned else "")
-    solver = (TUNED if tuned else SOLVERS)[options.method]
-    dt, steps = float(problem["dt"]), int(problem["steps"])
+def lobe(
+    problem: dict[str, Any], dtype: np.dtype, solver: Callable[..., Any], tuned: bool, steps: int
+) -> Callable[[], np.ndarray]:
+    """Make the function that integrates the problem from its start and returns the spikes of each run."""
+    dt = float(problem["dt"])
     weights = {
-        name: jnp.asarray(problem[name] * problem[f"{name}.conductance"], worker.dtype)
-        for name in ("pn_ln", "ln_pn", "ln_ln")
+        name: jnp.asarray(problem[name] * problem[f"{name}.conductance"], dtype) for name in ("pn_ln", "ln_pn", "ln_ln")
     }
 
     def per_run(array):
-        return jnp.asarray(array if tuned else array.T, worker.dtype)
+        return jnp.asarray(array if tuned else array.T, dtype)
 
     start = {p: {name: per_run(problem[f"{p}.{name}"]) for name in names} for p, names in STATES.items()}
     share = {p: per_run(problem[f"{p}.weight"]) for p in STATES}
@@ -55,19 +55,29 @@ def main() -> None:
     def integrate(x, share):
         def body(carry, step):
             x, pulse, spikes = carry
-            x, pulse, fired = step_of_all(x, pulse, share, step.astype(worker.dtype))
+            x, pulse, fired = step_of_all(x, pulse, share, step.astype(dtype))
             return (x, pulse, jax.tree.map(jnp.add, spikes, fired)), None
 
         counts = jax.tree.map(lambda v: jnp.zeros(v.shape, jnp.int32), {p: x[p]["v"] for p in x})
         (_, _, spikes), _ = jax.lax.scan(body, (x, counts["pn"], counts), jnp.arange(steps))
         return spikes
 
-    def run() -> dict:
+    def run() -> np.ndarray:
         spikes = jax.tree.map(np.asarray, integrate(start, share))
-        return {"spikes": sum(count.sum(axis=0 if tuned else 1) for count in spikes.values())}
+        return sum(count.sum(axis=0 if tuned else 1) for count in spikes.values())
 
-    run()
-    worker.serve(f"JAX {jax.__version__}", run)
+    return run
+
+
+def main() -> None:
+    worker = Worker(__doc__, methods=tuple(SOLVERS), modes=("plain", "tuned"))
+    problem, options = worker.problem, worker.options
+    tuned = options.mode == "tuned"
+    prepare(options.precision, "--xla_cpu_prefer_vector_width=512" if tuned else "")
+    solver = (TUNED if tuned else SOLVERS)[options.method]
+    integrate = lobe(problem, worker.dtype, solver, tuned, int(problem["steps"]))
+    integrate()
+    worker.serve(f"JAX {jax.__version__}", lambda: {"spikes": integrate()})
 
 
 if __name__ == "__main__":
