@@ -37,7 +37,7 @@ def estimate(folder: Path, plan: str) -> None:
     with marking(folder, sweep.estimated, estimate_recipe(folder, plan)):
         check_unchanged(folder, sweep.cube)
         with read(sweep.cube) as cube:
-            write(compare(record, pairs, sweep.home, cube), sweep.error_estimate)
+            write(compare(record, pairs, sweep.home.path, cube), sweep.error_estimate)
         write_text(sweep.twins, twins)
 
 
@@ -46,7 +46,7 @@ def estimate_recipe(folder: Path, plan: str) -> str:
     return recipe([plan, gather_digest()], SweepFolder(folder).cube)
 
 
-def compare(record: dict[str, Any], pairs: pd.DataFrame, home: Folder, cube: xr.Dataset) -> xr.Dataset:
+def compare(record: dict[str, Any], pairs: pd.DataFrame, results: Path, cube: xr.Dataset) -> xr.Dataset:
     """A data set with dimensions (run, population) of the runs that have a twin, with their points as coordinates.
 
     `first_shift`: the time of the first spike that the twin has more than 1 ms earlier or later, or not at all; NaN
@@ -57,19 +57,20 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, home: Folder, cube: xr.
     Args:
         record: the sweep's `config.yaml`.
         pairs: its `plan.csv` where runs have twins, with the columns of `twins.csv`.
-        home: the results folder.
+        results: the folder.
         cube: the sweep's `sweep.nc`.
     """
+    folder = Folder(results)
 
     @functools.lru_cache(maxsize=4)
     def spikes(chunk: str) -> tuple[tuple[Array, Array, Array], Array, float]:
-        with read_whole(home.chunk_file(chunk)) as file:
+        with read_whole(folder.chunk_file(chunk)) as file:
             end = float(file["time"][-1]) + record["config"]["recorder"]["interval"]
             return _by_run(file), file["cell_population"].values, end
 
     @functools.lru_cache(maxsize=4)
     def summary(chunk: str) -> xr.Dataset:
-        with read_whole(home.summary_file(chunk, record["analysis_digest"])) as file:
+        with read_whole(folder.summary_file(chunk, record["analysis_digest"])) as file:
             return file[[*MEASURES, "status"]].load()
 
     populations = cube["population"].values

@@ -154,7 +154,8 @@ def cube(
         position = table["position"].to_numpy(str)[mine].astype(int)
         wanted, ids = table["run_id"].to_numpy(str)[mine], found["run_id"]
         if ids.dims != ("run",) or position.max() >= ids.size or (ids.values[position] != wanted).any():
-            raise PsstError(f"the summary of chunk {chunk}: {OTHER_RUNS}")
+            file = Folder(Path()).summary_file(str(chunk), record["analysis_digest"])
+            raise PsstError(f"{file}: {OTHER_RUNS}")
         for name, array in arrays.items():
             array[at] = found[name].values[position]
         finished |= set(wanted)
