@@ -1,6 +1,6 @@
 """A results folder: the path of each of its files, its lock, and what became of its jobs.
 
-No other module, rule or script knows what these files are called.
+No other module, rule or script knows what these files are called::
 
     results/
         machine.json                        what a step takes on this machine
@@ -10,8 +10,8 @@ No other module, rule or script knows what these files are called.
         saved/CHUNK.zip                     the state of a job that was stopped
         compiled/                           programs that jobs share
         logs/STAGE/NAME.log
-        benchmark/, references/             PSST beside other programs: `Comparison`
-        NAME/                               a sweep: `SweepFolder`
+        benchmark/, references/             PSST beside other programs, a Comparison
+        NAME/                               a sweep, in a SweepFolder
             planned                         the note that says of which plan it is
             sweep.nc, plan.csv, config.yaml, error_estimate.nc, twins.csv, about.html
             figures/, tables/
