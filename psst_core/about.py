@@ -9,7 +9,7 @@ from typing import Any
 from psst_core.dataset import read, status_counts
 from psst_core.digest import code_digest
 from psst_core.files import to_yaml, write_text
-from psst_core.gather import gathered_files
+from psst_core.folder import SweepFolder
 from psst_core.made import marking, recipe
 from psst_core.results import Results
 
@@ -50,7 +50,7 @@ def save_page(results: Results, target: Path) -> None:
 
 def about_recipe(folder: Path) -> str:
     """What the page of a sweep is made from."""
-    return recipe(code_digest((__name__,)), *gathered_files(folder))
+    return recipe(code_digest((__name__,)), *SweepFolder(folder).gathered)
 
 
 def facts(results: Results) -> list[tuple[str, str]]:
@@ -58,7 +58,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
     cube, record = results.cube, results.record
     jobs = []
     for chunk in [] if results.alone else results.finished["chunk"].drop_duplicates():
-        with read(results.chunks / f"{chunk}.nc") as file:
+        with read(results.home.chunk_file(chunk)) as file:
             jobs.append(dict(file.attrs))
     axes = [
         f"{axis.key}: {', '.join(map(str, axis.values[:20]))}{', …' * (len(axis.values) > 20)}"

@@ -24,18 +24,12 @@ from psst_core.dataset import damage, read, status_counts
 from psst_core.digest import code_digest, code_of
 from psst_core.errors import PsstError
 from psst_core.files import read_text
-from psst_core.gather import cube, summary_name
+from psst_core.folder import CHUNKS, OURS, RECORDS, TWINS, Folder, SweepFolder
+from psst_core.gather import cube
 from psst_core.identity import deciding_modules
-from psst_core.ledger import (
-    CHUNKS,
-    PLANS,
-    foreign_run,
-    planned,
-    records_digest,
-    state,
-)
+from psst_core.ledger import foreign_run
 from psst_core.manifest import Manifest, read_manifest
-from psst_core.records import AGAIN, record_of, table_of
+from psst_core.records import AGAIN, record_of, records_digest, table_of
 
 BLOCK = 4096
 SHAPELESS = (LookupError, TypeError, ValueError, AttributeError)  # of a file that is whole, but of another kind
@@ -79,30 +73,31 @@ def audit(results: Path, name: str) -> Audit:
         PsstError: when there is no sweep of this name, or its plan cannot be read.
     """
     findings: list[str] = []
-    records = _records(results, name, planned(results, name), findings)
-    chunks, analysis = results / CHUNKS, records.config["analysis_digest"]
-    findings += _strangers(chunks)
+    home = Folder(results)
+    records = _records(home, name, home.planned(name), findings)
+    analysis = records.config["analysis_digest"]
+    findings += _strangers(home)
     rows = pd.concat([records.table, records.twins])[["run_id", "chunk", "position"]]
     sound: dict[str, xr.Dataset] = {}
     unmade: dict[str, int] = {}
     others: dict[str, int] = {}
     for chunk, mine in rows.groupby("chunk", sort=True):
-        where, last = state(results, str(chunk))
+        where, last = home.state(str(chunk))
         if where == "failed":
-            findings.append(f"{chunks / str(chunk)}.nc: not made, its job failed ({last}); mend that and {AGAIN}")
-        elif where != "finished" and not _was_made(results, str(chunk), analysis, records):
+            findings.append(f"{home.chunk_file(str(chunk))}: not made, its job failed ({last}); mend that and {AGAIN}")
+        elif where != "finished" and not _was_made(home, str(chunk), analysis, records):
             unmade[where] = unmade.get(where, 0) + len(mine)
             continue
-        faults, other = _chunk_faults(chunks, str(chunk), mine, analysis)
+        faults, other = _chunk_faults(home, str(chunk), mine, analysis)
         findings += faults if where != "failed" else []
         if other is not None:
             others[other] = others.get(other, 0) + len(mine)
         if not faults:
-            with read(chunks / summary_name(str(chunk), analysis)) as data:
+            with read(home.summary_file(str(chunk), analysis)) as data:
                 sound[str(chunk)] = data.load()
     again = cube(records.config, records.table, sound.get)
     whole = sound.keys() >= set(records.table["chunk"])
-    findings += _cube_faults(results / name, again if whole else None, bool(unmade))
+    findings += _cube_faults(home.sweep(name), again if whole else None, bool(unmade))
     masks = zip(MEASURES, again["undefined"].attrs["flag_masks"], strict=True)
     undefined = {measure: int(np.count_nonzero(again["undefined"].values & mask)) for measure, mask in masks}
     return Audit(status_counts(again), undefined, findings, [*_unmade_lines(unmade), *_other_lines(others)])
@@ -123,28 +118,26 @@ def _other_lines(others: dict[str, int]) -> Iterator[str]:
         yield f"{count:,} runs {why}, ids not recomputed"
 
 
-def _was_made(results: Path, chunk: str, analysis: str, records: Records) -> bool:
+def _was_made(home: Folder, chunk: str, analysis: str, records: Records) -> bool:
     """Whether a chunk that is not there was: it has been measured, or gathered."""
-    return records.gathered or (results / CHUNKS / summary_name(chunk, analysis)).exists()
+    return records.gathered or home.summary_file(chunk, analysis).exists()
 
 
-def _records(results: Path, name: str, plan: str, findings: list[str]) -> Records:
+def _records(home: Folder, name: str, plan: str, findings: list[str]) -> Records:
     """The records of a plan; what of them was edited, or is not that of the cube."""
-    files = {ending: results / PLANS / f"{plan}.{ending}" for ending in ("csv", "yaml", "twins.csv")}
-    texts = {e: read_text(file, remedy=AGAIN) for e, file in files.items() if e != "twins.csv" or file.exists()}
+    files = {ending: home.record_file(plan, ending) for ending in RECORDS}
+    texts = {e: read_text(file, remedy=AGAIN) for e, file in files.items() if e != TWINS or file.exists()}
     if records_digest(texts) != plan:
-        findings.append(f"{results / PLANS / plan}.*: edited, their digest is not their name")
-    copies = {"plan.csv": "csv", "config.yaml": "yaml", "twins.csv": "twins.csv"}
-    same = []
-    for copy, ending in copies.items():
+        findings.append(f"{home.record_file(plan, '*')}: edited, their digest is not their name")
+    sweep, same = home.sweep(name), []
+    for ending, file in sweep.records.items():
         if ending not in texts:
             continue
-        file = results / name / copy
         try:
             there: str | None = read_text(file)
         except PsstError as error:
             there = None
-            if (results / name / "sweep.nc").exists():
+            if sweep.cube.exists():
                 findings.append(str(error))
         if there is not None and there != texts[ending]:
             findings.append(f"{file}: edited, or of an earlier plan than the last one")
@@ -156,26 +149,23 @@ def _records(results: Path, name: str, plan: str, findings: list[str]) -> Record
     points = table.drop(columns=["run_id", "chunk", "position"])
     for run in table["run_id"][points.duplicated()]:
         findings.append(f"{files['csv']}: holds the point of run {run} more than once")
-    twins = table_of(texts.get("twins.csv", "run_id,twin_id,chunk,position\n"), files["twins.csv"])
+    twins = table_of(texts.get(TWINS, "run_id,twin_id,chunk,position\n"), files[TWINS])
     twins = twins.assign(run_id=twins["twin_id"]).drop_duplicates("run_id")
     twins = twins[~twins["run_id"].isin(table["run_id"])]
-    gathered = all(same) and (results / name / "sweep.nc").exists()
+    gathered = all(same) and sweep.cube.exists()
     return Records(table, twins, record_of(texts["yaml"], files["yaml"]), gathered)
 
 
-def _strangers(chunks: Path) -> Iterator[str]:
+def _strangers(home: Folder) -> Iterator[str]:
     """Files among the chunks that none of ours is named like."""
-    for file in sorted(chunks.iterdir()):
-        stem, *rest = file.name.split(".")
-        ours = len(stem) == 16 and set(stem) <= set("0123456789abcdef") and rest in (["json"], ["nc"])
-        summary = len(rest) == 3 and rest[1:] == ["summary", "nc"]
-        if not (ours or summary or file.name.startswith(".")):
+    for file in sorted(home.chunks.iterdir()):
+        if not (OURS[CHUNKS].fullmatch(file.name) or file.name.startswith(".")):
             yield f"{file}: foreign, no file of a chunk has such a name"
 
 
-def _chunk_faults(chunks: Path, chunk: str, rows: pd.DataFrame, analysis: str) -> tuple[list[str], str | None]:
+def _chunk_faults(home: Folder, chunk: str, rows: pd.DataFrame, analysis: str) -> tuple[list[str], str | None]:
     """What is wrong with a chunk's manifest, its file and its summary; and why its ids were not computed again."""
-    claim, file, summary = chunks / f"{chunk}.json", chunks / f"{chunk}.nc", chunks / summary_name(chunk, analysis)
+    claim, file, summary = home.manifest_file(chunk), home.chunk_file(chunk), home.summary_file(chunk, analysis)
     faults = [f"{path}: {fault}" for path in (file, summary) if (fault := _file_fault(path)) is not None]
     try:
         manifest = read_manifest(claim)
@@ -284,9 +274,9 @@ def unexplained(data: xr.Dataset) -> str | None:
     return None
 
 
-def _cube_faults(folder: Path, again: xr.Dataset | None, unfinished: bool) -> Iterator[str]:
+def _cube_faults(sweep: SweepFolder, again: xr.Dataset | None, unfinished: bool) -> Iterator[str]:
     """Whether the cube is what its summaries make; None where some of these are missing."""
-    path, estimate = folder / "sweep.nc", folder / "error_estimate.nc"
+    path, estimate = sweep.cube, sweep.error_estimate
     if not path.exists() and unfinished:
         return
     faults = {file: _file_fault(file) for file in (path, estimate) if file == path or file.exists()}

@@ -1,6 +1,5 @@
 """Where a number comes from, and whether it comes again."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,10 +81,10 @@ def reproduce(sweep: Results, row: Mapping[str, Any], report: Report) -> str:
     """
     manifest, planned = _planned(sweep, row)
     alone = manifest.alone(planned)
-    results = sweep.chunks.parent
-    with tempfile.TemporaryDirectory(prefix=".again-", dir=results) as folder:
-        simulate_chunk(alone, Path(folder) / f"{alone.chunk}.nc", report)
-        with read(Path(folder) / f"{alone.chunk}.nc") as again, read(_finished(sweep, row)) as first:
+    with sweep.home.scratch() as folder:
+        target = folder / sweep.home.chunk_file(alone.chunk).name
+        simulate_chunk(alone, target, report)
+        with read(target) as again, read(_finished(sweep, row)) as first:
             one, other = _kept(first, int(row["position"])), _kept(again, 0)
             same = all(first.attrs.get(name) == again.attrs.get(name) for name in SAME)
             interval = float(first["time"][1] - first["time"][0]) if first.sizes["time"] > 1 else EARLY
@@ -106,12 +105,12 @@ def reproduce(sweep: Results, row: Mapping[str, Any], report: Report) -> str:
 
 def _planned(sweep: Results, row: Mapping[str, Any]) -> tuple[Manifest, PlannedRun]:
     """The manifest of a run's chunk, and its entry in there."""
-    manifest = read_claim(sweep.chunks / f"{row['chunk']}.json")
+    manifest = read_claim(sweep.home.manifest_file(row["chunk"]))
     return manifest, manifest.runs[int(row["position"])]
 
 
 def _finished(sweep: Results, row: Mapping[str, Any]) -> Path:
-    file = sweep.chunks / f"{row['chunk']}.nc"
+    file = sweep.home.chunk_file(row["chunk"])
     if not file.exists():
         raise PsstError(f"run {row['run_id']}: no result yet; the job of chunk {row['chunk']} has not finished")
     return file

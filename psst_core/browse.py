@@ -26,9 +26,9 @@ from psst_core.errors import PsstError
 from psst_core.figures import STYLE, raster, traces, views
 from psst_core.figures.style import has_membranes, label, numeric_names, numeric_parameters, population_name, short
 from psst_core.files import to_yaml
+from psst_core.folder import CUBE, RESULTS, SweepFolder, cubes
 from psst_core.keys import Config
-from psst_core.ledger import PARTIAL
-from psst_core.results import CUBE, Results, open_sweep
+from psst_core.results import Results, open_sweep
 
 PAGES = ("Measure", "Run", "Origin")
 POPULATION = "population"
@@ -52,7 +52,7 @@ class Browser:
         PsstError: when there is no gathered sweep.
     """
 
-    def __init__(self, folder: str | Path = "results") -> None:
+    def __init__(self, folder: str | Path = RESULTS) -> None:
         plt.draw_if_interactive()  # type: ignore[no-untyped-call]  # loads the notebook's backend before any style does
         self.folder, self.silent = Path(folder), False
         self.opened: Results | None = None
@@ -132,18 +132,16 @@ class Browser:
 
     def _list(self) -> None:
         """Look for sweeps, and choose the one that was chosen, or the first one."""
-        patterns = (CUBE, f"[!.]*/{CUBE}", f"[!.]*/{PARTIAL}/{CUBE}")  # not the marks in .made/
-        found = [self.folder] if self.folder.is_file() else [file for one in patterns for file in self.folder.glob(one)]
+        found = [self.folder] if self.folder.is_file() else cubes(self.folder)
         if not found:
             raise PsstError(
-                f"{self.folder.resolve()}: no sweep.nc in it or in its folders; run snakemake, or gather what is "
+                f"{self.folder.resolve()}: no {CUBE} in it or in its folders; run snakemake, or gather what is "
                 "finished: psst gather NAME --partial"
             )
-        found.sort(key=lambda file: (file.parent.name == PARTIAL, file))
         there = {_name(file, self.folder): file for file in found}
         chosen = self.sweeps.value
-        if chosen not in found and chosen is not None and chosen.parent.name == PARTIAL:
-            chosen = chosen.parent.parent / CUBE  # the whole has taken its place
+        if chosen not in found and chosen is not None:
+            chosen = SweepFolder(chosen.parent).whole.cube  # it has taken the place of what was finished of it
         with self._silence():
             self.sweeps.options = there
             self.sweeps.value = chosen if chosen in found else next(iter(there.values()))

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from psst_core.audit import audit
-from psst_core.before import sweep_folders
 from psst_core.blame import blame, find, reproduce
 from psst_core.clean import losses, unused
 from psst_core.cost import fit
@@ -20,9 +19,9 @@ from psst_core.error_estimate import estimate
 from psst_core.errors import PsstError
 from psst_core.figures import available, draw_all
 from psst_core.files import to_yaml
+from psst_core.folder import BEFORE, PARTIAL, RESULTS, TWINS, Folder
 from psst_core.forecast import as_text, duration, error_of, expected
 from psst_core.gather import gather
-from psst_core.ledger import BEFORE, PARTIAL, PLANS, lock, planned
 from psst_core.made import remove_empty
 from psst_core.nwb import export_nwb
 from psst_core.outcome import outcome
@@ -31,7 +30,7 @@ from psst_core.results import open_sweep
 from psst_core.status import status
 from psst_core.sums import SUMS, list_faults, write_list
 
-RESULTS = Path("results")
+FOLDER = Folder(RESULTS)
 WATCH_SECONDS = 5.0
 EXPERIMENT = "locust_coupling"
 WORDS = (
@@ -58,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=f"{what}, also while it runs")
         command.add_argument("name", metavar="NAME", help="a folder in results/")
         command.add_argument(
-            "--partial", action="store_true", help="of what is finished so far, into results/NAME/partial/"
+            "--partial", action="store_true", help=f"of what is finished so far, into results/NAME/{PARTIAL}/"
         )
         command.set_defaults(run=function)
 
@@ -102,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("clean", help="list what no sweep in results/ uses any more")
     command.add_argument("--remove", action="store_true", help="and remove it")
     command.add_argument(
-        "--before", action="store_true", help="and what only sweeps in NAME/before/ use, with these sweeps"
+        "--before", action="store_true", help=f"and what only sweeps in NAME/{BEFORE}/ use, with these sweeps"
     )
     command.set_defaults(run=clean)
     return whole
@@ -144,12 +143,13 @@ def plan(given: argparse.Namespace) -> None:
 
 def gather_sweep(given: argparse.Namespace) -> None:
     """Make the cube of a planned sweep, or of what is finished of it."""
-    folder, plan = RESULTS / given.name, planned(RESULTS, sweep_name(given.name))
-    written = gather(folder, plan, given.partial)
-    if not given.partial and (RESULTS / PLANS / f"{plan}.twins.csv").exists():
-        estimate(folder, plan)
-    with read_cube(written / "sweep.nc") as cube:
-        print(f"{written / 'sweep.nc'}: {cube.attrs.get(PARTIAL, 'all runs')}")
+    plan, sweep = FOLDER.planned(sweep_name(given.name)), FOLDER.sweep(given.name)
+    gather(sweep.path, plan, given.partial)
+    if not given.partial and FOLDER.record_file(plan, TWINS).exists():
+        estimate(sweep.path, plan)
+    written = sweep.partial.cube if given.partial else sweep.cube
+    with read_cube(written) as cube:
+        print(f"{written}: {cube.attrs.get(PARTIAL, 'all runs')}")
         print(outcome(cube))
 
 
@@ -157,14 +157,13 @@ def draw_sweep(given: argparse.Namespace) -> None:
     """Draw a gathered sweep, or gather what is finished and draw that."""
     if given.partial:
         gather_sweep(given)
-    planned(RESULTS, sweep_name(given.name))
-    folder = RESULTS / given.name
-    if not given.partial and not (folder / "sweep.nc").exists():
+    FOLDER.planned(sweep_name(given.name))
+    sweep = FOLDER.sweep(given.name)
+    if not given.partial and not sweep.cube.exists():
         raise PsstError(f"{given.name}: has no cube yet; psst draw {given.name} --partial draws what is finished")
-    folder = folder / PARTIAL if given.partial else folder
-    draw_all(folder, print)
+    draw_all((sweep.partial if given.partial else sweep).path, print)
     if not given.partial:
-        with read_cube(folder / "sweep.nc") as cube:
+        with read_cube(sweep.cube) as cube:
             print(outcome(cube))
 
 
@@ -181,7 +180,7 @@ def show_status(given: argparse.Namespace) -> None:
         for chunk, endings in now.endings.items():
             for ending in endings:
                 print(f"  {chunk}: {ending}", flush=True)
-        if now.seconds_left is None and (cube := RESULTS / given.name / "sweep.nc").exists():
+        if now.seconds_left is None and (cube := FOLDER.sweep(given.name).cube).exists():
             with read_cube(cube) as data:
                 print(outcome(data))
         if not given.watch or now.seconds_left is None:
@@ -217,7 +216,7 @@ def show_audit(given: argparse.Namespace) -> None:
 
 def show_blame(given: argparse.Namespace) -> None:
     """Print where a run comes from; make it again on request."""
-    sweep = open_sweep(RESULTS / sweep_name(given.name))
+    sweep = open_sweep(FOLDER.sweep(sweep_name(given.name)).path)
     row = find(sweep, given.words)
     if (there := row["runs_there"]) > 1:
         print(f"# the first of {there} runs there; trial=…, network=… and other axes choose another")
@@ -230,7 +229,7 @@ def export(given: argparse.Namespace) -> None:
     """Write a gathered sweep as an RO-Crate, one of its runs as NWB, or both."""
     if given.crate is None and given.nwb is None:
         raise PsstError(f"export {given.name}: needs --crate TARGET or --nwb FILE.nwb KEY=VALUE …")
-    results = open_sweep(RESULTS / sweep_name(given.name), whole=True)
+    results = open_sweep(FOLDER.sweep(sweep_name(given.name)).path, whole=True)
     if given.crate is not None:
         export_crate(results, given.crate, given.chunks, given.licence)
         print(given.crate)
@@ -242,7 +241,7 @@ def export(given: argparse.Namespace) -> None:
 
 def clean(given: argparse.Namespace) -> None:
     """List, and remove on request, what no sweep uses."""
-    with lock(RESULTS) if given.remove else contextlib.nullcontext():
+    with FOLDER.lock() if given.remove else contextlib.nullcontext():
         files = unused(RESULTS, given.before)
         size, lost = sum(file.stat().st_size for file in files), losses(RESULTS, files)
         for file in files if given.remove else ():
@@ -257,5 +256,5 @@ def clean(given: argparse.Namespace) -> None:
         return
     remedy = f"; psst clean {'--before ' if given.before else ''}--remove removes them" if files else ""
     print(f"{counted(len(files), 'file')}, {size / 1e6:.1f} MB, of no sweep in {RESULTS}/{remedy}")
-    if not given.before and any(folder.parent.name == BEFORE for folder in sweep_folders(RESULTS)):
+    if not given.before and any(sweep.is_before for sweep in FOLDER.sweeps()):
         print(f"psst clean --before lists what sweeps in NAME/{BEFORE}/ keep")

@@ -21,9 +21,9 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 
 from psst_core.devices import at_once
+from psst_core.folder import Folder
 from psst_core.hardware import processor
-from psst_core.ledger import CHUNKS, HEX
-from psst_core.machine import BYTES_PER_CELL, FIXED_MICROSECONDS, MACHINE, START_SECONDS, Machine
+from psst_core.machine import BYTES_PER_CELL, FIXED_MICROSECONDS, START_SECONDS, Machine
 from psst_core.manifest import Manifest
 from psst_core.network import share_out
 from psst_core.registry import build, lookup
@@ -219,8 +219,8 @@ def fit(results: Path, like: Sequence[Manifest]) -> CostModel:
     Of many files about a hundred are read, half of them the newest. Jobs on another kind of processor count only where
     there are none on this kind.
     """
-    files = [file for file in (results / CHUNKS).glob(f"{HEX}.nc") if file.is_file()]
-    files.sort(key=lambda file: -file.stat().st_mtime)
+    folder = Folder(results)
+    files = sorted(folder.chunk_files(), key=lambda file: -file.stat().st_mtime)
     newest, older = files[: READ // 2], files[READ // 2 :]
     read = [Job.read(file) for file in newest + older[:: len(older) // (READ // 2) + 1]]
     devices = {levels(manifest)[0] for manifest in like}
@@ -231,8 +231,8 @@ def fit(results: Path, like: Sequence[Manifest]) -> CostModel:
     if jobs:
         source = f"fitted on {len(jobs)} finished job{'s' if len(jobs) > 1 else ''} on "
         source += "this kind of processor" if kind == here else f"another kind of processor ({kind})"
-    elif (results / MACHINE).exists():
-        source = f"no finished jobs yet: steps as measured in {results / MACHINE}, all else from another machine"
+    elif folder.machine_file.exists():
+        source = f"no finished jobs yet: steps as measured in {folder.machine_file}, all else from another machine"
     else:
         source = "no finished jobs yet: figures of another machine"
     return CostModel(jobs, _shipped(results), source)

@@ -12,6 +12,7 @@ from typing import Any
 from psst_core.dataset import check_whole
 from psst_core.errors import PsstError
 from psst_core.files import atomic, from_yaml
+from psst_core.folder import CHUNKS, CONFIGURATION, CUBE, ERROR_ESTIMATE, MANIFEST, TABLE, TWINS
 from psst_core.provenance import TOP
 from psst_core.records import read_table
 from psst_core.results import Results
@@ -29,13 +30,12 @@ FORMATS = {
     ".eps": "application/postscript",
 }
 FILES = {
-    "sweep.nc": "the measures of all runs, over the axes of the sweep",
-    "config.yaml": "what was asked for, the axes and the resolved configuration",
-    "plan.csv": "a row a run: its id, its values, its chunk and its position there",
-    "error_estimate.nc": "runs beside their twins at half the step",
-    "twins.csv": "a row a run that was integrated once more at half the step",
+    CUBE: "the measures of all runs, over the axes of the sweep",
+    CONFIGURATION: "what was asked for, the axes and the resolved configuration",
+    TABLE: "a row a run: its id, its values, its chunk and its position there",
+    ERROR_ESTIMATE: "runs beside their twins at half the step",
+    TWINS: "a row a run that was integrated once more at half the step",
 }
-FOLDERS = {"figures": "figure of the sweep", "tables": "the numbers of a figure"}
 Entity = dict[str, Any]
 
 
@@ -74,20 +74,22 @@ def export_crate(results: Results, target: Path, chunks: bool = False, licence: 
 
 def _files(results: Results, chunks: bool) -> dict[str, tuple[Path, str]]:
     """By their name in the crate, files and what they are."""
-    folder = results.folder
-    if not (folder / "sweep.nc").is_file():
-        raise PsstError(f"{folder}: holds no sweep.nc; gather the sweep first")
-    found = {name: (folder / name, what) for name, what in FILES.items() if (folder / name).is_file()}
-    for part, what in FOLDERS.items():
-        for file in sorted((folder / part).glob("*.*")):
-            found[f"{part}/{file.name}"] = file, f"{what}: {file.stem.replace('_', ' ')}"
-    tables = [read_table(folder / name) for name in ("plan.csv", "twins.csv") if chunks and name in found]
+    sweep, home = results.files, results.home
+    if not sweep.cube.is_file():
+        raise PsstError(f"{sweep.path}: holds no {CUBE}; gather the sweep first")
+    places = {file.name: file for file in sweep.files}
+    found = {name: (places[name], what) for name, what in FILES.items() if places[name].is_file()}
+    shown = [(file, "figure of the sweep") for file in sweep.figure_files()]
+    shown += [(file, "the numbers of a figure") for file in sweep.table_files()]
+    for file, what in shown:
+        found[f"{file.parent.name}/{file.name}"] = file, f"{what}: {file.stem.replace('_', ' ')}"
+    tables = [read_table(file) for file in (sweep.table, sweep.twins) if chunks and file.name in found]
     for chunk in sorted({chunk for table in tables for chunk in table["chunk"]}):
-        for ending, what in ((".json", "what the job read"), (".nc", "spikes, potentials and traces of its runs")):
-            file = results.chunks / f"{chunk}{ending}"
+        read, made = home.manifest_file(chunk), home.chunk_file(chunk)
+        for file, what in ((read, "what the job read"), (made, "spikes, potentials and traces of its runs")):
             if not file.is_file():
                 raise PsstError(f"{file}: is missing; run the sweep again, or export it without --chunks")
-            found[f"chunks/{file.name}"] = file, f"chunk {chunk}: {what}"
+            found[f"{CHUNKS}/{file.name}"] = file, f"chunk {chunk}: {what}"
     for file in (file for file, _ in found.values() if file.suffix == ".nc"):
         check_whole(file)
     return found
@@ -96,7 +98,7 @@ def _files(results: Results, chunks: bool) -> dict[str, tuple[Path, str]]:
 def _graph(results: Results, files: Mapping[str, tuple[Path, str]], licence: str | None) -> list[Entity]:
     attributes, rights = results.cube.attrs, _licence(licence)
     ended = attributes["history"].splitlines()[-1].partition(" ")[0].replace("Z", "+00:00")
-    read = [name for name in files if name in ("config.yaml", "plan.csv", "twins.csv") or name.endswith(".json")]
+    read = [name for name in files if name in (CONFIGURATION, TABLE, TWINS) or name.endswith(MANIFEST)]
     organisation = _organisation(attributes)
     software = _software(attributes)
     by = _links(part["@id"] for part in organisation)

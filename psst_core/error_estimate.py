@@ -10,11 +10,10 @@ import xarray as xr
 
 from psst_core.analysis import MEASURES
 from psst_core.attributes import REPLICATES, STATUS
-from psst_core.before import ESTIMATED
 from psst_core.dataset import Array, read, read_whole, write
 from psst_core.files import write_text
-from psst_core.gather import axis_attributes, gather_digest, summary_name, typed, word_axes
-from psst_core.ledger import CHUNKS, home, read_records
+from psst_core.folder import TWINS, Folder, SweepFolder
+from psst_core.gather import axis_attributes, gather_digest, typed, word_axes
 from psst_core.made import check_unchanged, marking, recipe
 from psst_core.provenance import derived
 from psst_core.records import record_of, table_of
@@ -29,31 +28,26 @@ def estimate(folder: Path, plan: str) -> None:
         folder: `results/<name>`.
         plan: the digest of the claimed plan.
     """
-    results = home(folder)
-    records = read_records(results, plan)
-    runs, twins, record = records["csv"], records["twins.csv"], record_of(records["yaml"], f"{plan}.yaml")
+    sweep = SweepFolder(folder)
+    records = sweep.home.records(plan)
+    runs, twins = records["csv"], records[TWINS]
+    record = record_of(records["yaml"], sweep.home.record_file(plan, "yaml"))
     different = table_of(runs, plan).drop_duplicates("run_id")
     pairs = different.merge(table_of(twins, plan), on="run_id", suffixes=("", "_of_twin"))
     pairs = pairs.sort_values(["chunk", "chunk_of_twin"], ignore_index=True)
-    file, table = estimate_files(folder)
-    with marking(folder, [file, table], estimate_recipe(folder, plan)):
-        check_unchanged(folder, folder / "sweep.nc")
-        with read(folder / "sweep.nc") as cube:
-            write(compare(record, pairs, results / CHUNKS, cube), file)
-        write_text(table, twins)
-
-
-def estimate_files(folder: Path) -> list[Path]:
-    """The error estimate of a sweep, and the record of its twins."""
-    return [folder / name for name in ESTIMATED]
+    with marking(folder, sweep.estimated, estimate_recipe(folder, plan)):
+        check_unchanged(folder, sweep.cube)
+        with read(sweep.cube) as cube:
+            write(compare(record, pairs, sweep.home.path, cube), sweep.error_estimate)
+        write_text(sweep.twins, twins)
 
 
 def estimate_recipe(folder: Path, plan: str) -> str:
     """What the error estimate of a plan is made from."""
-    return recipe([plan, gather_digest()], folder / "sweep.nc")
+    return recipe([plan, gather_digest()], SweepFolder(folder).cube)
 
 
-def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.Dataset) -> xr.Dataset:
+def compare(record: dict[str, Any], pairs: pd.DataFrame, results: Path, cube: xr.Dataset) -> xr.Dataset:
     """A data set with dimensions (run, population) of the runs that have a twin, with their points as coordinates.
 
     `first_shift`: the time of the first spike that the twin has more than 1 ms earlier or later, or not at all; NaN
@@ -64,19 +58,20 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, chunks: Path, cube: xr.
     Args:
         record: the sweep's `config.yaml`.
         pairs: its `plan.csv` where runs have twins, with the columns of `twins.csv`.
-        chunks: the folder of the chunks' files.
+        results: the folder.
         cube: the sweep's `sweep.nc`.
     """
+    folder = Folder(results)
 
     @functools.lru_cache(maxsize=4)
     def spikes(chunk: str) -> tuple[tuple[Array, Array, Array], Array, float]:
-        with read_whole(chunks / f"{chunk}.nc") as file:
+        with read_whole(folder.chunk_file(chunk)) as file:
             end = float(file["time"][-1]) + record["config"]["recorder"]["interval"]
             return _by_run(file), file["cell_population"].values, end
 
     @functools.lru_cache(maxsize=4)
     def summary(chunk: str) -> xr.Dataset:
-        with read_whole(chunks / summary_name(chunk, record["analysis_digest"])) as file:
+        with read_whole(folder.summary_file(chunk, record["analysis_digest"])) as file:
             return file[[*MEASURES, "status"]].load()
 
     populations = cube["population"].values

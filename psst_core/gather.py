@@ -11,12 +11,13 @@ import xarray as xr
 from psst_core.analysis import MEASURES, PER_RUN, UNDEFINED, band_attributes, summarise
 from psst_core.attributes import REPLICATES, STATUS, file_units
 from psst_core.axes import RUN
-from psst_core.before import ESTIMATED, GATHERED, remove_partial
+from psst_core.before import remove_partial
 from psst_core.dataset import Array, read_whole, write
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import to_yaml, write_text
-from psst_core.ledger import AGAIN, CHUNKS, OTHER_RUNS, PARTIAL, PLANS, home, read_records, state
+from psst_core.folder import PARTIAL, TWINS, Folder, SweepFolder
+from psst_core.ledger import AGAIN, OTHER_RUNS
 from psst_core.lists import padded
 from psst_core.made import marking, recipe, remove_made
 from psst_core.manifest import read_claim
@@ -45,43 +46,38 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
     Raises:
         PsstError: when a summary is missing, unreadable, or holds another run than planned.
     """
-    results = home(folder)
-    chunks, records = results / CHUNKS, read_records(results, plan)
+    sweep = SweepFolder(folder)
+    home = sweep.home
+    records = home.records(plan)
     table, config = records["csv"], records["yaml"]
-    record = record_of(config, results / PLANS / f"{plan}.yaml")
+    record = record_of(config, home.record_file(plan, "yaml"))
 
     def finished(chunk: str) -> xr.Dataset | None:
         try:
-            return _summary(chunk, record, chunks)
+            return _summary(chunk, record, home)
         except PsstError:
             return None
 
-    rows = table_of(table, results / PLANS / f"{plan}.csv")
+    rows = table_of(table, home.record_file(plan, "csv"))
     if not partial:
-        _check_finished(folder, chunks, rows["chunk"].drop_duplicates(), record["analysis_digest"])
+        _check_finished(sweep, rows["chunk"].drop_duplicates(), record["analysis_digest"])
 
     def required(chunk: str) -> xr.Dataset | None:
-        return _load_summary(chunks / summary_name(chunk, record["analysis_digest"]))
+        return _load_summary(home.summary_file(chunk, record["analysis_digest"]))
 
     def failed(chunk: str) -> bool:
-        return state(results, chunk)[0] == "failed"
+        return home.state(chunk)[0] == "failed"
 
     result = cube(record, rows, finished if partial else required, failed)
-    target = folder / PARTIAL if partial else folder
-    cube_file, *texts = gathered_files(target)
-    with marking(target, [cube_file, *texts], gather_recipe(plan)):
-        write(result, cube_file)
-        for file, text in zip(texts, (table, config), strict=True):
-            write_text(file, text)
+    target = sweep.partial if partial else sweep
+    with marking(target.path, target.gathered, gather_recipe(plan)):
+        write(result, target.cube)
+        write_text(target.table, table)
+        write_text(target.configuration, config)
     if not partial:
         remove_partial(folder)
-        remove_made(folder, [] if "twins.csv" in records else [folder / name for name in ESTIMATED])
-    return target
-
-
-def gathered_files(folder: Path) -> list[Path]:
-    """The cube, and the records of its plan."""
-    return [folder / name for name in ("sweep.nc", GATHERED["csv"], GATHERED["yaml"])]
+        remove_made(folder, [] if TWINS in records else sweep.estimated)
+    return target.path
 
 
 def gather_recipe(plan: str) -> str:
@@ -92,10 +88,6 @@ def gather_recipe(plan: str) -> str:
 def gather_digest() -> str:
     """Changes with the code that makes cubes."""
     return code_digest(("psst_core.gather", "psst_core.dataset", "psst_core.error_estimate"))
-
-
-def summary_name(chunk: str, analysis: str) -> str:
-    return f"{chunk}.{analysis}.summary.nc"
 
 
 def word_axes(record: Mapping[str, Any]) -> set[str]:
@@ -164,7 +156,8 @@ def cube(
         position = table["position"].to_numpy(str)[mine].astype(int)
         wanted, ids = table["run_id"].to_numpy(str)[mine], found["run_id"]
         if ids.dims != ("run",) or position.max() >= ids.size or (ids.values[position] != wanted).any():
-            raise PsstError(f"{summary_name(str(chunk), record['analysis_digest'])}: {OTHER_RUNS}")
+            file = Folder(Path()).summary_file(str(chunk), record["analysis_digest"])
+            raise PsstError(f"{file}: {OTHER_RUNS}")
         for name, array in arrays.items():
             array[at] = found[name].values[position]
         finished |= set(wanted)
@@ -200,12 +193,13 @@ def cube(
     return result
 
 
-def _check_finished(folder: Path, chunks: Path, names: Iterable[str], analysis: str) -> None:
-    found = {name: (chunks / summary_name(name, analysis)).exists() for name in names}
+def _check_finished(sweep: SweepFolder, names: Iterable[str], analysis: str) -> None:
+    home = sweep.home
+    found = {name: home.summary_file(name, analysis).exists() for name in names}
     if missing := [name for name, there in found.items() if not there]:
         raise PsstError(
-            f"{folder}: {len(missing)} of {len(found)} chunks are not finished, {missing[0]} among them; start the "
-            f"sweep again, or gather what there is: psst gather {folder.name} --partial"
+            f"{sweep.path}: {len(missing)} of {len(found)} chunks are not finished, {missing[0]} among them; start the "
+            f"sweep again, or gather what there is: psst gather {sweep.path.name} --partial"
         )
 
 
@@ -236,15 +230,16 @@ def axis_attributes(axis: Mapping[str, Any]) -> dict[str, str]:
     return {"long_name": words, "key": key} | ({"units": file_units(unit)} if unit else {})
 
 
-def _summary(chunk: str, record: dict[str, Any], chunks: Path) -> xr.Dataset:
+def _summary(chunk: str, record: dict[str, Any], home: Folder) -> xr.Dataset:
     """Of a finished chunk, made here where its job has not made it yet."""
     window, analysis = record["config"]["recorder"]["window"], record["config"]["analysis"]
-    if not (chunks / f"{chunk}.nc").exists():
-        raise PsstError(f"{chunks / chunk}.nc: is missing; start the sweep again")
+    file = home.chunk_file(chunk)
+    if not file.exists():
+        raise PsstError(f"{file}: is missing; start the sweep again")
     try:
-        return _load_summary(chunks / summary_name(chunk, record["analysis_digest"]))
+        return _load_summary(home.summary_file(chunk, record["analysis_digest"]))
     except PsstError:
-        with read_whole(chunks / f"{chunk}.nc") as data:  # whose runs are compared with the plan's
+        with read_whole(file) as data:  # whose runs are compared with the plan's
             return summarise(data, window, analysis).load()
 
 
@@ -265,7 +260,8 @@ def read_chunk(path: Path) -> xr.Dataset:
         PsstError: when it is not.
     """
     data = read_whole(path)
-    runs = [run.id for run in read_claim(path.with_suffix(".json")).runs]
+    claim = Folder.of_chunk(path).manifest_file(path.stem)
+    runs = [run.id for run in read_claim(claim).runs]
     if data.attrs.get("chunk") != path.stem or data["run_id"].values.tolist() != runs:
         data.close()
         raise PsstError(f"{path}: is not the file of this chunk, its runs are others; delete it and {AGAIN}")

@@ -20,13 +20,13 @@ from psst_core.config import compose, resolve, update
 from psst_core.devices import at_once
 from psst_core.errors import PsstError
 from psst_core.files import read_text, write_text
+from psst_core.folder import RESULTS, Folder
 from psst_core.hardware import prepare
 from psst_core.keys import Config
 from psst_core.registry import lookup
 from psst_core.simulate import Integration, Program, padded, step_count
 from psst_core.solvers.base import Solver
 
-MACHINE = "machine.json"
 MOST_BYTES = 100_000
 START_SECONDS = 6.0
 MEMORY_MB = 1500  # for which batches are made where hardware.mem_mb does not say
@@ -56,7 +56,7 @@ class Machine:
     @classmethod
     def here(cls, results: Path) -> "Machine":
         """The machine that this runs on, with its costs where they were measured."""
-        file = results / MACHINE
+        file = Folder(results).machine_file
         try:
             costs = json.loads(read_text(file, MOST_BYTES)) if file.exists() or file.is_symlink() else REFERENCE
             typed = {p: {int(lanes): float(us) for lanes, us in costs[p].items()} for p in REFERENCE}
@@ -156,9 +156,9 @@ def measure(seconds: float = 1.0) -> dict[str, dict[int, float]]:
     return costs
 
 
-def remember(results: Path = Path("results")) -> None:
+def remember(results: Path = RESULTS) -> None:
     """Measure, and keep it for the plans to come."""
-    write_text(results / MACHINE, json.dumps(measure(), indent=1))
+    write_text(Folder(results).machine_file, json.dumps(measure(), indent=1))
 
 
 def _between(table: Mapping[int, float], lanes: int) -> float:

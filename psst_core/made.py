@@ -14,8 +14,7 @@ from typing import Any
 from psst_core.digest import LENGTH, digest
 from psst_core.errors import PsstError
 from psst_core.files import write_text
-
-MARKS, EDITED = ".made", "edited"
+from psst_core.folder import SweepFolder, edited
 
 
 def recipe(settings: Any, *read: Path) -> str:
@@ -33,10 +32,10 @@ def marking(folder: Path, files: Sequence[Path], made_from: str) -> Iterator[Non
     """Mark files of a sweep's folder that are written in this block; what a person edited there is kept beside it."""
     keep_edited(folder, files)
     for file in files:
-        _mark(folder, file).unlink(missing_ok=True)
+        SweepFolder(folder).mark(file).unlink(missing_ok=True)
     yield
     for file in files:
-        write_text(_mark(folder, file), f"{made_from} {_content(file)}\n")
+        write_text(SweepFolder(folder).mark(file), f"{made_from} {_content(file)}\n")
 
 
 def is_made(folder: Path, file: Path, made_from: str) -> bool:
@@ -62,24 +61,14 @@ def keep_edited(folder: Path, files: Iterable[Path]) -> list[Path]:
     for file in files:
         marked = _marked(folder, file)
         if marked and file.is_file() and file.stat().st_size and not _holds(file, marked[-1]):
-            number, target = 1, file.with_suffix(f".{EDITED}{file.suffix}")
-            while target.exists():
-                number, target = number + 1, file.with_suffix(f".{EDITED}{number + 1}{file.suffix}")
-            kept.append(file.replace(target))
+            kept.append(file.replace(edited(file)))
     return kept
-
-
-def marked_files(folder: Path) -> list[Path]:
-    """The files of a sweep's folder that have a mark, whether they are there or not."""
-    marks = folder / MARKS
-    found = (file for file in marks.rglob("*") if file.is_file() and not file.name.startswith("."))
-    return sorted(folder / file.relative_to(marks) for file in found)
 
 
 def remove_made(folder: Path, files: Iterable[Path]) -> None:
     """Remove files with their marks, and folders that are then empty."""
     for file in files:
-        for one in (file, _mark(folder, file)):
+        for one in (file, SweepFolder(folder).mark(file)):
             one.unlink(missing_ok=True)
             remove_empty(one.parent, folder)
 
@@ -87,8 +76,8 @@ def remove_made(folder: Path, files: Iterable[Path]) -> None:
 def move_made(folder: Path, target: Path, files: Iterable[Path]) -> None:
     """Move files with their marks to another folder; folders that are then empty go."""
     for file in files:
-        place = file.relative_to(folder)
-        for one, there in ((file, target / place), (_mark(folder, file), target / MARKS / place)):
+        moved = target / file.relative_to(folder)
+        for one, there in ((file, moved), (SweepFolder(folder).mark(file), SweepFolder(target).mark(moved))):
             if one.is_file():
                 there.parent.mkdir(parents=True, exist_ok=True)
                 one.replace(there)
@@ -103,14 +92,10 @@ def remove_empty(folder: Path, top: Path) -> None:
             folder = folder.parent
 
 
-def _mark(folder: Path, file: Path) -> Path:
-    return folder / MARKS / file.relative_to(folder)
-
-
 def _marked(folder: Path, file: Path) -> list[str]:
     """The recipe and the content that a mark names; empty where there is none to read."""
     try:
-        return _mark(folder, file).read_text(encoding="ascii").split()
+        return SweepFolder(folder).mark(file).read_text(encoding="ascii").split()
     except (OSError, ValueError):
         return []
 

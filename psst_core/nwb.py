@@ -37,7 +37,7 @@ def export_nwb(results: Results, target: Path, species: str | None = None, **poi
         raise PsstError(f"--nwb {target}: must end in .nwb")
     row = _only(results, point)
     run = results.run(run_id=row["run_id"])
-    with read(results.chunks / f"{row['chunk']}.nc") as chunk:
+    with read(results.home.chunk_file(row["chunk"])) as chunk:
         made, diverged = chunk.attrs, float(chunk["diverged_time"].values[int(row["position"])])
     where = ", ".join(f"{name} {value}" for name, value in run.point.items())
     what = f"{results.cube.attrs['title']}: simulated run at {where}"

@@ -11,7 +11,7 @@ import xarray as xr
 from psst_core.attributes import REPLICATES, STATUS, status_word
 from psst_core.dataset import status_counts
 from psst_core.files import from_yaml
-from psst_core.ledger import CHUNKS
+from psst_core.folder import Folder
 from psst_core.logs import FAILED, STOPPED
 from psst_core.plan import Plan, counted
 from psst_core.schema import RunConfig
@@ -52,7 +52,7 @@ class Failure:
 
 def there(plan: Plan, results: Path) -> str:
     """How many of a sweep's runs are made."""
-    made = sum((results / CHUNKS / f"{place.chunk}.nc").exists() for place in set(plan.places))
+    made = sum(Folder(results).chunk_file(place.chunk).exists() for place in set(plan.places))
     return f"{made:,} of {counted(whole := len(set(plan.places)), 'run')} {'is' if whole == 1 else 'are'} there"
 
 

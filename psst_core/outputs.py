@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from psst_core.about import about_recipe
-from psst_core.error_estimate import estimate_files, estimate_recipe
+from psst_core.error_estimate import estimate_recipe
 from psst_core.figures import figure_recipe, formats, with_table
-from psst_core.gather import gather_recipe, gathered_files
+from psst_core.folder import SweepFolder
+from psst_core.gather import gather_recipe
 from psst_core.keys import Config
 from psst_core.made import is_made
 
@@ -24,16 +25,17 @@ def stale(folder: Path, outputs: Iterable[Made]) -> list[Path]:
 
 def gathered(folder: Path, plan: str, twins: bool) -> Iterator[Made]:
     """The cube of a plan, with its error estimate where runs have twins."""
-    yield gathered_files(folder), gather_recipe(plan)
+    yield SweepFolder(folder).gathered, gather_recipe(plan)
     if twins:
-        yield estimate_files(folder), estimate_recipe(folder, plan)
+        yield SweepFolder(folder).estimated, estimate_recipe(folder, plan)
 
 
 def shown(folder: Path, figures: Sequence[str], config: Config) -> Iterator[Made]:
     """The figures of a gathered sweep, their tables, and the page about it."""
+    sweep = SweepFolder(folder)
     made_from = {name: figure_recipe(name, folder, config["style"]) for name in figures}
     for name in figures:
-        yield [folder / "figures" / f"{name}.{ending}" for ending in formats(config)], made_from[name]
+        yield [sweep.figure(name, ending) for ending in formats(config)], made_from[name]
     for name in with_table(figures):
-        yield [folder / "tables" / f"{name}.csv"], made_from[name]
-    yield [folder / "about.html"], about_recipe(folder)
+        yield [sweep.table_of(name)], made_from[name]
+    yield [sweep.about], about_recipe(folder)

@@ -15,21 +15,14 @@ from psst_core.before import place_of_earlier, set_aside
 from psst_core.digest import LENGTH, code_digest, digest
 from psst_core.errors import PsstError
 from psst_core.files import to_yaml, write_text
+from psst_core.folder import BEFORE, NO_SWEEPS, RESULTS, TWINS, Folder
 from psst_core.keys import Config
-from psst_core.ledger import (
-    BEFORE,
-    CHUNKS,
-    FOLDERS,
-    PLANNED,
-    PLANS,
-    Place,
-    records_digest,
-    snapshot,
-)
+from psst_core.ledger import Place
 from psst_core.machine import Machine
 from psst_core.manifest import Manifest
 from psst_core.packing import pack
 from psst_core.provenance import checkout, doubts
+from psst_core.records import records_digest
 from psst_core.schema import units
 from psst_core.sweep import PAPER, Axis, Sweep, expand, split_overrides
 from psst_core.twins import sweep_of, twins
@@ -85,7 +78,7 @@ class Plan:
     @cached_property
     def records(self) -> dict[str, str]:
         """By their ending, the texts that stay of the plan."""
-        twins = {"twins.csv": self.twin_table()} if self.twins else {}
+        twins = {TWINS: self.twin_table()} if self.twins else {}
         return {"csv": self.table(), "yaml": self.record()} | twins
 
     def table(self) -> str:
@@ -116,7 +109,7 @@ class Plan:
         return to_yaml(content)
 
 
-def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: Path = Path("results")) -> Plan:
+def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: Path = RESULTS) -> Plan:
     """Plan a sweep as the command line gives it.
 
     Args:
@@ -133,7 +126,7 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
     texts = split_overrides(overrides)
     if name is not None:
         check_name(name)
-    sweep, ledger = expand(experiment, texts), snapshot(results)
+    sweep, ledger = expand(experiment, texts), Folder(results).snapshot()
     name = check_name(_default_name(experiment, texts) if name is None else name)
     machine = Machine.here(results)
     manifests, places = pack(sweep, machine, results)
@@ -143,7 +136,7 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
     more, twin_places = pack(sweep_of(sweep, others), machine, results)
     own |= dict(zip((twin.id for twin in others.values()), twin_places, strict=True))
     manifests |= more
-    finished = frozenset(chunk for chunk in manifests if (results / CHUNKS / f"{chunk}.nc").exists())
+    finished = frozenset(chunk for chunk in manifests if Folder(results).chunk_file(chunk).exists())
     institution = {"institution": sweep.config["institution"]} if sweep.config["institution"] else {}
     origin = checkout() | institution | {"command": _command(experiment, texts, name)}
     manifests |= {chunk: replace(manifests[chunk], provenance=origin) for chunk in manifests.keys() - finished}
@@ -191,10 +184,10 @@ def check_name(name: Any) -> str:
         raise PsstError(f"name={name}: is no word; write name=NAME, or leave it out for a name of its own")
     if _is_number(name):
         raise PsstError(f"name={name}: is a number, which Snakemake would write in another way; begin it with a letter")
-    if not NAME.fullmatch(str(name)) or name in FOLDERS:
+    if not NAME.fullmatch(str(name)) or name in NO_SWEEPS:
         raise PsstError(
             f"name={name}: must be letters, digits, dots, dashes and underscores, beginning with a letter or digit, "
-            f"and none of {', '.join(FOLDERS)}; it names a folder in results/"
+            f"and none of {', '.join(NO_SWEEPS)}; it names a folder in results/"
         )
     return str(name)
 
@@ -220,9 +213,10 @@ def _is_number(name: Any) -> bool:
 
 def unclaimed(plan: Plan, results: Path) -> bool:
     """Whether something of what `claim` writes is missing, or another's."""
-    texts = {results / PLANS / f"{plan.digest}.{ending}": text for ending, text in plan.records.items()}
-    texts[results / plan.name / PLANNED] = plan.digest + "\n"
-    manifests = (results / CHUNKS / f"{chunk}.json" for chunk in plan.manifests)
+    folder = Folder(results)
+    texts = {folder.record_file(plan.digest, ending): text for ending, text in plan.records.items()}
+    texts[folder.sweep(plan.name).note] = plan.digest + "\n"
+    manifests = map(folder.manifest_file, plan.manifests)
     return any(not file.is_file() for file in manifests) or any(not _holds(file, text) for file, text in texts.items())
 
 
@@ -237,20 +231,21 @@ def claim(plan: Plan, results: Path) -> list[str]:
     Raises:
         PsstError: when chunks were claimed or made since the plan was.
     """
-    if {Path(name).stem for name in snapshot(results) ^ plan.snapshot} - plan.manifests.keys():
-        raise PsstError(f"{results / CHUNKS}: changed while the sweep was planned; start again")
+    folder = Folder(results)
+    if {Path(name).stem for name in folder.snapshot() ^ plan.snapshot} - plan.manifests.keys():
+        raise PsstError(f"{folder.chunks}: changed while the sweep was planned; start again")
     for chunk, manifest in plan.manifests.items():
-        target, text = results / CHUNKS / f"{chunk}.json", manifest.text()
+        target, text = folder.manifest_file(chunk), manifest.text()
         there = target.exists() and (chunk in plan.finished or target.read_text(encoding="utf-8") == text)
         if not there:
             write_text(target, text)
     for ending, text in plan.records.items():
-        record = results / PLANS / f"{plan.digest}.{ending}"
+        record = folder.record_file(plan.digest, ending)
         if not _holds(record, text):
             write_text(record, text)
     if place := earlier(plan, results):
-        set_aside(results / plan.name, place)
-    write_text(results / plan.name / PLANNED, plan.digest + "\n")
+        set_aside(folder.sweep(plan.name).path, place)
+    write_text(folder.sweep(plan.name).note, plan.digest + "\n")
     return [f"{plan.name}: had other runs before; what was made of them is in {place}/ now"] if place else []
 
 

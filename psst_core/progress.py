@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from psst_core.ledger import CHUNKS, LOGS
+from psst_core.folder import Folder
 from psst_core.logs import last_words
 from psst_core.machine import schedule
 
@@ -46,14 +46,15 @@ class Progress:
 
     def _shares(self) -> dict[str, float]:
         """By chunk that was to be made, how much of it is."""
-        made = _names(self.results / CHUNKS)
-        logs = _names(self.results / LOGS / "simulate")
+        folder = Folder(self.results)
+        made, begun = _names(folder.chunks), _names(folder.logs("simulate"))
         shares = {}
         for chunk in self.seconds:
-            if f"{chunk}.nc" in made:
+            log = folder.log("simulate", chunk)
+            if folder.chunk_file(chunk).name in made:
                 shares[chunk] = 1.0
-            elif f"{chunk}.log" in logs:
-                said = SHARE.search(last_words(self.results / LOGS / "simulate" / f"{chunk}.log"))
+            elif log.name in begun:
+                said = SHARE.search(last_words(log))
                 shares[chunk] = min(int(said[1]), 99) / 100 if said else 0.0
             else:
                 shares[chunk] = 0.0

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from psst_core.digest import LENGTH
+from psst_core.digest import LENGTH, digest
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml, read_text
 
@@ -57,6 +57,11 @@ SWEEP = {
     "axes": [{"key": str, "name": str, "dimension": str}],
     "config": CONFIG | JOB | {"sweep": {"networks": int, "trials": int}, "figures": [str], "analysis": dict},
 }
+
+
+def records_digest(records: Mapping[str, str]) -> str:
+    """The digest of a plan, by the texts that stay of it."""
+    return digest(dict(records))
 
 
 def read_table(path: Path) -> pd.DataFrame:

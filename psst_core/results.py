@@ -18,9 +18,10 @@ from psst_core.dataset import Array, read, read_cube, read_whole
 from psst_core.digest import code_of
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
+from psst_core.folder import CUBE, Folder, SweepFolder
 from psst_core.gather import typed, word_axes
 from psst_core.keys import Config
-from psst_core.ledger import AGAIN, CHUNKS, OTHER_RUNS, home
+from psst_core.ledger import AGAIN, OTHER_RUNS
 from psst_core.lists import text_of
 from psst_core.made import check_unchanged
 from psst_core.manifest import read_manifest
@@ -30,8 +31,6 @@ from psst_core.sweep import Axis
 from psst_core.written import number, scalar, shown
 
 TRACE = "trace_"
-CUBE = "sweep.nc"
-PLANNED = ("plan.csv", "config.yaml")
 SHOWN = 20
 ROUNDING = 4  # units in the last place, by which a computed number may differ from the one that was planned
 
@@ -88,15 +87,25 @@ class Results:
 
     def __init__(self, path: str | Path, whole: bool = False) -> None:
         self.whole = whole
-        self.file = Path(path) if Path(path).is_file() else Path(path) / CUBE
+        self.file = Path(path) if Path(path).is_file() else SweepFolder(Path(path)).cube
         self.folder = self.file.parent
-        missing = [file for file in PLANNED if not (self.folder / file).is_file()]
+        missing = [file for file in (self.files.table, self.files.configuration) if not file.is_file()]
         self.alone = self.file == Path(path) and (self.file.name != CUBE or bool(missing))
         if missing and not self.alone:
             raise PsstError(
-                f"{self.folder}: holds no {missing[0]}; is it the folder of a sweep, such as results/NAME? If so, "
+                f"{self.folder}: holds no {missing[0].name}; is it the folder of a sweep, such as results/NAME? If so, "
                 f"{AGAIN}"
             )
+
+    @property
+    def files(self) -> SweepFolder:
+        """The places of its files."""
+        return SweepFolder(self.folder)
+
+    @property
+    def home(self) -> Folder:
+        """The results folder that it lies in, with the chunks of its runs."""
+        return self.files.home
 
     @cached_property
     def cube(self) -> xr.Dataset:
@@ -107,7 +116,7 @@ class Results:
     @cached_property
     def error_estimate(self) -> xr.Dataset:
         """`error_estimate.nc`: runs beside their twins at half the step, where `numerics.check` asked for them."""
-        check_unchanged(self.folder, file := self.folder / "error_estimate.nc")
+        check_unchanged(self.folder, file := self.files.error_estimate)
         with read(file) as found:
             return found.load()
 
@@ -116,7 +125,7 @@ class Results:
         """A row a run: its place on `run` where there is one, its axes, replicate numbers, chunk and position."""
         if self.alone:
             raise PsstError(f"{self.file}: a cube alone, without its runs; they are where it was made: results/NAME")
-        table = read_table(self.folder / "plan.csv")
+        table = read_table(self.files.table)
         words = {"run_id", "chunk", *word_axes(self.record)}
         return table.assign(**{str(name): typed(table[name], name in words) for name in table})
 
@@ -144,7 +153,7 @@ class Results:
             ]
             asked = {"experiment": attributes["experiment"], "overrides": attributes["overrides"].split()}
             return asked | {"axes": axes, "config": from_yaml(attributes["configuration"])}
-        return read_record(self.folder / "config.yaml")
+        return read_record(self.files.configuration)
 
     @cached_property
     def axes(self) -> dict[str, Axis]:
@@ -172,13 +181,8 @@ class Results:
                     "folder that has it as it was, or start the sweep again"
                 )
 
-    @property
-    def chunks(self) -> Path:
-        """The folder of the chunks' files."""
-        return home(self.folder) / CHUNKS
-
     def _open(self, chunk: str, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
-        return (read_whole if self.whole else read)(self.chunks / f"{chunk}.nc", chunks)
+        return (read_whole if self.whole else read)(self.home.chunk_file(chunk), chunks)
 
     def select(self, **point: Any) -> pd.DataFrame:
         """The rows of the plan at a point, such as `select(coupling=0.5, solver="rk4", trial=0)`, or of a `run_id`.
@@ -220,14 +224,15 @@ class Results:
             PsstError: when there is none, or its job has not finished.
         """
         row = self.select(**point).iloc[0]
-        if not (self.chunks / f"{row['chunk']}.nc").exists():
+        file = self.home.chunk_file(row["chunk"])
+        if not file.exists():
             raise PsstError(f"{point}: no result yet; the job of chunk {row['chunk']} has not finished")
         position = int(row["position"])
-        manifest = read_manifest(self.chunks / f"{row['chunk']}.json")
+        manifest = read_manifest(self.home.manifest_file(row["chunk"]))
         planned = manifest.runs[position]
         with self._open(str(row["chunk"])) as chunk:
             if not row["run_id"] == planned.id == chunk["run_id"].values[position]:
-                raise PsstError(f"{self.chunks / row['chunk']}.*: {OTHER_RUNS}")
+                raise PsstError(f"{file}: {OTHER_RUNS}")
             mine = np.flatnonzero(chunk["spike_run"].values == position)
             names = [str(name) for name in chunk.data_vars if str(name).startswith(TRACE)]
             traced = "traced_run" in chunk and position in chunk["traced_run"].values
@@ -247,7 +252,7 @@ class Results:
         """The finished rows at a point of which traces are kept, chunk by chunk; `trace` is their place in its file."""
         rows = self.select(**point)
         for chunk, mine in rows[rows["run_id"].isin(self.finished["run_id"])].groupby("chunk", sort=False):
-            manifest = read_manifest(self.chunks / f"{chunk}.json")
+            manifest = read_manifest(self.home.manifest_file(str(chunk)))
             kept = np.array([run.traced for run in manifest.runs])
             of_rows = mine["position"].to_numpy()
             found = mine.assign(trace=np.cumsum(kept)[of_rows] - 1)[kept[of_rows]]

@@ -7,9 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from psst_core.errors import PsstError
-from psst_core.ledger import LOGS
+from psst_core.folder import Folder
 
-JOBS = Path(LOGS, "slurm", "rule_simulate")  # a folder for each chunk, with a log for each of its jobs
 SAID = re.compile(r"^slurmstepd\S*: error: (?:\*\*\* )?(.+?)(?: \*\*\*)?$", re.MULTILINE)
 REASON = re.compile(r"DUE TO|memory|oom", re.IGNORECASE)
 OF_CHUNK = re.compile(r"rule_simulate_wildcards_([0-9a-f]{16})")
@@ -19,7 +18,7 @@ ANSWER_SECONDS = 20
 def endings(results: Path, chunk: str) -> list[str]:
     """How each of a chunk's jobs ended that did not end well, the first one first; Slurm keeps no log of the others."""
     found = []
-    for log in sorted((results / JOBS / chunk).glob("[0-9]*.log"), key=lambda log: int(log.stem)):
+    for log in Folder(results).slurm_logs(chunk):
         text = log.read_text(encoding="utf-8", errors="replace")
         said = SAID.findall(text)
         if said:
@@ -41,7 +40,7 @@ def refuse_while_at_work(results: Path, chunks: Collection[str]) -> None:
 
 def at_work(results: Path) -> dict[str, str]:
     """By chunk of this folder, the job that is queued or running; none where no job was ever submitted from here."""
-    if not (results / JOBS).is_dir() or not shutil.which("squeue"):
+    if not Folder(results).slurm.is_dir() or not shutil.which("squeue"):
         return {}
     ask = ["squeue", "--me", "--noheader", "--format=%A|%Z|%k"]
     try:

@@ -11,7 +11,7 @@ import numpy as np
 
 from psst_core.attributes import STATUS
 from psst_core.cost import fit
-from psst_core.ledger import CHUNKS, STATES, planned, read_records, state
+from psst_core.folder import STATES, Folder
 from psst_core.machine import Machine, schedule
 from psst_core.manifest import Manifest, read_manifest
 from psst_core.records import table_of
@@ -43,25 +43,22 @@ class Status:
 
 def status(results: Path, name: str) -> Status:
     """What is finished, running, failed, interrupted or waiting, by runs."""
-    records = read_records(results, plan := planned(results, name))
+    folder = Folder(results)
+    records = folder.records(plan := folder.planned(name))
     chunks: dict[str, int] = {}
     for ending in (ending for ending in records if ending.endswith("csv")):
-        places = table_of(records[ending], f"{plan}.{ending}").drop_duplicates(["chunk", "position"])
+        places = table_of(records[ending], folder.record_file(plan, ending)).drop_duplicates(["chunk", "position"])
         for chunk, count in places["chunk"].value_counts().items():
             chunks[str(chunk)] = chunks.get(str(chunk), 0) + int(count)
-    states = {chunk: state(results, chunk) for chunk in chunks}
+    states = {chunk: folder.state(chunk) for chunk in chunks}
     runs = dict.fromkeys(STATES, 0)
     for chunk, (its, _) in states.items():
         runs[its] += chunks[chunk]
     left = {
-        chunk: read_manifest(results / CHUNKS / f"{chunk}.json")
-        for chunk, (its, _) in states.items()
-        if its != "finished"
+        chunk: read_manifest(folder.manifest_file(chunk)) for chunk, (its, _) in states.items() if its != "finished"
     }
     seconds, error = _expected(results, left, states)
-    diverged = sum(
-        _diverged(results / CHUNKS / f"{chunk}.nc") for chunk, (its, _) in states.items() if its == "finished"
-    )
+    diverged = sum(_diverged(folder.chunk_file(chunk)) for chunk, (its, _) in states.items() if its == "finished")
     said = {chunk: line for chunk, (_, line) in states.items() if line}
     ended = {chunk: found for chunk in chunks if (found := endings(results, chunk))}
     return Status(runs, diverged, said, ended, seconds, error)

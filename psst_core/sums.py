@@ -11,26 +11,24 @@ from pathlib import Path
 
 from psst_core.errors import PsstError
 from psst_core.files import read_text, write_text
-from psst_core.gather import summary_name
-from psst_core.ledger import CHUNKS, PLANNED, PLANS, planned
+from psst_core.folder import RECORDS, Folder
 from psst_core.provenance import now
 from psst_core.records import read_record, read_table
 
 SUMS = "SHA256SUMS"
 LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
-MADE = ("plan.csv", "config.yaml", "twins.csv", "sweep.nc", "error_estimate.nc", "about.html")
 
 
 def listed_files(results: Path, name: str) -> list[Path]:
     """What a list covers: the records, manifests, chunks, summaries, cube, figures and tables of a sweep."""
-    plan, folder = planned(results, name), results / name
-    records = [results / PLANS / f"{plan}.{ending}" for ending in ("csv", "yaml", "twins.csv")]
+    folder = Folder(results)
+    plan, sweep = folder.planned(name), folder.sweep(name)
+    records = [folder.record_file(plan, ending) for ending in RECORDS]
     analysis = read_record(records[1])["analysis_digest"]
     chunks = sorted({chunk for table in (records[0], records[2]) if table.is_file() for chunk in _chunks(table)})
-    files = [folder / PLANNED, *records, *(folder / file for file in MADE)]
-    files += [file for part in ("figures", "tables") for file in sorted((folder / part).glob("*.*"))]
+    files = [sweep.note, *records, *sweep.files, *sweep.figure_files(), *sweep.table_files()]
     for chunk in chunks:
-        files += [results / CHUNKS / file for file in (f"{chunk}.json", f"{chunk}.nc", summary_name(chunk, analysis))]
+        files += [folder.manifest_file(chunk), folder.chunk_file(chunk), folder.summary_file(chunk, analysis)]
     return [file for file in files if file.is_file() and "\n" not in str(file) and "\\" not in str(file)]
 
 

@@ -29,12 +29,13 @@ from psst_core.dataset import atomic_netcdf, read, write
 from psst_core.error_estimate import estimate
 from psst_core.figures import save
 from psst_core.files import to_yaml, write_text
-from psst_core.gather import gather, summary_name
+from psst_core.folder import CHUNKS, PLANS, Folder
+from psst_core.gather import gather
 from psst_core.hardware import prepare
 from psst_core.keys import put
-from psst_core.ledger import CHUNKS, PLANS, records_digest
 from psst_core.manifest import Manifest
 from psst_core.plan import claim, make_plan
+from psst_core.records import records_digest
 from psst_core.results import Results, open_sweep
 from psst_core.schema import units
 from psst_core.simulate import Integration, Program, Segment, padded, step_count
@@ -188,7 +189,7 @@ def run_sweep(folder: Path, experiment: str, overrides: str = "", name: str = "s
         if chunk not in plan.finished:
             with atomic_netcdf(file) as beside:
                 write_chunk(manifest, beside, lambda line: None)
-        summary = file.with_name(summary_name(chunk, plan.analysis))
+        summary = Folder(folder).summary_file(chunk, plan.analysis)
         if not summary.exists():
             with read(file) as data:
                 write(summarise(data, plan.config["recorder"]["window"], plan.config["analysis"]), summary)
@@ -328,7 +329,7 @@ def summarise_chunk(folder: Path, chunk: str) -> None:
     config = json.loads((folder / CHUNKS / f"{chunk}.json").read_text())["config"]
     with read(folder / CHUNKS / f"{chunk}.nc") as data:
         summary = summarise(data, config["recorder"]["window"], config["analysis"])
-    write(summary, folder / CHUNKS / summary_name(chunk, 16 * "a"))
+    write(summary, Folder(folder).summary_file(chunk, 16 * "a"))
 
 
 def drawn_text(name: str, results: Results) -> str:

@@ -18,8 +18,7 @@ import pytest
 from conftest import TINY
 
 from psst_core.dataset import checksum
-from psst_core.gather import summary_name
-from psst_core.ledger import CHUNKS, COMPILED, SAVED, snapshot
+from psst_core.folder import CHUNKS, Folder
 from psst_core.manifest import read_claim
 from psst_core.plan import claim, make_plan
 
@@ -56,7 +55,7 @@ class Jobs:
         chunks = folder / CHUNKS
         config = self.plan.config
         manifest, data = chunks / f"{chunk}.json", chunks / f"{chunk}.nc"
-        summary, cube = chunks / summary_name(chunk, self.plan.analysis), folder / "sweep" / "sweep.nc"
+        summary, cube = Folder(self.folder).summary_file(chunk, self.plan.analysis), folder / "sweep" / "sweep.nc"
         settings = {"window": config["recorder"]["window"], "analysis": config["analysis"], "plan": self.plan.digest}
         ends = {"simulate": (manifest, data), "summarise": (data, summary), "gather": (summary, cube)}
         self.files = {stage: target for stage, (_, target) in ends.items()}
@@ -67,7 +66,7 @@ class Jobs:
 
     def check(self):
         whole(self.folder)
-        assert {Path(name).stem for name in snapshot(self.folder)} == self.plan.manifests.keys()
+        assert {Path(name).stem for name in Folder(self.folder).snapshot()} == self.plan.manifests.keys()
 
 
 def seen(results):
@@ -126,7 +125,7 @@ def test_a_killed_job_goes_on_from_its_saved_state(tmp_path):
     data = jobs.files["simulate"]
     expected = checksum(data)
     data.unlink()
-    saved = tmp_path / SAVED / f"{data.stem}.zip"
+    saved = Folder(tmp_path).saved_state(data.stem)
     for _ in range(2):
         before = saved.read_bytes() if saved.exists() else b""
         with log.open("a") as said:
@@ -141,7 +140,7 @@ def test_a_killed_job_goes_on_from_its_saved_state(tmp_path):
     jobs.check()
     assert checksum(data) == expected
     assert log.read_text().count("goes on at batch") == 2
-    assert not list((tmp_path / SAVED).iterdir()) and not list((tmp_path / CHUNKS).glob(".*"))
+    assert not list(saved.parent.iterdir()) and not list((tmp_path / CHUNKS).glob(".*"))
 
 
 @pytest.mark.chaos
@@ -160,7 +159,7 @@ def test_jobs_killed_at_random_moments(tmp_path):
 
         def again(stage=stage):
             jobs.files[stage].unlink()
-            shutil.rmtree(tmp_path / COMPILED, ignore_errors=True)
+            shutil.rmtree(Folder(tmp_path).compiled, ignore_errors=True)
 
         def done(stage=stage, again=again):
             jobs.check()

@@ -19,7 +19,7 @@ from psst_core.chunk import write_chunk
 from psst_core.clean import unused
 from psst_core.dataset import atomic_netcdf, checksum
 from psst_core.files import write_text
-from psst_core.ledger import CHUNKS, SAVED
+from psst_core.folder import CHUNKS, SAVED
 from psst_core.plan import claim, make_plan
 
 pytestmark = pytest.mark.usefixtures("compiled_once", "no_results")

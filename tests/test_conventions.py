@@ -13,7 +13,6 @@ import pytest
 from conftest import run_sweep
 
 from psst_core.files import from_yaml
-from psst_core.gather import summary_name
 from psst_core.provenance import TOP
 
 pytestmark = pytest.mark.peers
@@ -85,8 +84,8 @@ def test_chunks_summaries_and_cubes_follow_cf(found, sweeps, name):
     _, results = sweeps
     sweep = results[name]
     chunk = sweep.plan["chunk"].iloc[0]
-    summary = sweep.chunks / summary_name(chunk, sweep.record["analysis_digest"])
-    assert set(found("cf", sweep.chunks / f"{chunk}.nc")) <= {NO_DATE, ITS_OWN}
+    summary = sweep.home.summary_file(chunk, sweep.record["analysis_digest"])
+    assert set(found("cf", sweep.home.chunk_file(chunk))) <= {NO_DATE, ITS_OWN}
     for file in (summary, *sweep.folder.glob("*.nc")):
         assert set(found("cf", file)) <= {ITS_OWN}, file
 

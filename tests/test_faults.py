@@ -15,7 +15,7 @@ from conftest import TINY
 from test_workflow import TOP, psst, snakemake
 
 from psst_core.dataset import checksum
-from psst_core.ledger import planned
+from psst_core.folder import Folder
 
 pytestmark = pytest.mark.slow
 WORDS = TINY.replace("trials=2", "trials=1") + "network.size=8 solver=rk4 figures=[rate_map] hardware.jobs=1 "
@@ -81,7 +81,7 @@ def folder(undisturbed, tmp_path):
 
 def test_a_cube_follows_its_plan_whatever_snakemake_remembers(folder):
     """Its memory lost; a second clone with the same results; times that say nothing."""
-    first = planned(folder / "results", "s")
+    first = Folder(folder / "results").planned("s")
     shutil.rmtree(folder / ".snakemake")
     listed = sweep(folder, "0.5", "-n")
     assert re.search(r"^gather +1$", listed.stdout + listed.stderr, re.MULTILINE) and couplings(folder) == [0, 0.5]
@@ -101,7 +101,7 @@ def test_a_cube_follows_its_plan_whatever_snakemake_remembers(folder):
 def test_damaged_records_cubes_and_figures_are_made_anew(folder):
     """At one start: bits flipped in some, others cut to nothing, deleted, or with the times of another day."""
     results, before, random = folder / "results", data(folder), np.random.default_rng(17)
-    plan = planned(results, "s")
+    plan = Folder(results).planned("s")
     for file in ("s/sweep.nc", f"plans/{plan}.yaml", "s/config.yaml"):
         flip(results / file, random)
     for file in ("s/planned", f"plans/{plan}.csv", "s/figures/rate_map.svg", "s/about.html"):

@@ -34,9 +34,10 @@ from psst_core.figures.raster import strongest
 from psst_core.figures.scatter import binned_median, means
 from psst_core.figures.style import first_traced, heat_map, mean_and_band, numeric_names, scale_x, slices
 from psst_core.files import write_text
+from psst_core.folder import Folder, SweepFolder
 from psst_core.gather import gather
 from psst_core.keys import put
-from psst_core.made import marked_files, marking
+from psst_core.made import marking
 from psst_core.sweep import Axis, expand
 
 TOP = Path(__file__).parent.parent
@@ -161,7 +162,7 @@ def test_only_figures_of_ours_that_are_not_wanted_are_removed(tmp_path):
     with marking(tmp_path, [kept, old], "recipe"):
         pass
     remove_stale(tmp_path, [kept])
-    assert sorted(kept.parent.iterdir()) == [mine, kept] and marked_files(tmp_path) == [kept]
+    assert sorted(kept.parent.iterdir()) == [mine, kept] and SweepFolder(tmp_path).marked() == [kept]
 
 
 def test_digests_of_figures_differ():
@@ -228,7 +229,7 @@ FATES = {
 def test_every_figure_says_what_became_of_runs_without_measures(fate, shape, tmp_path, monkeypatch):
     settings, word = FATES[fate]
     if "failed" in word:
-        monkeypatch.setattr("psst_core.gather.state", lambda results, chunk: ("failed", ""))
+        monkeypatch.setattr(Folder, "state", lambda folder, chunk: ("failed", ""))
     if shape == "one run" and fate.startswith("diverged but"):
         pytest.skip("there is no other run")
     axes = MADE_UP_SHAPES[shape]

@@ -13,7 +13,7 @@ from psst_core.chunk_file import ChunkFile
 from psst_core.dataset import CIRCUMSTANCES, atomic_netcdf, checksum, write
 from psst_core.errors import PsstError
 from psst_core.files import remove_leftovers, write_text
-from psst_core.ledger import CHUNKS
+from psst_core.folder import CHUNKS
 
 pytestmark = pytest.mark.usefixtures("compiled_once", "no_results")
 

@@ -14,8 +14,8 @@ from psst_core.attributes import ATTRIBUTES, STATUS
 from psst_core.dataset import read_whole, write
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
-from psst_core.gather import gather, summary_name
-from psst_core.ledger import CHUNKS
+from psst_core.folder import CHUNKS, Folder
+from psst_core.gather import gather
 from psst_core.records import table_of
 from psst_core.sweep import Axis
 
@@ -119,7 +119,7 @@ def test_nothing_is_finished(tmp_path):
 
 def test_a_damaged_chunk_is_named_or_left_out(tmp_path):
     results = made_up_sweep(tmp_path, [COUPLING], chunk_runs=2)
-    file = tmp_path / CHUNKS / summary_name(f"{1:016x}", 16 * "a")
+    file = Folder(tmp_path).summary_file(f"{1:016x}", 16 * "a")
     file.write_bytes(file.read_bytes()[:2000])
     with pytest.raises(PsstError, match=r"0001\..*summary\.nc: damaged, it cannot be read.*start the sweep again"):
         gather(results.folder, made_up(tmp_path))
@@ -155,7 +155,7 @@ def test_of_fifty_thousand_runs_each_summary_is_read_once(tmp_path, monkeypatch)
         data |= {"undefined": (dims, np.zeros(shape, "i2")), "status": ("run", np.zeros(len(rows), "i1"))}
         data |= {name: ("run", np.zeros(len(rows))) for name in ("diverged_time", "wall_time", "seed")}
         data |= {"run_id": ("run", rows["run_id"].to_numpy(str))}
-        write(xr.Dataset(data), tmp_path / CHUNKS / summary_name(str(chunk), 16 * "a"))
+        write(xr.Dataset(data), Folder(tmp_path).summary_file(str(chunk), 16 * "a"))
     read: list[Path] = []
     monkeypatch.setattr("psst_core.gather.read_whole", lambda path: read.append(path) or read_whole(path))
     folder = gather(tmp_path / "sweep", made_up(tmp_path))
@@ -200,7 +200,7 @@ def test_traces_of_none(tmp_path):
 def test_traces_of_a_partial_sweep(tmp_path):
     results = made_up_sweep(tmp_path, [ACH], chunk_runs=2, unfinished=[1], traced=lambda point: True)
     assert results.traces()["run_id"].values.tolist() == [f"{i:016x}" for i in (0, 1, 4, 5)]
-    assert results.chunks == tmp_path / CHUNKS
+    assert results.home == Folder(tmp_path)
 
 
 def test_a_value_that_is_not_among_many(tmp_path):

@@ -19,7 +19,7 @@ import psst_core.identity
 from psst_core.clean import unused
 from psst_core.errors import PsstError
 from psst_core.files import write_text
-from psst_core.ledger import lock
+from psst_core.folder import Folder
 from psst_core.manifest import read_manifest
 from psst_core.plan import claim, make_plan
 
@@ -143,8 +143,8 @@ def test_a_damaged_manifest_is_named(tmp_path, text):
 
 
 def test_a_folder_is_planned_in_by_one_process_at_a_time(tmp_path):
-    script = f"from pathlib import Path\nfrom psst_core.ledger import lock\nlock(Path({str(tmp_path)!r}))"
-    with lock(tmp_path):
+    script = f"from pathlib import Path\nfrom psst_core.folder import Folder\nFolder(Path({str(tmp_path)!r})).lock()"
+    with Folder(tmp_path).lock():
         other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
         assert other.returncode != 0 and "is in use by process" in other.stderr
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
@@ -157,7 +157,7 @@ def test_a_disk_without_locks_is_planned_in_all_the_same(tmp_path, monkeypatch, 
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     with contextlib.nullcontext() if goes_on else pytest.raises(PsstError, match="cannot be written"):
-        lock(tmp_path).close()
+        Folder(tmp_path).lock().close()
 
 
 def test_clean_finds_what_no_sweep_uses_and_nothing_else(tmp_path):
@@ -204,4 +204,4 @@ def test_manifests_are_plain_json(tmp_path):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "results").write_text("a file")
     with pytest.raises(PsstError, match=r"results.*cannot be written"):
-        lock(tmp_path / "results")
+        Folder(tmp_path / "results").lock()

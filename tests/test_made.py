@@ -18,8 +18,9 @@ from psst_core.error_estimate import estimate
 from psst_core.errors import PsstError
 from psst_core.figures import draw_all
 from psst_core.files import write_text
-from psst_core.gather import gather, gather_recipe, gathered_files, write_summary
-from psst_core.ledger import CHUNKS, PLANS, foreign_run, planned, read_records
+from psst_core.folder import CHUNKS, PLANS, Folder, SweepFolder
+from psst_core.gather import gather, gather_recipe, write_summary
+from psst_core.ledger import foreign_run
 from psst_core.made import is_made, keep_edited, marking, recipe
 from psst_core.manifest import read_claim
 from psst_core.outputs import gathered, shown, stale
@@ -77,7 +78,7 @@ def test_a_cube_is_that_of_its_plan_and_of_no_other(results):
     for file in results.rglob("*"):
         os.utime(file, (0, 0) if file.suffix == ".nc" else None)
     assert old(results, plan) == about
-    assert set(gathered_files(results / "s")) < set(old(results, other))
+    assert set(SweepFolder(results / "s").gathered) < set(old(results, other))
     assert unclaimed(other, results) and not unclaimed(plan, results)
 
 
@@ -124,7 +125,7 @@ def test_a_plan_that_holds_all_old_runs_takes_the_place(results):
 
 
 def test_any_other_plan_moves_what_was_made(results, monkeypatch, capsys):
-    folder, first = results / "s", planned(results, "s")
+    folder, first = results / "s", Folder(results).planned("s")
     (folder / "notes.txt").write_text("mine")
     (folder / "figures" / "mine.png").write_text("mine")
     (folder / "figures" / "rate_map.svg").write_text("touched up by hand")
@@ -183,7 +184,7 @@ def test_cleaning_touches_files_of_its_own_naming_alone(results):
 
 
 def test_cleaning_says_which_sweep_loses_what(results, monkeypatch, capsys):
-    first = planned(results, "s")
+    first = Folder(results).planned("s")
     swept(results, 1)
     assert unused(results) == []
     found = unused(results, before=True)
@@ -285,12 +286,12 @@ def test_a_chunk_under_another_name_is_not_summarised(results):
 
 def test_records_of_a_plan_are_read_as_written(results):
     plan = plan_of(results, 0, 0.5)
-    assert read_records(results, plan.digest) == plan.records
+    assert Folder(results).records(plan.digest) == plan.records
     for content in (b"", b"../../etc\n", b"\xff\xfe", b"0123456789ABCDEF"):
         (results / "s" / "planned").write_bytes(content)
         with pytest.raises(PsstError, match=r"(names no plan|no text in UTF-8).*; start the sweep again"):
-            planned(results, "s")
+            Folder(results).planned("s")
         assert unclaimed(plan, results)
     claim(plan, results)
-    assert planned(results, "s") == plan.digest and not (results / "s" / "before").exists()
+    assert Folder(results).planned("s") == plan.digest and not (results / "s" / "before").exists()
     assert gather_recipe(plan.digest) != gather_recipe(16 * "0") and Path(results / PLANS).is_dir()

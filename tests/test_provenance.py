@@ -14,7 +14,6 @@ from psst_core.blame import PROVENANCE, SAME
 from psst_core.checks import check
 from psst_core.dataset import CIRCUMSTANCES, read
 from psst_core.errors import PsstError
-from psst_core.gather import summary_name
 from psst_core.hardware import DRIVER, accelerators
 from psst_core.plan import axis_lines, make_plan
 from psst_core.results import open_sweep
@@ -109,7 +108,7 @@ def test_a_chunk_tells_who_made_it_where_from_what(tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "17")
     results = run_sweep(tmp_path, "locust_coupling", ONE, "mine")
     chunk = results.plan["chunk"].iloc[0]
-    with read(results.chunks / f"{chunk}.nc") as file:
+    with read(results.home.chunk_file(chunk)) as file:
         made = file.attrs
         assert set(file["mean_potential"].coords) >= {"run_id", "network", "trial"}
         assert file["cell_population"].attrs["flag_meanings"] == "pn ln"
@@ -118,7 +117,7 @@ def test_a_chunk_tells_who_made_it_where_from_what(tmp_path, monkeypatch):
     assert made["command"].endswith(" name=mine") and made["command"] in made["history"]
     assert "provenance" not in json.loads(made["manifest"])
     assert made["host"] and json.loads(made["versions"])["psst-core"] and made["created"] in made["history"]
-    with read(results.chunks / summary_name(chunk, results.record["analysis_digest"])) as summary:
+    with read(results.home.summary_file(chunk, results.record["analysis_digest"])) as summary:
         assert summary.attrs["git_commit"] == "c0ffee" and summary.attrs["chunk"] == chunk
         assert summary.attrs["history"].startswith(made["history"]) and "manifest" not in summary.attrs
     assert results.cube.attrs["source"] == made["source"] == "PSST 0.1.0, git commit c0ffee, with changes"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from psst_core.slurm import JOBS, at_work, endings
+from psst_core.folder import Folder
+from psst_core.slurm import at_work, endings
 
 CHUNK = "d4a1729c7e2730d2"
 LOGS = {
@@ -22,7 +23,7 @@ Error in rule simulate:
 
 
 def test_each_job_that_failed_says_how(tmp_path):
-    folder = tmp_path / JOBS / CHUNK
+    folder = Folder(tmp_path).slurm / CHUNK
     folder.mkdir(parents=True)
     for number, text in LOGS.items():
         (folder / f"{number}.log").write_text(text)
@@ -41,6 +42,6 @@ def test_without_jobs_there_is_nothing_to_tell(tmp_path):
 
 @pytest.mark.parametrize("name", ["a note.log", "12.log.old"])
 def test_other_files_among_the_logs_are_left_alone(tmp_path, name):
-    (tmp_path / JOBS / CHUNK).mkdir(parents=True)
-    (tmp_path / JOBS / CHUNK / name).write_text(LOGS["9"])
+    (Folder(tmp_path).slurm / CHUNK).mkdir(parents=True)
+    (Folder(tmp_path).slurm / CHUNK / name).write_text(LOGS["9"])
     assert endings(tmp_path, CHUNK) == []

@@ -15,7 +15,7 @@ from conftest import changed
 
 from psst_core.dataset import checksum
 from psst_core.files import write_text
-from psst_core.ledger import CHUNKS, SAVED
+from psst_core.folder import CHUNKS, Folder
 from psst_core.plan import make_plan
 
 pytestmark = pytest.mark.usefixtures("no_results")
@@ -48,7 +48,7 @@ class Job:
         claim = folder / CHUNKS / f"{manifest.chunk}.json"
         write_text(claim, manifest.text())
         self.chunk, self.log = folder / CHUNKS / "chunk.nc", folder / "job.log"
-        self.saved = folder / SAVED / f"{manifest.chunk}.zip"
+        self.saved = Folder(folder).saved_state(manifest.chunk)
         command = [sys.executable, "-c", JOB, str(claim), str(self.chunk), str(self.log)]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 

@@ -16,7 +16,7 @@ import yaml
 from conftest import TINY
 
 from psst_core.errors import PsstError
-from psst_core.ledger import lock
+from psst_core.folder import Folder
 
 RAMP = """from dataclasses import dataclass
 
@@ -178,7 +178,7 @@ def test_a_report_of_what_is_there(folder):
 
 
 def test_a_second_workflow_in_the_folder_is_refused(folder):
-    with lock(folder / "results"):
+    with Folder(folder / "results").lock():
         done = tiny(folder, name="third")
         cleaned = psst(folder, "clean", "--remove")
     assert done.returncode != 0 and "is in use by process" in done.stderr and "rule simulate" not in done.stderr
@@ -195,9 +195,9 @@ def test_a_folder_is_locked_as_long_as_a_workflow_runs(folder):
         while set(logs.glob("*.log")) <= before and running.poll() is None:
             time.sleep(0.05)
         with pytest.raises(PsstError, match="is in use by process"):
-            lock(folder / "results")
+            Folder(folder / "results").lock()
         assert running.wait() == 0
-    lock(folder / "results").close()
+    Folder(folder / "results").lock().close()
 
 
 def test_a_sample_from_a_file_and_the_same_from_the_command_line(folder):

@@ -15,15 +15,13 @@ from typing import Any
 
 from psst_core import plugins
 from psst_core.digest import code_digest, digest, imported
-from psst_core.error_estimate import estimate_files
 from psst_core.errors import PsstError
 from psst_core.figures.look import settings_of
 from psst_core.files import atomic, write_text
-from psst_core.gather import gathered_files
+from psst_core.folder import PARTIAL, SweepFolder
 from psst_core.keys import Config
-from psst_core.ledger import PARTIAL
 from psst_core.logs import Report
-from psst_core.made import keep_edited, marked_files, marking, recipe, remove_made
+from psst_core.made import keep_edited, marking, recipe, remove_made
 from psst_core.registry import suggestion
 from psst_core.results import Results, open_sweep
 from psst_core.sweep import Axis
@@ -72,8 +70,9 @@ def figure_digest(name: str, style: str = "") -> str:
 
 def figure_recipe(name: str, folder: Path, style: str = "") -> str:
     """What a figure of a gathered sweep, and its table, are made from."""
-    estimated = (file for file in estimate_files(folder) if file.is_file())
-    return recipe(figure_digest(name, style), *gathered_files(folder), *estimated)
+    sweep = SweepFolder(folder)
+    estimated = (file for file in sweep.estimated if file.is_file())
+    return recipe(figure_digest(name, style), *sweep.gathered, *estimated)
 
 
 def _marking(name: str, results: Results, targets: Sequence[Path]) -> contextlib.AbstractContextManager[None]:
@@ -135,8 +134,8 @@ def draw_all(folder: Path, report: Report) -> list[Path]:
     """
     results = open_sweep(folder, whole=True)
     drawn, endings = drawn_of(results), formats(results.record["config"])
-    figures = {name: [folder / "figures" / f"{name}.{ending}" for ending in endings] for name in drawn}
-    tables = {name: folder / "tables" / f"{name}.csv" for name in with_table(drawn)}
+    figures = {name: [results.files.figure(name, ending) for ending in endings] for name in drawn}
+    tables = {name: results.files.table_of(name) for name in with_table(drawn)}
     for name, targets in figures.items():
         save(name, results, targets)
         report(", ".join(map(str, targets)))
@@ -151,14 +150,14 @@ def draw_all(folder: Path, report: Report) -> list[Path]:
 def drawn_of(results: Results) -> list[str]:
     """The figures of a gathered sweep that its axes fill."""
     load_plugins(results)
-    estimated = ["error_estimate"] if (results.folder / "error_estimate.nc").is_file() else []
+    estimated = ["error_estimate"] if results.files.error_estimate.is_file() else []
     config = {"style": ""} | results.record["config"]
     return available([*config["figures"], *estimated], tuple(results.axes.values()), config)
 
 
 def remove_stale(folder: Path, wanted: Collection[Path]) -> None:
     """Remove figures and tables that PSST made for an earlier plan of a sweep; what a person edited of them stays."""
-    old = [file for file in marked_files(folder) if file.parent != folder and file not in wanted]
+    old = [file for file in SweepFolder(folder).marked() if file.parent != folder and file not in wanted]
     keep_edited(folder, old)
     remove_made(folder, old)
 

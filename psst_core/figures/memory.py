@@ -46,7 +46,7 @@ def table(results: Results) -> pd.DataFrame:
     columns = ["model time (ms)", "variables", "runs in the job", "measured (MB)", *map(_column, PIECES)]
     rows = []
     for _, mine in results.finished.groupby(["duration", "chunk"]):
-        with read(results.chunks / f"{mine['chunk'].iloc[0]}.nc") as chunk:
+        with read(results.home.chunk_file(mine["chunk"].iloc[0])) as chunk:
             if "peak_memory" not in chunk.attrs:
                 continue
             measured, runs = float(chunk.attrs["peak_memory"]), chunk.sizes["run"]

@@ -18,8 +18,8 @@ from scipy.stats import t as student
 from psst_core.attributes import REPLICATES, STATUS
 from psst_core.axes import RUN
 from psst_core.errors import PsstError
+from psst_core.folder import PARTIAL
 from psst_core.keys import Config
-from psst_core.ledger import PARTIAL
 from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
 

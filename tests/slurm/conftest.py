@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from psst_core.dataset import checksum
-from psst_core.ledger import HEX
+from psst_core.folder import Folder
 from slurm.cluster import Cluster, missing, running
 
 TOP = Path(__file__).parents[2]
@@ -95,7 +95,7 @@ class Clone:
     def data(self) -> dict[str, str]:
         """By file, the checksums of chunks and cubes."""
         results = self.folder / "results"
-        files = [*results.glob(f"chunks/{HEX}.nc"), *results.glob("*/sweep.nc")]
+        files = [*Folder(results).chunk_files(), *results.glob("*/sweep.nc")]
         return {str(file.relative_to(results)): checksum(file) for file in sorted(files)}
 
 

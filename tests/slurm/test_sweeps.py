@@ -6,7 +6,7 @@ import netCDF4
 import pytest
 import yaml
 
-from psst_core.ledger import HEX
+from psst_core.folder import Folder
 from psst_core.manifest import read_manifest
 from slurm.conftest import Clone
 
@@ -26,7 +26,7 @@ def words(overrides, name="sweep", experiment="locust_coupling"):
 def chunks(clone):
     """By Slurm job, the cells, partition and GPUs that its chunk's file tells."""
     found = {}
-    for path in (clone.folder / "results" / "chunks").glob(f"{HEX}.nc"):
+    for path in Folder(clone.folder / "results").chunk_files():
         size = read_manifest(path.with_suffix(".json")).config["network"]["size"]
         with netCDF4.Dataset(path) as file:
             found[file.job_id] = (size, file.partition, getattr(file, "gpus", None))
@@ -66,7 +66,7 @@ def test_numbers_lists_and_ranges_arrive_in_the_jobs(clone, cluster):
     clone.on_cluster(words(f"{given} sweep.networks=1 sweep.trials=1 hardware.jobs=1 figures=[]"))
     clone.done()
     points = {}
-    for path in (clone.folder / "results" / "chunks").glob(f"{HEX}.json"):
+    for path in Folder(clone.folder / "results").manifest_files():
         manifest = read_manifest(path)
         config = manifest.config
         assert config["recorder"]["window"] == [0.0, 20.0]

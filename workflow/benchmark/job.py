@@ -7,8 +7,9 @@ from worker import own_peak_memory
 
 from psst_core import make_plan
 from psst_core.chunk import simulate_chunk
+from psst_core.folder import Folder
 
 overrides, folder = sys.argv[1:]
 plan = make_plan("locust_coupling", overrides, results=Path(folder))
-simulate_chunk(next(iter(plan.manifests.values())), Path(folder) / "chunks" / "job.nc", lambda line: None)
+simulate_chunk(next(iter(plan.manifests.values())), Folder(Path(folder)).chunk_file("job"), lambda line: None)
 print(own_peak_memory())

@@ -32,6 +32,7 @@ from settings import LABELS, Settings
 
 from psst_core import PsstError
 from psst_core.dataset import write
+from psst_core.folder import Comparison
 
 MODES = {"brian2": ("merged", "separate", "tuned"), "jax": ("plain", "tuned")}
 OURS = ("psst", "handwritten", "limit", "tutorial", "numpy", "tensorflow")
@@ -43,12 +44,12 @@ class Benchmark:
     """The rows that are measured so far."""
 
     def __init__(self, settings: Settings, peers: str, folder: Path) -> None:
-        self.settings, self.peers, self.folder = settings, peers, folder
+        self.settings, self.peers, self.files = settings, peers, Comparison(folder)
         self.rows: list[Row] = []
         self.failures: list[str] = []
         self.began = time.perf_counter()
-        (folder / "problems").mkdir(parents=True, exist_ok=True)
-        (folder / "logs").mkdir(exist_ok=True)
+        for file in (self.files.problem(""), self.files.log("")):
+            file.parent.mkdir(parents=True, exist_ok=True)
 
     def locust(self, runs: int, steps: int) -> None:
         for method, precision in CASES:
@@ -183,8 +184,8 @@ class Benchmark:
 
     def start(self, row: Row) -> Conversation:
         python = sys.executable if row.program in OURS else self.peers
-        name = f"{row.section}-{row.program}-{row.mode}-{row.method}-{row.precision}-{row.runs}-{row.equations}.log"
-        return Conversation(row, python, self.folder / "problems" / f"{row.problem}.npz", self.folder / "logs" / name)
+        name = f"{row.section}-{row.program}-{row.mode}-{row.method}-{row.precision}-{row.runs}-{row.equations}"
+        return Conversation(row, python, self.files.problem(row.problem), self.files.log(name))
 
     def tried(self, act: Callable[..., Any], *arguments: Any) -> Any:
         """What it gives; nothing where the program failed, which is noted."""
@@ -195,7 +196,7 @@ class Benchmark:
             return None
 
     def problem(self, name: str, arrays: dict[str, Any]) -> str:
-        np.savez(self.folder / "problems" / f"{name}.npz", **arrays)
+        np.savez(self.files.problem(name), **arrays)
         return name
 
     def tell(self, what: str) -> None:

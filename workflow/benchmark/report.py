@@ -12,27 +12,28 @@ from table import table
 
 from psst_core.figures import STYLE
 from psst_core.files import atomic, write_text
+from psst_core.folder import Comparison
 
 
 def report(source: Path, folder: Path) -> None:
     """Write the table and the figures of a file of measurements into a folder."""
     rows, attributes = read(source)
-    write_text(folder / "table.md", table(rows, attributes))
+    write_text(Comparison(folder).table, table(rows, attributes))
     timed = [row for row in rows if np.isfinite(row.seconds).any()]
     matplotlib.use("Agg")
     with plt.style.context(STYLE):
         for name, draw in FIGURES.items():
             figure = draw(timed)
             for ending, metadata in (("png", {}), ("svg", {"Date": None})):
-                with atomic(folder / "figures" / f"{name}.{ending}") as beside:
+                with atomic(Comparison(folder).figure(name, ending)) as beside:
                     figure.savefig(beside, metadata=metadata)
             plt.close(figure)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", type=Path, help="the measurements, results/benchmark/benchmark.nc")
-    parser.add_argument("folder", type=Path, help="where table.md and figures/ go")
+    parser.add_argument("source", type=Path, help="the file of the measurements")
+    parser.add_argument("folder", type=Path, help="where the table and the figures go")
     given = parser.parse_args()
     report(given.source, given.folder)
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from psst_core.figures import STYLE
 from psst_core.figures.style import PAGE
 from psst_core.files import atomic
+from psst_core.folder import Comparison
 
 SHOWN = 5  # cells in a figure
 SMALLEST = 1e-13  # mV, of the axis of differences
@@ -91,7 +92,7 @@ def positive(difference: xr.DataArray) -> xr.DataArray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", type=Path, help="the CSV file to write; the figures go into figures/ beside it")
+    parser.add_argument("table", type=Path, help="the CSV file to write; the figures go into a folder beside it")
     parser.add_argument("cases", type=Path, nargs="+", help="what compare.py wrote")
     given = parser.parse_args()
     matplotlib.use("Agg")
@@ -102,7 +103,7 @@ def main() -> None:
             with xr.open_dataset(case) as data:
                 figure = draw(data)
             for ending, metadata in (("png", {}), ("svg", {"Date": None})):
-                with atomic(given.table.parent / "figures" / f"{case.stem}.{ending}") as beside:
+                with atomic(Comparison(given.table.parent).figure(case.stem, ending)) as beside:
                     figure.savefig(beside, metadata=metadata)
             plt.close(figure)
 

@@ -3,11 +3,11 @@
 
 rule summarise:
     input:
-        RESULTS / CHUNKS / "{chunk}.nc",
+        FOLDER.chunk_file("{chunk}"),
     output:
-        RESULTS / CHUNKS / summary_name("{chunk}", "{analysis}"),
+        FOLDER.summary_file("{chunk}", "{analysis}"),
     log:
-        RESULTS / "logs" / "summarise" / "{chunk}.{analysis}.log",
+        FOLDER.log("summarise", "{chunk}", "{analysis}"),
     params:
         window=lambda wildcards: plan().config["recorder"]["window"],
         analysis=lambda wildcards: plan().config["analysis"],
@@ -20,11 +20,11 @@ rule gather:
         again,
         summary_files,
     output:
-        cube=RESULTS / "{name}" / "sweep.nc",
-        plan=RESULTS / "{name}" / "plan.csv",
-        config=RESULTS / "{name}" / "config.yaml",
+        cube=FOLDER.sweep("{name}").cube,
+        plan=FOLDER.sweep("{name}").table,
+        config=FOLDER.sweep("{name}").configuration,
     log:
-        RESULTS / "logs" / "gather" / "{name}.log",
+        FOLDER.log("gather", "{name}"),
     params:
         plan=lambda wildcards: plan().digest,
     script:
@@ -35,12 +35,12 @@ rule estimate:
     input:
         chunk_files,
         summary_files,
-        cube=RESULTS / "{name}" / "sweep.nc",
+        cube=FOLDER.sweep("{name}").cube,
     output:
-        data=RESULTS / "{name}" / "error_estimate.nc",
-        twins=RESULTS / "{name}" / "twins.csv",
+        data=FOLDER.sweep("{name}").error_estimate,
+        twins=FOLDER.sweep("{name}").twins,
     log:
-        RESULTS / "logs" / "estimate" / "{name}.log",
+        FOLDER.log("estimate", "{name}"),
     params:
         plan=lambda wildcards: plan().digest,
     script:

@@ -10,7 +10,6 @@ include: "peers.smk"
 sys.path.insert(0, str(Path(workflow.basedir, "benchmark")))
 from settings import Settings
 
-BENCHMARK = Path("results/benchmark")
 SOURCES = sorted(str(path) for path in Path(workflow.basedir, "benchmark").glob("*.*"))
 try:
     Settings.read(str(config.get("overrides", "")))
@@ -20,9 +19,9 @@ FIGURES = ["throughput", "cells", "sine", "product", "bars", "coba", "cold"]
 
 
 TARGETS = [
-    BENCHMARK / "table.md",
+    BENCHMARK.table,
     *expand(
-        BENCHMARK / "figures" / "{figure}.{ending}",
+        BENCHMARK.figure("{figure}", "{ending}"),
         figure=FIGURES,
         ending=["png", "svg"],
     ),
@@ -31,16 +30,16 @@ TARGETS = [
 
 rule measure:
     input:
-        PEERS / "ready",
+        BENCHMARK.peers_ready,
         CONF / "benchmark.yaml",
         SOURCES,
     output:
-        BENCHMARK / "benchmark.nc",
+        BENCHMARK.measured,
     threads: workflow.cores
     params:
         python=sys.executable,
         program=Path(workflow.basedir, "benchmark", "measure.py"),
-        peers=PEERS / "bin" / "python",
+        peers=BENCHMARK.peers_python,
         overrides=config.get("overrides", ""),
     shell:
         "{params.python} {params.program} {params.peers} {output} {params.overrides:q}"
@@ -48,23 +47,23 @@ rule measure:
 
 rule report:
     input:
-        BENCHMARK / "benchmark.nc",
+        BENCHMARK.measured,
     output:
-        table=BENCHMARK / "table.md",
+        table=BENCHMARK.table,
         figures=expand(
-            BENCHMARK / "figures" / "{figure}.{ending}",
+            BENCHMARK.figure("{figure}", "{ending}"),
             figure=FIGURES,
             ending=["png", "svg"],
         ),
     log:
-        BENCHMARK / "logs" / "report.log",
+        BENCHMARK.log("report"),
     params:
         python=sys.executable,
         program=Path(workflow.basedir, "benchmark", "report.py"),
-        folder=BENCHMARK,
+        folder=BENCHMARK.path,
     shell:
         "{params.python} {params.program} {input} {params.folder} > {log} 2>&1"
 
 
 onsuccess:
-    TERMINAL.say(f"Done: {BENCHMARK}/table.md and {BENCHMARK}/figures/")
+    TERMINAL.say(f"Done: {BENCHMARK.table} and {BENCHMARK.figures}/")

@@ -7,18 +7,18 @@ include: "captions.smk"
 
 rule draw:
     input:
-        RESULTS / "{name}" / "sweep.nc",
+        FOLDER.sweep("{name}").cube,
         estimate_files,
     output:
         png=report(
-            RESULTS / "{name}" / "figures" / "{figure}.png",
+            FOLDER.sweep("{name}").figure("{figure}", "png"),
             caption="../report/caption.rst",
             category="{name}",
             labels={"result": "{figure}", "kind": "figure"},
         ),
-        svg=RESULTS / "{name}" / "figures" / "{figure}.svg",
+        svg=FOLDER.sweep("{name}").figure("{figure}", "svg"),
     log:
-        RESULTS / "logs" / "draw" / "{name}.{figure}.log",
+        FOLDER.log("draw", "{name}", "{figure}"),
     params:
         caption=caption,
     script:
@@ -27,12 +27,12 @@ rule draw:
 
 rule draw_more:
     input:
-        RESULTS / "{name}" / "sweep.nc",
+        FOLDER.sweep("{name}").cube,
         estimate_files,
     output:
-        RESULTS / "{name}" / "figures" / "{figure}.{ending}",
+        FOLDER.sweep("{name}").figure("{figure}", "{ending}"),
     log:
-        RESULTS / "logs" / "draw" / "{name}.{figure}.{ending}.log",
+        FOLDER.log("draw", "{name}", "{figure}", "{ending}"),
     wildcard_constraints:
         ending="pdf|eps",
     script:
@@ -41,17 +41,17 @@ rule draw_more:
 
 rule tabulate:
     input:
-        RESULTS / "{name}" / "sweep.nc",
+        FOLDER.sweep("{name}").cube,
         estimate_files,
     output:
         report(
-            RESULTS / "{name}" / "tables" / "{figure}.csv",
+            FOLDER.sweep("{name}").table_of("{figure}"),
             caption="../report/caption.rst",
             category="{name}",
             labels={"result": "{figure}", "kind": "table"},
         ),
     log:
-        RESULTS / "logs" / "tabulate" / "{name}.{figure}.log",
+        FOLDER.log("tabulate", "{name}", "{figure}"),
     params:
         caption=caption,
     script:
@@ -60,16 +60,16 @@ rule tabulate:
 
 rule describe:
     input:
-        RESULTS / "{name}" / "sweep.nc",
+        FOLDER.sweep("{name}").cube,
     output:
         report(
-            RESULTS / "{name}" / "about.html",
+            FOLDER.sweep("{name}").about,
             caption="../report/caption.rst",
             category="{name}",
             labels={"result": "about: what was seen, provenance", "kind": "page"},
         ),
     log:
-        RESULTS / "logs" / "describe" / "{name}.log",
+        FOLDER.log("describe", "{name}"),
     params:
         caption=seen,
     script:

@@ -3,19 +3,21 @@
 import sys
 from pathlib import Path
 
-PEERS = Path("results/benchmark/peers")
+from psst_core.folder import RESULTS, Folder
+
+BENCHMARK = Folder(RESULTS).benchmark
 
 
 rule peers:
     input:
         Path(workflow.basedir, "benchmark", "requirements.lock"),
     output:
-        PEERS / "ready",
+        BENCHMARK.peers_ready,
     log:
-        "results/benchmark/logs/peers.log",
+        BENCHMARK.log("peers"),
     params:
         python=sys.executable,
-        folder=PEERS,
+        folder=BENCHMARK.peers,
     shell:
         "({params.python} -m venv --clear {params.folder} && {params.folder}/bin/python -m pip install --quiet"
         " --disable-pip-version-check -r {input} && touch {output}) > {log} 2>&1"

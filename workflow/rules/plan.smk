@@ -8,8 +8,7 @@ from psst_core import PsstError, make_plan
 from psst_core.cost import fit
 from psst_core.devices import cores
 from psst_core.figures import available, formats, remove_stale, with_table
-from psst_core.gather import summary_name
-from psst_core.ledger import CHUNKS, lock
+from psst_core.folder import RESULTS, Folder
 from psst_core.manifest import read_manifest
 from psst_core.forecast import as_text, expected
 from psst_core.made import keep_edited
@@ -18,7 +17,7 @@ from psst_core.plan import NAME, claim, earlier, unclaimed, work
 from psst_core.progress import Progress
 from psst_core.slurm import refuse_while_at_work
 
-RESULTS = Path("results")
+FOLDER = Folder(RESULTS)
 
 
 wildcard_constraints:
@@ -46,11 +45,15 @@ def plan():
     return made
 
 
+def sweep_folder():
+    return FOLDER.sweep(plan().name)
+
+
 def manifest(chunk):
     """What a job has to do: as planned, or in the job itself, which never plans, as claimed."""
     if workflow.is_main_process:
         return plan().manifests[chunk]
-    return read_manifest(RESULTS / CHUNKS / f"{chunk}.json")
+    return read_manifest(FOLDER.manifest_file(chunk))
 
 
 @functools.cache
@@ -120,7 +123,7 @@ def cpus_per_task(wildcards):
 @functools.cache
 def old():
     """The files of the sweep that are not what this plan and this code make, whatever Snakemake and clocks say."""
-    folder = RESULTS / plan().name
+    folder = sweep_folder().path
     outputs = [
         *gathered(folder, plan().digest, bool(plan().twins)),
         *shown(folder, drawn(), plan().config),
@@ -149,27 +152,23 @@ def again(wildcards):
 
 
 def chunk_files(wildcards=None):
-    return [RESULTS / CHUNKS / f"{chunk}.nc" for chunk in plan().manifests]
+    return [FOLDER.chunk_file(chunk) for chunk in plan().manifests]
 
 
 def summary_files(wildcards=None):
-    return [
-        RESULTS / CHUNKS / summary_name(chunk, plan().analysis)
-        for chunk in plan().manifests
-    ]
+    return [FOLDER.summary_file(chunk, plan().analysis) for chunk in plan().manifests]
 
 
 def cube_file(wildcards=None):
-    return RESULTS / plan().name / "sweep.nc"
+    return sweep_folder().cube
 
 
 def record_files(wildcards=None):
-    return [RESULTS / plan().name / file for file in ("plan.csv", "config.yaml")]
+    return [sweep_folder().table, sweep_folder().configuration]
 
 
 def estimate_files(wildcards=None):
-    names = ("error_estimate.nc", "twins.csv") if plan().twins else ()
-    return [RESULTS / plan().name / name for name in names]
+    return sweep_folder().estimated if plan().twins else []
 
 
 def configuration(wildcards=None):
@@ -186,21 +185,19 @@ def drawn():
 
 
 def figure_files(wildcards=None):
-    folder = RESULTS / plan().name / "figures"
     return [
-        folder / f"{name}.{ending}"
+        sweep_folder().figure(name, ending)
         for name in drawn()
         for ending in formats(plan().config)
     ]
 
 
 def about_file(wildcards=None):
-    return RESULTS / plan().name / "about.html"
+    return sweep_folder().about
 
 
 def table_files(wildcards=None):
-    folder = RESULTS / plan().name / "tables"
-    return [folder / f"{name}.csv" for name in with_table(drawn())]
+    return [sweep_folder().table_of(name) for name in with_table(drawn())]
 
 
 if workflow.is_main_process:

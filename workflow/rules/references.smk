@@ -4,6 +4,7 @@
 import pandas as pd
 from psst_core import PsstError
 from psst_core.digest import code_digest
+from psst_core.folder import RESULTS, Folder
 from psst_core.identity import deciding_modules
 
 
@@ -13,7 +14,7 @@ include: "peers.smk"
 sys.path.insert(0, str(Path(workflow.basedir, "references")))
 import cases
 
-REFERENCES = Path("results/references")
+REFERENCES = Folder(RESULTS).references
 PROGRAMS = Path(workflow.basedir, "references")
 EQUATIONS = [
     Path(workflow.basedir, "benchmark", f"{name}.py")
@@ -28,9 +29,9 @@ for key in config.keys() - {"experiment", "overrides"}:
 
 
 TARGETS = [
-    REFERENCES / "references.csv",
+    REFERENCES.differences,
     *expand(
-        REFERENCES / "figures" / "{case}.{ending}",
+        REFERENCES.figure("{case}", "{ending}"),
         case=CASES,
         ending=["png", "svg"],
     ),
@@ -61,11 +62,13 @@ rule compare:
         PROGRAMS / "dop853.py",
         PROGRAMS / "brian2_networks.py",
         EQUATIONS,
-        lambda wildcards: [PEERS / "ready"] if wildcards.case in cases.PEERS else [],
+        lambda wildcards: (
+            [BENCHMARK.peers_ready] if wildcards.case in cases.PEERS else []
+        ),
     output:
-        REFERENCES / "{case}.nc",
+        REFERENCES.data("{case}"),
     log:
-        REFERENCES / "logs" / "{case}.log",
+        REFERENCES.log("{case}"),
     params:
         python=sys.executable,
         code=lambda wildcards: code_digest(
@@ -73,7 +76,7 @@ rule compare:
         ),
         program=PROGRAMS / "compare.py",
         peers=lambda wildcards: (
-            PEERS / "bin" / "python" if wildcards.case in cases.PEERS else ""
+            BENCHMARK.peers_python if wildcards.case in cases.PEERS else ""
         ),
     shell:
         "{params.python} {params.program} {wildcards.case} {output} {log} {params.peers}"
@@ -81,12 +84,12 @@ rule compare:
 
 rule table:
     input:
-        expand(REFERENCES / "{case}.nc", case=CASES),
+        expand(REFERENCES.data("{case}"), case=CASES),
         program=PROGRAMS / "differences.py",
     output:
         TARGETS,
     log:
-        REFERENCES / "logs" / "table.log",
+        REFERENCES.log("table"),
     params:
         python=sys.executable,
         cases=lambda wildcards, input: input[:-1],

@@ -6,18 +6,16 @@ import sys
 from pathlib import Path
 
 from psst_core import PsstError, open_sweep
+from psst_core.folder import RESULTS, Folder
 from psst_core.figures import drawn_of, formats, names, with_table
 from psst_core.outputs import shown, stale
 from psst_core.plan import NAME
 
-RESULTS = Path("results")
+FOLDER = Folder(RESULTS)
 for key in config.keys() - {"experiment"}:
     refuse(f"--config {key}: experiment=report takes every sweep in {RESULTS}/")
 try:
-    SWEEPS = {
-        cube.parent.name: open_sweep(cube.parent)
-        for cube in sorted(RESULTS.glob("*/sweep.nc"))
-    }
+    SWEEPS = {folder.path.name: open_sweep(folder.path) for folder in FOLDER.gathered()}
     RECORDS = {name: sweep.record for name, sweep in SWEEPS.items()}
 except PsstError as error:
     refuse(error)
@@ -62,10 +60,7 @@ def again(wildcards):
 
 
 def estimate_files(wildcards):
-    files = (
-        RESULTS / wildcards.name / name for name in ("error_estimate.nc", "twins.csv")
-    )
-    return [file for file in files if file.is_file()]
+    return [file for file in FOLDER.sweep(wildcards.name).estimated if file.is_file()]
 
 
 include: "draw.smk"
@@ -73,10 +68,10 @@ include: "draw.smk"
 
 rule keep:
     input:
-        RESULTS / "{kept}" / "figures" / "{figure}.png",
+        FOLDER.sweep("{kept}").figure("{figure}", "png"),
     output:
         report(
-            RESULTS / "{kept}" / "kept" / "{figure}.png",
+            FOLDER.sweep("{kept}").kept("{figure}"),
             caption="../report/caption.rst",
             category="{kept}",
             labels={"result": "{figure}", "kind": "figure, as it was found"},
@@ -97,23 +92,20 @@ localrules:
 
 TARGETS = [again]
 for name in KEPT:
-    found = sorted((RESULTS / name / "figures").glob("*.png"))
+    found = FOLDER.sweep(name).figure_files("png")
     TARGETS += [
-        RESULTS / name / "kept" / file.name for file in found if file.stem in names()
+        FOLDER.sweep(name).kept(file.stem) for file in found if file.stem in names()
     ]
 for name, sweep in SWEEPS.items():
     if name in KEPT:
         continue
     TARGETS += [
-        RESULTS / name / "figures" / f"{figure}.{ending}"
+        sweep.files.figure(figure, ending)
         for figure in drawn_of(sweep)
         for ending in formats(RECORDS[name]["config"])
     ]
-    TARGETS += [
-        RESULTS / name / "tables" / f"{figure}.csv"
-        for figure in with_table(drawn_of(sweep))
-    ]
-    TARGETS.append(RESULTS / name / "about.html")
+    TARGETS += [sweep.files.table_of(figure) for figure in with_table(drawn_of(sweep))]
+    TARGETS.append(sweep.files.about)
 
 
 onsuccess:

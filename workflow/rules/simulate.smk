@@ -4,9 +4,9 @@
 
 rule simulate:
     output:
-        RESULTS / CHUNKS / "{chunk}.nc",
+        FOLDER.chunk_file("{chunk}"),
     log:
-        RESULTS / "logs" / "simulate" / "{chunk}.log",
+        FOLDER.log("simulate", "{chunk}"),
     priority: lambda wildcards: work(manifest(wildcards.chunk))
     threads: lambda wildcards: cores(hardware(wildcards))
     resources:
@@ -16,6 +16,6 @@ rule simulate:
         tasks=tasks,
         cpus_per_task=cpus_per_task,
     params:
-        manifest=lambda wildcards: str(RESULTS / CHUNKS / f"{wildcards.chunk}.json"),
+        manifest=lambda wildcards: str(FOLDER.manifest_file(wildcards.chunk)),
     script:
         "../scripts/simulate.py"

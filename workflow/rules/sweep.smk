@@ -41,7 +41,7 @@ def whereabouts(start):
     """Where the results lie, and what became of the runs; where no cube was asked for, how many are there."""
     if not cube_file().exists():
         return f"{start}: {there(plan(), RESULTS)}"
-    figures = f" and {RESULTS / plan().name / 'figures'}/" if figure_files() else ""
+    figures = f" and {sweep_folder().figures}/" if figure_files() else ""
     with read(cube_file()) as cube:
         ok, said = (cube["status"] == STATUS["ok"]).any(), outcome(cube)
     where = f"{cube_file()}{figures}; where they come from: {about_file()}"
@@ -67,14 +67,14 @@ def interrupt(number, frame):
 def settle():
     """Claim the sweep, make room for its files, and say what moved."""
     said = claim(plan(), RESULTS)
-    kept = keep_edited(RESULTS / plan().name, old())
+    kept = keep_edited(sweep_folder().path, old())
     return said + [f"{file}: what was changed by hand is kept here" for file in kept]
 
 
 onstart:
     signal.signal(signal.SIGINT, interrupt)
     try:
-        HELD.append(lock(RESULTS))
+        HELD.append(FOLDER.lock())
         refuse_while_at_work(RESULTS, plan().manifests)
         said = [] if workflow.touch else settle()
     except PsstError as error:
@@ -85,7 +85,7 @@ onstart:
 
 onsuccess:
     TERMINAL.end()
-    remove_stale(RESULTS / plan().name, [*figure_files(), *table_files()])
+    remove_stale(sweep_folder().path, [*figure_files(), *table_files()])
     for file in table_files():
         if len(table := pandas.read_csv(file)) <= SHORT:
             TERMINAL.say(table.to_string(index=False, float_format="{:.3g}".format))
