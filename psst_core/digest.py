@@ -15,6 +15,8 @@ from psst_core.errors import PsstError
 
 LENGTH = 16
 PACKAGE = "psst_core"
+UNCOUNTED = ("kind", "type_comment")  # of a syntax tree's nodes
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
 def digest(data: Any) -> str:
@@ -107,12 +109,11 @@ def _places(package: ModuleSpec) -> list[str]:
 
 def _plain(node: Any) -> Any:
     """A syntax tree as plain data that every Python writes alike, without docstrings."""
-    if isinstance(node, ast.AST):
-        fields = {name: _plain(value) for name, value in ast.iter_fields(node) if name not in ("kind", "type_comment")}
-        match node:
-            case ast.Module() | ast.ClassDef() | ast.FunctionDef() if ast.get_docstring(node, clean=False) is not None:
-                fields["body"] = fields["body"][1:]
-        return [type(node).__name__, {name: value for name, value in fields.items() if value not in (None, [])}]
     if isinstance(node, list):
         return [_plain(item) for item in node]
-    return node if isinstance(node, str | None) else repr(node)
+    if not isinstance(node, ast.AST):
+        return node if node is None or isinstance(node, str) else repr(node)
+    fields = {name: _plain(getattr(node, name, None)) for name in node._fields if name not in UNCOUNTED}
+    if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        fields["body"] = fields["body"][1:]
+    return [type(node).__name__, {name: value for name, value in fields.items() if value is not None and value != []}]

@@ -7,9 +7,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import scipy
 import xarray as xr
 from matplotlib.figure import Figure
-from scipy.stats import t as student
 
 from psst_core.axes import RUN
 from psst_core.dataset import STATUS
@@ -131,7 +131,7 @@ def _effect(values: xr.DataArray, name: str) -> tuple[int, float, float, float]:
         return 0, float("nan"), float("nan"), best
     width = float("nan")
     if len(found) > 1:
-        width = float(student.ppf(0.975, len(found) - 1) * found.std(ddof=1) / np.sqrt(len(found)))
+        width = float(scipy.stats.t.ppf(0.975, len(found) - 1) * found.std(ddof=1) / np.sqrt(len(found)))
     return len(found), float(found.mean()), width, best
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import scipy
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
-from scipy.stats import spearmanr
 
 from psst_core.analysis import MEASURES
 from psst_core.axes import RUN
@@ -120,7 +120,7 @@ def rank_correlation(x: Any, y: Array) -> float:
     x, y = np.asarray(x)[np.isfinite(y)], y[np.isfinite(y)]
     if len(np.unique(x)) < 2 or len(np.unique(y)) < 2:
         return float("nan")
-    return float(spearmanr(x, y).statistic)
+    return float(scipy.stats.spearmanr(x, y).statistic)
 
 
 def binned_median(x: Array, y: Array) -> tuple[Array, Array]:

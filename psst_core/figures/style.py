@@ -8,12 +8,12 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import scipy
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
 
 from psst_core.axes import RUN
 from psst_core.dataset import REPLICATES, STATUS
@@ -109,7 +109,7 @@ def mean_and_confidence(variable: xr.DataArray) -> tuple[xr.DataArray, xr.DataAr
     """
     networks = variable.mean("trial")
     count = networks.count("network")
-    quantile = xr.apply_ufunc(lambda n: student.ppf(0.975, np.maximum(n - 1, 1)), count)
+    quantile = xr.apply_ufunc(lambda n: scipy.stats.t.ppf(0.975, np.maximum(n - 1, 1)), count)
     width = quantile * networks.std("network", ddof=1) / np.sqrt(count.where(count > 1))
     return networks.mean("network"), width
 
