@@ -33,7 +33,9 @@ from psst_core.team import Team, connect
 REPORT_SECONDS = 5.0
 
 
-def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, alone: bool = True) -> None:
+def simulate_chunk(
+    manifest: Mapping[str, Any], target: Path, report: Report, alone: bool = True, began: float | None = None
+) -> None:
     """Integrate a chunk's batches and write its file, the one while the other goes on.
 
     A job that was stopped goes on from its saved state.
@@ -43,11 +45,12 @@ def simulate_chunk(manifest: Mapping[str, Any], target: Path, report: Report, al
         target: the NetCDF file; it appears when everything is in it.
         report: takes a line of progress every five seconds.
         alone: whether this process is the whole job, and not one of its workers, of which the first one writes.
+        began: when the job did, on the clock of `time.perf_counter`; by default when this process did.
 
     Raises:
         SystemExit: when SIGTERM or SIGINT asked for it.
     """
-    began = time.perf_counter() - process_seconds()
+    began = time.perf_counter() - process_seconds() if began is None else began
     plugins.load()
     _check_unchanged(manifest)
     results = target.parent.parent

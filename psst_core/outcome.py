@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from psst_core.dataset import REPLICATES, STATUS, status_counts, status_word
+from psst_core.before import CUBE
+from psst_core.dataset import REPLICATES, STATUS, read, status_counts, status_word
 from psst_core.files import from_yaml
 from psst_core.ledger import CHUNKS
 from psst_core.logs import FAILED, STOPPED
@@ -53,6 +54,24 @@ def there(plan: Plan, results: Path) -> str:
     """How many of a sweep's runs are made."""
     made = sum((results / CHUNKS / f"{place.chunk}.nc").exists() for place in set(plan.places))
     return f"{made:,} of {counted(whole := len(set(plan.places)), 'run')} {'is' if whole == 1 else 'are'} there"
+
+
+def whereabouts(plan: Plan, results: Path, start: str) -> str:
+    """Say where a sweep's results lie and what became of its runs; without a cube, how many of them are there.
+
+    Args:
+        plan: of the sweep.
+        results: the folder.
+        start: the first words.
+    """
+    folder = results / plan.name
+    if not (folder / CUBE).exists():
+        return f"{start}: {there(plan, results)}"
+    with read(folder / CUBE) as cube:
+        ok, said = (cube["status"] == STATUS["ok"]).any(), outcome(cube)
+    figures = f" and {folder / 'figures'}/" if (folder / "figures").is_dir() else ""
+    page = f"; where they come from: {folder / 'about.html'}" if (folder / "about.html").exists() else ""
+    return f"{start if ok else 'Made, without one run to use'}: {folder / CUBE}{figures}{page}\n{plan.name}: {said}"
 
 
 def stopped(plan: Plan, failures: Sequence[Failure], asked: bool, results: Path) -> str:

@@ -7,7 +7,6 @@ from conftest import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psst_core import sweep as sweep_module
 from psst_core.config import compose, resolve, update
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
