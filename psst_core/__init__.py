@@ -1,8 +1,28 @@
-"""PSST: parameter sweeps of conductance-based neuronal networks in TensorFlow."""
+"""PSST: parameter sweeps of conductance-based neuronal networks in TensorFlow.
+
+The public names are loaded when they are used, so that the import takes no time.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from psst_core.errors import PsstError
-from psst_core.plan import make_plan
-from psst_core.results import open_sweep
+
+if TYPE_CHECKING:
+    from psst_core.in_process import run_sweep
+    from psst_core.plan import make_plan
+    from psst_core.results import open_sweep
 
 __version__ = "0.1.0"
-__all__ = ["PsstError", "make_plan", "open_sweep"]
+__all__ = ["PsstError", "make_plan", "open_sweep", "run_sweep"]
+_PLACES = {"make_plan": "plan", "open_sweep": "results", "run_sweep": "in_process"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

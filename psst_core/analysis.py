@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 import xarray as xr
-from scipy import signal
 
 from psst_core.attributes import ATTRIBUTES, REPLICATES, STATUS
 from psst_core.provenance import derived
@@ -202,8 +202,8 @@ def spectrum(potential: Array, interval: float, stretch: tuple[float, float]) ->
     part = potential[..., first:last]
     if last > potential.shape[-1] or part.shape[-1] < 3:
         return np.zeros(0), np.zeros(0)
-    frequency, density = signal.periodogram(
-        signal.detrend(part, axis=-1), fs=1e3 / interval, window="hann", detrend=False, axis=-1
+    frequency, density = scipy.signal.periodogram(
+        scipy.signal.detrend(part, axis=-1), fs=1e3 / interval, window="hann", detrend=False, axis=-1
     )
     return frequency, density
 

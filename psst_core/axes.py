@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import qmc
+import scipy
 
 from psst_core.attributes import ATTRIBUTES
 from psst_core.constraint import holds
@@ -36,13 +36,13 @@ def _random(points: int, columns: int, seed: int) -> Array:
 
 
 def _latin_hypercube(points: int, columns: int, seed: int) -> Array:
-    return qmc.LatinHypercube(columns, rng=np.random.default_rng(seed)).random(points)
+    return scipy.stats.qmc.LatinHypercube(columns, rng=np.random.default_rng(seed)).random(points)
 
 
 def _sobol(points: int, columns: int, seed: int) -> Array:
     """The first points of a scrambled sequence, which is balanced at powers of two."""
     power = max(0, math.ceil(math.log2(points)))
-    return qmc.Sobol(columns, rng=np.random.default_rng(seed)).random_base2(power)[:points]
+    return scipy.stats.qmc.Sobol(columns, rng=np.random.default_rng(seed)).random_base2(power)[:points]
 
 
 METHODS: dict[str, Callable[[int, int, int], Array]] = {

@@ -24,14 +24,16 @@ from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import remove_leftovers
 from psst_core.flags import users_flags
+from psst_core.folder import Folder
 from psst_core.hardware import accelerators, peak_memory, prepare, process_seconds, processor
 from psst_core.identity import deciding_modules, maker
 from psst_core.keys import Config
-from psst_core.ledger import AGAIN, CHUNKS, COMPILED, SAVED, foreign_run
+from psst_core.ledger import foreign_run
 from psst_core.logs import Report
 from psst_core.manifest import Manifest, PlannedRun, total
 from psst_core.provenance import CONVENTIONS, job
 from psst_core.recording import moments, note_divergence, sample_times, spike_times
+from psst_core.records import AGAIN
 from psst_core.returned import uncompilable
 from psst_core.simulate import Program, Segment, step_count
 from psst_core.team import Team, connect
@@ -39,7 +41,9 @@ from psst_core.team import Team, connect
 REPORT_SECONDS = 5.0
 
 
-def simulate_chunk(manifest: Manifest, target: Path, report: Report, alone: bool = True) -> None:
+def simulate_chunk(
+    manifest: Manifest, target: Path, report: Report, alone: bool = True, began: float | None = None
+) -> None:
     """Integrate a chunk's batches and write its file, the one while the other goes on.
 
     A job that was stopped goes on from its saved state.
@@ -49,15 +53,16 @@ def simulate_chunk(manifest: Manifest, target: Path, report: Report, alone: bool
         target: the NetCDF file; it appears when everything is in it.
         report: takes a line of progress every five seconds.
         alone: whether this process is the whole job, and not one of its workers, of which the first one writes.
+        began: when the job did, on the clock of `time.perf_counter`; by default when this process did.
 
     Raises:
         SystemExit: when SIGTERM or SIGINT asked for it.
     """
-    began = time.perf_counter() - process_seconds()
+    began = time.perf_counter() - process_seconds() if began is None else began
     plugins.load()
     _check_unchanged(manifest)
-    results = target.parent.parent
-    programs, saved = Programs(results / COMPILED), results / SAVED / f"{manifest.chunk}.zip"
+    folder = Folder.of_chunk(target)
+    programs, saved = Programs(folder.compiled), folder.saved_state(manifest.chunk)
     devices = prepare(manifest.config["hardware"], programs, *([] if alone else [connect]))
     team = None if alone else Team(devices)
     if team and team.rank:
@@ -322,6 +327,6 @@ def _check_unchanged(manifest: Manifest) -> None:
         )
     if (run := foreign_run(manifest)) is not None:
         raise PsstError(
-            f"{CHUNKS}/{manifest.chunk}.json: changed since it was written, run {run} is not what its configuration "
+            f"{manifest.chunk}.json: changed since it was written, run {run} is not what its configuration "
             f"computes; delete it and {AGAIN}"
         )

@@ -1,4 +1,4 @@
-"""The command psst: what a sweep will cost, what it has so far, what no sweep uses. Snakemake runs the jobs."""
+"""The command psst: what a sweep will cost, its run by Snakemake, what it has so far, what no sweep uses."""
 
 import argparse
 import contextlib
@@ -25,17 +25,22 @@ from psst_core.gather import gather
 from psst_core.made import remove_empty
 from psst_core.nwb import export_nwb
 from psst_core.outcome import outcome
-from psst_core.plan import counted, earlier, make_plan, sweep_name
+from psst_core.plan import EXPERIMENT, counted, earlier, make_plan, sweep_name
 from psst_core.results import open_sweep
 from psst_core.status import status
 from psst_core.sums import SUMS, list_faults, write_list
+from psst_core.sweep import split_overrides
 
 FOLDER = Folder(RESULTS)
+SNAKEFILE = Path(__file__).resolve().parent.parent / "workflow" / "Snakefile"
 WATCH_SECONDS = 5.0
-EXPERIMENT = "locust_coupling"
 WORDS = (
     "experiment=NAME, name=NAME, and overrides such as network.size=60,120 solver=rk4; snakemake --config takes the "
     "same overrides in one text, overrides='network.size=60,120 solver=rk4'"
+)
+RUN_EPILOG = (
+    "Behind -- stand options and targets of Snakemake, passed on as they are: psst run experiment=lorenz -- -n, "
+    "psst run -- --profile slurm"
 )
 
 
@@ -48,6 +53,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("words", nargs="*", metavar="KEY=VALUE", help=WORDS)
     command.add_argument("--json", action="store_true", help="for machines")
     command.set_defaults(run=plan)
+
+    command = commands.add_parser(
+        "run", help="make a sweep with Snakemake, which goes on where it has stopped", epilog=RUN_EPILOG
+    )
+    command.add_argument("words", nargs="*", metavar="KEY=VALUE", help=f"{WORDS}; or experiment=report and the like")
+    command.set_defaults(run=run)
 
     commands_of_a_sweep = (
         ("gather", gather_sweep, "make the cube of a sweep"),
@@ -108,7 +119,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = parser().parse_args(arguments)
+    own, options = list(sys.argv[1:] if arguments is None else arguments), list[str]()
+    if own[:1] == ["run"] and "--" in own:
+        own, options = own[: own.index("--")], own[own.index("--") + 1 :]
+    given = parser().parse_args(own, argparse.Namespace(options=options))
     try:
         given.run(given)
         sys.stdout.flush()
@@ -120,11 +134,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def plan(given: argparse.Namespace) -> None:
-    """Print a plan, as `snakemake -n` with the same words would make it."""
+def asked_for(words: Sequence[str]) -> dict[str, str]:
+    """The experiment, the overrides in one text and the name, as far as the words of a command say them."""
     asked: dict[str, str] = {}
     overrides = []
-    for word in given.words:
+    for word in words:
         key, equals, value = word.partition("=")
         if key in asked:
             raise PsstError(f"{word}: {key}={asked[key]} stands there too; write one of them")
@@ -132,7 +146,27 @@ def plan(given: argparse.Namespace) -> None:
             asked[key] = value
         else:
             overrides.append(value if key == "overrides" else word)
-    made = make_plan(asked.get("experiment", EXPERIMENT), " ".join(overrides), asked.get("name"), RESULTS)
+    return asked | ({"overrides": " ".join(overrides)} if overrides else {})
+
+
+def run(given: argparse.Namespace) -> None:
+    """Become the Snakemake that makes a sweep, so that it alone hears Ctrl-C and its exit code is that of psst."""
+    asked = asked_for(given.words)
+    split_overrides(asked.get("overrides", ""))
+    if not SNAKEFILE.is_file():
+        raise PsstError(f"{SNAKEFILE}: is missing, as PSST was installed without its workflow; install it from a clone")
+    config = ["--config", *(f"{key}={value}" for key, value in asked.items())] if asked else []
+    sys.stdout.flush()
+    os.execv(
+        sys.executable,
+        [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), *given.options, *config],
+    )
+
+
+def plan(given: argparse.Namespace) -> None:
+    """Print a plan, as `snakemake -n` with the same words would make it."""
+    asked = asked_for(given.words)
+    made = make_plan(asked.get("experiment", EXPERIMENT), asked.get("overrides", ""), asked.get("name"), RESULTS)
     available(made.figures, made.axes, made.config)
     manifests = list(made.manifests.values())
     found = expected(made, fit(RESULTS, manifests).judged(manifests))

@@ -5,6 +5,7 @@ way in which its numbers were written.
 """
 
 import contextlib
+import copy
 import dataclasses
 import difflib
 import re
@@ -20,7 +21,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from hydra.version import setbase
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from psst_core import (  # noqa: F401  (the others fill the registry)
@@ -106,6 +107,29 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
     Raises:
         PsstError: for a group or a choice that does not exist, an unknown key, or a wrong type in a file.
     """
+    return _compose(choices)[0]
+
+
+class Compositions:
+    """Configurations, each composed once, by whichever choices it is asked for; the files must stay as they are."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[dict[str, str], dict[str, str], DictConfig]] = []
+
+    def compose(self, choices: Mapping[str, str]) -> DictConfig:
+        """The typed configuration for these choices of groups, to be changed at will."""
+        for asked, chosen, config in self._made:
+            # A sweep that is asked for takes the place of the experiment's, even of one of its own name.
+            more = choices.keys() - asked.keys()
+            if asked.items() <= choices.items() <= chosen.items() and "sweep" not in more:
+                return copy.deepcopy(config)
+        config, chosen = _compose(choices)
+        self._made.append((dict(choices), chosen | dict(choices), config))
+        return copy.deepcopy(config)
+
+
+def _compose(choices: Mapping[str, str]) -> tuple[DictConfig, dict[str, str]]:
+    """The typed configuration, and by group the choice that it was composed of."""
     plugins.load()
     known = groups()
     files = {group: choice for group, choice in choices.items() if is_file(group, choice)}
@@ -120,7 +144,11 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
     _check_header(choices.get("experiment", ""))
     with _hydra(known):
         try:
-            config = hydra_compose("config", [f"{group}={_quoted(choice)}" for group, choice in choices.items()])
+            asked = [f"{group}={_quoted(choice)}" for group, choice in choices.items()]
+            config = hydra_compose("config", asked, return_hydra_config=True)
+            chosen = {str(group): str(choice) for group, choice in config.hydra.runtime.choices.items()}
+            with flag_override(config, ["readonly", "struct"], False):
+                del config["hydra"]
             if "sweep" in choices:
                 own = f"sweep={_quoted(choices['sweep'])}"
                 config.sweep = hydra_compose("config", ["~experiment", own]).sweep
@@ -133,7 +161,7 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
     except (OmegaConfBaseException, RecursionError) as error:
         raise _no_composition(choices, error) from error
     OmegaConf.set_struct(config, True)
-    return config
+    return config, chosen
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import nnls
+import scipy
 
 from psst_core.devices import at_once
 from psst_core.folder import Folder
@@ -251,7 +251,7 @@ def costs(jobs: Sequence[Job], at: Levels, quantity: str, shipped: Mapping[str, 
         factor = 1.0 / np.median(rows @ found)
         found, scale, fitted = found * factor, scale * factor, len(near)
         wanted = np.concatenate([np.ones(fitted), pull * found / scale])
-        shares, _ = nnls(np.vstack([rows * scale, np.diag(pull)]), wanted)
+        shares, _ = scipy.optimize.nnls(np.vstack([rows * scale, np.diag(pull)]), wanted)
         found = shares * scale
     return found
 

@@ -16,6 +16,7 @@ from psst_core.errors import PsstError
 
 LENGTH = 16
 PACKAGE = "psst_core"
+UNCOUNTED = ("kind", "type_comment")  # of a syntax tree's nodes
 
 
 def digest(data: Any) -> str:
@@ -203,9 +204,9 @@ def _is_text(line: ast.Assign, names: Collection[str]) -> bool:
 
 def _plain(node: Any) -> Any:
     """A syntax tree as plain data that every Python writes alike."""
-    if isinstance(node, ast.AST):
-        fields = {name: _plain(value) for name, value in ast.iter_fields(node) if name not in ("kind", "type_comment")}
-        return [type(node).__name__, {name: value for name, value in fields.items() if value not in (None, [])}]
     if isinstance(node, list):
         return [_plain(item) for item in node]
-    return node if isinstance(node, str | None) else repr(node)
+    if not isinstance(node, ast.AST):
+        return node if node is None or isinstance(node, str) else repr(node)
+    fields = {name: _plain(getattr(node, name, None)) for name in node._fields if name not in UNCOUNTED}
+    return [type(node).__name__, {name: value for name, value in fields.items() if value is not None and value != []}]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from psst_core.errors import PsstError
 from psst_core.registry import build, register, setting
@@ -92,7 +92,7 @@ class Normal(Distribution):
     sd: float = setting(1.0, minimum=0)
 
     def frozen(self) -> Any:
-        return stats.norm(self.mean, self.sd)
+        return scipy.stats.norm(self.mean, self.sd)
 
     def whole(self) -> tuple[float, float]:
         return super().whole() if self.sd else (self.mean, self.mean)
@@ -111,7 +111,7 @@ class LogNormal(Distribution):
 
     def frozen(self) -> Any:
         sigma = math.sqrt(math.log1p(self.cv**2))
-        return stats.lognorm(sigma, scale=self.mean * math.exp(-0.5 * sigma**2))
+        return scipy.stats.lognorm(sigma, scale=self.mean * math.exp(-0.5 * sigma**2))
 
     def draws(self) -> bool:
         return self.cv != 0
@@ -130,7 +130,7 @@ class Uniform(Distribution):
 
     def frozen(self) -> Any:
         low, high = self.whole()
-        return stats.uniform(low, high - low)
+        return scipy.stats.uniform(low, high - low)
 
     def whole(self) -> tuple[float, float]:
         if self.low is None or self.high is None:

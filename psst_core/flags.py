@@ -15,17 +15,24 @@ def users_flags(given: str) -> str:
     return " ".join([*(flag for flag in given.split() if flag not in outside), *outside])
 
 
-def use(vector_width: int, given: str) -> None:
-    """Set the flags that XLA reads: our own, the user's, and what writes files.
+def all_flags(vector_width: int, given: str) -> str:
+    """What XLA reads: our own flags, the user's, and what writes files.
 
     Args:
         vector_width: bits.
         given: `hardware.xla_flags`.
     """
-    own = [f"--xla_cpu_prefer_vector_width={vector_width}", LOOPS]
     dumping = [flag for flag in _outside() if flag.startswith(DUMPING)]
-    flags = [*own, *users_flags(given).split(), *dumping]
-    os.environ |= {OUTSIDE: " ".join(flags), OWN: " ".join(own)}
+    return " ".join([*_own(vector_width), *users_flags(given).split(), *dumping])
+
+
+def use(vector_width: int, given: str) -> None:
+    """Set them, and which of them are ours."""
+    os.environ |= {OUTSIDE: all_flags(vector_width, given), OWN: " ".join(_own(vector_width))}
+
+
+def _own(vector_width: int) -> list[str]:
+    return [f"--xla_cpu_prefer_vector_width={vector_width}", LOOPS]
 
 
 def _outside() -> list[str]:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,62 @@ from psst_core.provenance import UNKNOWN
 
 DRIVER = re.compile(r"Kernel Module\b.*?\s(\d+\.[\d.]+)")
 ANSWER_SECONDS = 20
+# What `prepare` sets, and TensorFlow and XLA read once.
+VARIABLES = (
+    *(flags.OUTSIDE, flags.OWN, "TF_XLA_FLAGS", "TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS"),
+    *("CUDA_VISIBLE_DEVICES", "TF_OVERRIDE_GLOBAL_THREADPOOL"),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one process can be given only once.
+
+    Attributes:
+        xla_flags: our own and those from outside behind them.
+        device, devices: as the hardware has them.
+    """
+
+    xla_flags: str
+    device: str
+    devices: int
+
+
+_prepared: tuple[Settings, Programs | None] | None = None
+
+
+def settings(hardware: Mapping[str, Any]) -> Settings:
+    """What TensorFlow needs for the `hardware` part of a configuration."""
+    text = flags.all_flags(hardware["vector_width"] or vector_width(), hardware["xla_flags"])
+    return Settings(text, hardware["device"], hardware.get("devices", 1))
+
+
+def fits(hardware: Mapping[str, Any], programs: Programs | None = None) -> bool:
+    """Whether `prepare` can be called in this process: TensorFlow is not imported, or has these very settings.
+
+    Args:
+        programs: as for `prepare`; TensorFlow shares those of one folder, or none.
+    """
+    if "tensorflow" not in sys.modules:
+        return True
+    if _prepared is None:
+        return False
+    made, shared = _prepared
+    return made == settings(hardware) and (shared is None or (programs is not None and shared.top == programs.top))
+
+
+@contextlib.contextmanager
+def variables_kept() -> Iterator[None]:
+    """What `prepare` sets in this block is as it was behind it, for the processes that are started then."""
+    before = {name: os.environ.get(name) for name in VARIABLES}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _start() -> Any:
@@ -35,6 +92,8 @@ def _start() -> Any:
 def prepare(hardware: Mapping[str, Any], programs: Programs | None = None, start: Callable[[], Any] = _start) -> Any:
     """Set the environment for the `hardware` part of a configuration, then the devices and threads.
 
+    A second call in a process is for the same settings.
+
     Args:
         hardware: as resolved; of flags for XLA, see flags.py.
         programs: compiled ones that jobs share.
@@ -42,11 +101,17 @@ def prepare(hardware: Mapping[str, Any], programs: Programs | None = None, start
 
     Raises:
         PsstError: when a GPU is asked for and TensorFlow sees none, or fewer than `hardware.devices`.
-        RuntimeError: when TensorFlow was imported before.
+        RuntimeError: when TensorFlow was imported before, and not with these settings.
     """
-    if "tensorflow" in sys.modules:
+    global _prepared
+    if not fits(hardware, programs):
         raise RuntimeError("TensorFlow is imported already; XLA reads its flags only once")
+    wanted = settings(hardware)
     flags.use(hardware["vector_width"] or vector_width(), hardware["xla_flags"])
+    if _prepared is not None:
+        if programs is not None and _prepared[1] is not None:
+            programs.open(compiled_for())
+        return start()
     if programs is not None:
         kept = programs.open(compiled_for())
         os.environ["TF_XLA_FLAGS"] = f"{kept} {os.environ.get('TF_XLA_FLAGS', '')}".strip()
@@ -54,7 +119,7 @@ def prepare(hardware: Mapping[str, Any], programs: Programs | None = None, start
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     if hardware["device"] == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    devices = hardware.get("devices", 1)
+    devices = wanted.devices
     if devices > 1:  # else all logical devices wait for one thread
         os.environ["TF_OVERRIDE_GLOBAL_THREADPOOL"] = "1"
     with contextlib.nullcontext() if hardware["device"] == "gpu" else _messages_kept_for_errors():
@@ -73,6 +138,7 @@ def prepare(hardware: Mapping[str, Any], programs: Programs | None = None, start
         if not gpus and devices > 1:
             (processor,) = tf.config.list_physical_devices("CPU")
             tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * devices)
+        _prepared = wanted, programs
         return start()
 
 

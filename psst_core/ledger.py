@@ -12,9 +12,6 @@ from typing import Any
 from psst_core.checks import data_files
 from psst_core.digest import digest
 from psst_core.errors import PsstError
-from psst_core.folder import CHUNKS as CHUNKS
-from psst_core.folder import COMPILED as COMPILED
-from psst_core.folder import SAVED as SAVED
 from psst_core.folder import Folder
 from psst_core.identity import Identity
 from psst_core.manifest import Maker, Manifest, read_claim

@@ -20,11 +20,25 @@ Report = Callable[[str], None]
 
 @contextlib.contextmanager
 def logged(path: str, aloud: bool = False) -> Iterator[Report]:
+    """`noted`, where the job is all that its process does: an error ends it with 1, Ctrl-C with 130."""
+    try:
+        with noted(path, aloud) as report:
+            yield report
+    except SystemExit:
+        raise
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BaseException:
+        raise SystemExit(1) from None
+
+
+@contextlib.contextmanager
+def noted(path: str, aloud: bool = False) -> Iterator[Report]:
     """A function that writes a line to the log, from which the terminal tells how far all jobs are.
 
-    An error ends the process with 1: its traceback is in the log, and behind it the one line that people read. An exit
-    that was asked for is no error. Of a job that ends well no log stays, what it took is in its file. A log that cannot
-    be written, or that is removed meanwhile, ends no job.
+    Of an error the traceback is in the log, and behind it the one line that people read. An exit that was asked for is
+    no error. Of a job that ends well no log stays, what it took is in its file. A log that cannot be written, or that
+    is removed meanwhile, ends no job.
 
     Args:
         path: of the log.
@@ -45,11 +59,11 @@ def logged(path: str, aloud: bool = False) -> Iterator[Report]:
         raise
     except KeyboardInterrupt:
         report(f"{STOPPED} SIGINT")
-        raise SystemExit(130) from None
+        raise
     except BaseException as error:
         _add(path, traceback.format_exc())
         report(FAILED + _in_a_line(error))
-        raise SystemExit(1) from None
+        raise
     with contextlib.suppress(OSError):
         Path(path).unlink()
 

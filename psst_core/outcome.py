@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from psst_core.attributes import REPLICATES, STATUS, status_word
-from psst_core.dataset import status_counts
+from psst_core.dataset import read, status_counts
 from psst_core.files import from_yaml
 from psst_core.folder import Folder
 from psst_core.logs import FAILED, STOPPED
@@ -54,6 +54,24 @@ def there(plan: Plan, results: Path) -> str:
     """How many of a sweep's runs are made."""
     made = sum(Folder(results).chunk_file(place.chunk).exists() for place in set(plan.places))
     return f"{made:,} of {counted(whole := len(set(plan.places)), 'run')} {'is' if whole == 1 else 'are'} there"
+
+
+def whereabouts(plan: Plan, results: Path, start: str) -> str:
+    """Say where a sweep's results lie and what became of its runs; without a cube, how many of them are there.
+
+    Args:
+        plan: of the sweep.
+        results: the folder.
+        start: the first words.
+    """
+    sweep = Folder(results).sweep(plan.name)
+    if not sweep.cube.exists():
+        return f"{start}: {there(plan, results)}"
+    with read(sweep.cube) as cube:
+        ok, said = (cube["status"] == STATUS["ok"]).any(), outcome(cube)
+    figures = f" and {sweep.figures}/" if sweep.figures.is_dir() else ""
+    page = f"; where they come from: {sweep.about}" if sweep.about.exists() else ""
+    return f"{start if ok else 'Made, without one run to use'}: {sweep.cube}{figures}{page}\n{plan.name}: {said}"
 
 
 def stopped(plan: Plan, failures: Sequence[Failure], asked: bool, results: Path) -> str:

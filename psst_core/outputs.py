@@ -1,41 +1,111 @@
-"""Which files of a sweep are not what its plan and the code that is here make, whatever their times say."""
+"""The files of a sweep in the order of its stages, and which of them are stale whatever their times say.
 
-from collections.abc import Iterable, Iterator, Sequence
+Snakemake takes its targets from here, and a sweep in this process its tasks; what each stage does is in the function
+that makes its files.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from psst_core.about import about_recipe
 from psst_core.error_estimate import estimate_recipe
-from psst_core.figures import figure_recipe, formats, with_table
-from psst_core.folder import SweepFolder
+from psst_core.figures import available, figure_recipe, formats, with_table
+from psst_core.folder import Folder, SweepFolder
 from psst_core.gather import gather_recipe
 from psst_core.keys import Config
-from psst_core.made import is_made
+from psst_core.made import is_made, keep_edited
+from psst_core.plan import Plan, claim
 
-Made = tuple[Sequence[Path], str]
+STAGES = ("simulate", "summarise", "gather", "estimate", "draw", "tabulate", "describe")
+SHOWING = STAGES[4:]  # what people look at; all numbers are there before
 
 
-def stale(folder: Path, outputs: Iterable[Made]) -> list[Path]:
-    """The files in a sweep's folder that are missing, changed, or made from something else.
+@dataclass(frozen=True)
+class Task:
+    """Files that are made together.
+
+    Attributes:
+        stage: one of `STAGES`.
+        name: of the chunk, the sweep or the figure that they are of.
+        files: that it makes.
+        read: files that they are made from, which earlier tasks make.
+        recipe: gives what they are made from now, where files are marked with that.
+    """
+
+    stage: str
+    name: str
+    files: Sequence[Path]
+    read: Sequence[Path] = ()
+    recipe: Callable[[], str] | None = None
+
+    def marked_otherwise(self, folder: Path) -> list[Path]:
+        """Its files in a sweep's folder that are missing, changed, or made from something else by their marks."""
+        if self.recipe is None:
+            return []
+        made_from = self.recipe()
+        return [file for file in self.files if not is_made(folder, file, made_from)]
+
+    def due(self, folder: Path) -> bool:
+        """Whether it has to be done: a file is missing, older than what it was made from, or marked otherwise."""
+        if not all(file.exists() for file in self.files):
+            return True
+        oldest = min(file.stat().st_mtime_ns for file in self.files)
+        newer = any(file.stat().st_mtime_ns > oldest for file in self.read if file.exists())
+        return newer or bool(self.marked_otherwise(folder))
+
+
+def tasks(plan: Plan, results: Path) -> list[Task]:
+    """All that makes the files of a plan's sweep, in the order in which it can be done."""
+    home = Folder(results)
+    sweep = home.sweep(plan.name)
+    data = {chunk: home.chunk_file(chunk) for chunk in plan.manifests}
+    summaries = {chunk: home.summary_file(chunk, plan.analysis) for chunk in plan.manifests}
+    found = [Task("simulate", chunk, [file]) for chunk, file in data.items()]
+    found += [Task("summarise", chunk, [summaries[chunk]], [file]) for chunk, file in data.items()]
+    recipe = partial(gather_recipe, plan.digest)
+    found.append(Task("gather", plan.name, sweep.gathered, list(summaries.values()), recipe))
+    if plan.twins:
+        read = [*data.values(), *summaries.values(), sweep.cube]
+        recipe = partial(estimate_recipe, sweep.path, plan.digest)
+        found.append(Task("estimate", plan.name, sweep.estimated, read, recipe))
+    drawn = available(plan.figures, plan.axes, plan.config)
+    return [*found, *shown(sweep.path, drawn, plan.config, bool(plan.twins))]
+
+
+def shown(folder: Path, figures: Sequence[str], config: Config, estimated: bool) -> Iterator[Task]:
+    """What makes the figures of a gathered sweep, their tables, and the page about it.
 
     Args:
-        outputs: files with what they are made from.
+        estimated: whether the sweep has an error estimate.
     """
-    return [file for files, made_from in outputs for file in files if not is_made(folder, file, made_from)]
-
-
-def gathered(folder: Path, plan: str, twins: bool) -> Iterator[Made]:
-    """The cube of a plan, with its error estimate where runs have twins."""
-    yield SweepFolder(folder).gathered, gather_recipe(plan)
-    if twins:
-        yield SweepFolder(folder).estimated, estimate_recipe(folder, plan)
-
-
-def shown(folder: Path, figures: Sequence[str], config: Config) -> Iterator[Made]:
-    """The figures of a gathered sweep, their tables, and the page about it."""
     sweep = SweepFolder(folder)
-    made_from = {name: figure_recipe(name, folder, config["style"]) for name in figures}
+    read = [sweep.cube, *(sweep.estimated if estimated else ())]
+    recipes = {name: partial(figure_recipe, name, folder, config["style"]) for name in figures}
     for name in figures:
-        yield [sweep.figure(name, ending) for ending in formats(config)], made_from[name]
+        files = [sweep.figure(name, ending) for ending in formats(config)]
+        yield Task("draw", name, files, read, recipes[name])
     for name in with_table(figures):
-        yield [sweep.table_of(name)], made_from[name]
-    yield [sweep.about], about_recipe(folder)
+        yield Task("tabulate", name, [sweep.table_of(name)], read, recipes[name])
+    yield Task("describe", folder.name, [sweep.about], [sweep.cube], partial(about_recipe, folder))
+
+
+def targets(found: Iterable[Task]) -> dict[str, list[Path]]:
+    """The files of some tasks by their stage, all stages in their order."""
+    files: dict[str, list[Path]] = {stage: [] for stage in STAGES}
+    for task in found:
+        files[task.stage] += task.files
+    return files
+
+
+def stale(folder: Path, found: Iterable[Task]) -> list[Path]:
+    """The files in a sweep's folder that are missing, changed, or made from something else."""
+    return [file for task in found for file in task.marked_otherwise(folder)]
+
+
+def settle(plan: Plan, results: Path, found: Iterable[Task]) -> list[str]:
+    """Claim a sweep and make room for its files; a line for each thing that moved."""
+    said, folder = claim(plan, results), Folder(results).sweep(plan.name).path
+    kept = keep_edited(folder, stale(folder, found))
+    return said + [f"{file}: what was changed by hand is kept here" for file in kept]

@@ -28,6 +28,7 @@ from psst_core.sweep import PAPER, Axis, Sweep, expand, split_overrides
 from psst_core.twins import sweep_of, twins
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+EXPERIMENT = "locust_coupling"  # where none is named
 SHOWN = 20
 
 

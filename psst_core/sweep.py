@@ -18,7 +18,7 @@ from psst_core import grammar
 from psst_core.attributes import REPLICATES
 from psst_core.axes import RUN, Points, visit
 from psst_core.checks import check, check_part, unmeasured
-from psst_core.config import compose, entry, groups, resolve, unknown, update
+from psst_core.config import Compositions, entry, groups, resolve, unknown, update
 from psst_core.errors import PsstError
 from psst_core.grammar import RUNS
 from psst_core.identity import Identity
@@ -158,10 +158,10 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     Raises:
         PsstError: naming the key and the value of the first thing that is wrong.
     """
-    known = groups()
-    choices, fixed, given = _sorted(experiment, _scaled(experiment, overrides), known)
+    known, compositions = groups(), Compositions()
+    choices, fixed, given = _sorted(experiment, _scaled(experiment, overrides, compositions), known)
     lists = Lists()
-    first, axes = _requested(choices, fixed, given, known, lists)
+    first, axes = _requested(choices, fixed, given, known, lists, compositions)
 
     def table(key: str, column: Sequence[Any]) -> list[Any]:
         return lists.cells(key, column) if depth_of_key(first, key) else list(column)
@@ -172,7 +172,8 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
 
     points = visit(axes, first.sweep, whole, {*known, *text_keys()}, table)
     _check_keys(points, axes, choices, fixed, first)
-    variants = _variants(points, choices, fixed, [key for key in points.columns if key in known], lists)
+    swept = [key for key in points.columns if key in known]
+    variants = _variants(points, choices, fixed, swept, lists, compositions)
     typical = variants[0]
     replicates = [range(typical.config["sweep"][name]) for name in ("networks", "trials")]
     if (count := len(points) * len(replicates[0]) * len(replicates[1])) > MOST:
@@ -197,14 +198,14 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
         variant.check_parts()
     counts = [(reads, number) for reads, number in _counted(runs)]
     notes = [*_axes_read(found, typical, counts, given.keys()), *_replicates_read(typical.config["sweep"], counts)]
-    _check_fixed(choices, fixed, runs)
+    _check_fixed(choices, fixed, runs, compositions)
     notes += _merged(found, runs)
     bases = {id(run.base): run.base for run in runs}.values()
     notes += dict.fromkeys(note for config in bases if (note := unmeasured(config)) is not None)
     return Sweep(experiment, tuple(overrides), found, runs[0].config, runs, tuple(notes))
 
 
-def _scaled(experiment: str, overrides: Sequence[str]) -> list[str]:
+def _scaled(experiment: str, overrides: Sequence[str], compositions: Compositions) -> list[str]:
     """The overrides and, where they ask for the size of a publication, the experiment's own for that.
 
     A sweep that they name takes the place of that of the experiment, and of the axes of its publication.
@@ -212,7 +213,7 @@ def _scaled(experiment: str, overrides: Sequence[str]) -> list[str]:
     if PAPER not in overrides:
         return list(overrides)
     named = {text.partition("=")[0] for text in overrides}
-    found = resolve(compose({"experiment": experiment}))["paper"]
+    found = resolve(compositions.compose({"experiment": experiment}))["paper"]
     paper = [f"{key}={shown(value)}" for key, value in found.items() if key not in named]
     if "sweep" in named:
         paper = [text for text in paper if not text.startswith("sweep.") and not grammar.parse(text).is_axis]
@@ -225,13 +226,14 @@ def _requested(
     given: dict[str, Any],
     known: Mapping[str, Sequence[str]],
     lists: Lists,
+    compositions: Compositions,
 ) -> tuple[DictConfig, dict[str, Any]]:
     """The configuration at the first choices, and the axes of the file and of the overrides, by key.
 
     What is fixed of these leaves `choices` and `fixed`, and what is several lists becomes an axis; lists among the
     values of axes become their texts.
     """
-    first = compose(choices)
+    first = compositions.compose(choices)
     written = dict(first.sweep.axes.items())
     axes = {key: grammar.axis_values(key, text, known) for key, text in written.items()} | given
     for key in (key for key, values in axes.items() if key in known and isinstance(values, list)):
@@ -242,7 +244,7 @@ def _requested(
         if key in known and key not in choices and isinstance(values, list) and values
     }
     if groups_swept and any(depth_of_key(first, key) is None for key in (*axes, *fixed)):
-        first = compose(choices | groups_swept)
+        first = compositions.compose(choices | groups_swept)
     for key in [key for key in fixed if key.split(".")[0] in SWEEPABLE]:
         depth = depth_of_key(first, key)
         if depth and depth_of(fixed[key]) == depth + 1:
@@ -292,14 +294,19 @@ def _check_keys(
 
 
 def _variants(
-    points: Points, choices: Mapping[str, str], fixed: Mapping[str, Any], group_keys: Sequence[str], lists: Lists
+    points: Points,
+    choices: Mapping[str, str],
+    fixed: Mapping[str, Any],
+    group_keys: Sequence[str],
+    lists: Lists,
+    compositions: Compositions,
 ) -> list["_Variant"]:
     """The variant of each point; one for each combination of choices of the swept groups."""
     combinations = list(zip(*(_at(points, key) for key in group_keys), strict=True)) or [()] * len(points)
     made: dict[tuple[Any, ...], _Variant] = {}
     for chosen in dict.fromkeys(combinations):
         own = dict(zip(group_keys, map(str, chosen), strict=True))
-        made[chosen] = _Variant(_composed({**choices, **own}, fixed), points, group_keys, lists)
+        made[chosen] = _Variant(_composed({**choices, **own}, fixed, compositions), points, group_keys, lists)
     populations = {tuple(variant.config["network"]["populations"]) for variant in made.values()}
     if len(populations) > 1:
         raise PsstError(
@@ -354,8 +361,8 @@ def _choice(key: str, value: Any) -> str:
     return value
 
 
-def _composed(choices: Mapping[str, str], fixed: Mapping[str, Any]) -> DictConfig:
-    config = compose(choices)
+def _composed(choices: Mapping[str, str], fixed: Mapping[str, Any], compositions: Compositions) -> DictConfig:
+    config = compositions.compose(choices)
     _set_all(config, fixed)
     return config
 
@@ -571,14 +578,17 @@ def _because(reasons: Sequence[tuple[str | None, int]]) -> str:
     return " or ".join(sorted({why for why, _ in reasons if why is not None}))
 
 
-def _check_fixed(choices: Mapping[str, str], fixed: Mapping[str, Any], runs: Sequence[SweepRun]) -> None:
+def _check_fixed(
+    choices: Mapping[str, str], fixed: Mapping[str, Any], runs: Sequence[SweepRun], compositions: Compositions
+) -> None:
     """Raise for a value that was written and that no run reads, unless it is what stands there anyway."""
     each = {id(run.reads): run for run in runs}.values()
     for key in (*fixed, *choices):
         reasons = {run.reads.why_not(key) for run in each}
         if None in reasons or key.split(".")[0] not in SWEEPABLE:
             continue
-        before = resolve(_composed({k: v for k, v in choices.items() if k != key}, _without(fixed, key)))
+        others = {k: v for k, v in choices.items() if k != key}
+        before = resolve(_composed(others, _without(fixed, key), compositions))
         if get(before, key) != runs[0].value(key):
             why = " or ".join(sorted(map(str, reasons)))
             raise PsstError(f"{key}={(dict(choices) | dict(fixed))[key]}: would change nothing, as {why}; leave it out")

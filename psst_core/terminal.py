@@ -37,6 +37,11 @@ REPEATED = ("Exiting because a job execution failed", "At least one job did not 
 AGAIN = "Trying to restart job"
 
 
+def replaces(stream: TextIO) -> bool:
+    """Whether a line can take the place of the last one: on a terminal, and in a notebook."""
+    return stream.isatty() or type(stream).__module__.startswith("ipykernel.")
+
+
 @dataclass(eq=False)
 class Terminal(logging.Filter):
     """The filter on the stream of Snakemake's messages, and what is told in their place.
@@ -168,7 +173,7 @@ class Terminal(logging.Filter):
 
     def _follow(self) -> None:
         """Write a line of progress now and then; on a terminal always into the same one."""
-        tty, started, last, told = self.stream.isatty(), time.monotonic(), 0.0, ""
+        tty, started, last, told = replaces(self.stream), time.monotonic(), 0.0, ""
         while not self._ended.wait(EACH):
             now = time.monotonic()
             each = EACH if tty else OFTEN if now - started < SELDOM else SELDOM
@@ -197,7 +202,7 @@ class Terminal(logging.Filter):
         return f"{line}; {drawing} of the figures and tables left to make" if drawing else line
 
     def _wipe(self) -> None:
-        if self.stream.isatty() and self._thread is not None:
+        if replaces(self.stream) and self._thread is not None:
             with self._lock:
                 self.stream.write(CLEAR)
                 self.stream.flush()

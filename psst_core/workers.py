@@ -31,13 +31,14 @@ from psst_core.manifest import read_claim
 POLL, PATIENCE = 0.1, 30.0  # s
 
 
-def simulate(manifest: Path, target: Path, report: Report) -> None:
+def simulate(manifest: Path, target: Path, report: Report, began: float | None = None) -> None:
     """Make a chunk, with as many workers as its `hardware.workers` says.
 
     Args:
         manifest: the file of the chunk's manifest.
         target: the NetCDF file; it appears when everything is in it.
         report: takes a line of progress every five seconds.
+        began: when the job did, on the clock of `time.perf_counter`; by default when this process did.
 
     Raises:
         PsstError: also when a worker ends before the others; what was saved until then remains.
@@ -46,7 +47,7 @@ def simulate(manifest: Path, target: Path, report: Report) -> None:
     claim = read_claim(manifest)
     hardware = claim.config["hardware"]
     if hardware["workers"] == 1:
-        simulate_chunk(claim, target, report)
+        simulate_chunk(claim, target, report, began=began)
         return
     command = [sys.executable, "-m", __name__, str(manifest), str(target)]
     job = Job(command, hardware, report)
@@ -179,7 +180,7 @@ def _free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def _obey() -> None:
+def obey() -> None:
     """Stop as for SIGTERM at each line of standard input, which `srun` hands on; at its end the job has ended: end."""
     for _ in sys.stdin:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -189,7 +190,7 @@ def _obey() -> None:
 def main(arguments: Sequence[Any]) -> None:
     """A worker: `python -m psst_core.workers MANIFEST TARGET`."""
     manifest, target = map(Path, arguments)
-    threading.Thread(target=_obey, daemon=True).start()
+    threading.Thread(target=obey, daemon=True).start()
     code = 0
     try:
         simulate_chunk(read_claim(manifest), target, lambda line: print(line, flush=True), alone=False)

@@ -19,14 +19,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import psst_core
 from psst_core.analysis import summarise
 from psst_core.attributes import STATUS
 from psst_core.batch import Run
-from psst_core.chunk import write_chunk
 from psst_core.chunk_file import ChunkFile
 from psst_core.config import compose, resolve, update
 from psst_core.dataset import atomic_netcdf, read, write
-from psst_core.error_estimate import estimate
 from psst_core.figures import save
 from psst_core.files import to_yaml, write_text
 from psst_core.folder import CHUNKS, PLANS, Folder
@@ -34,7 +33,6 @@ from psst_core.gather import gather
 from psst_core.hardware import prepare
 from psst_core.keys import put
 from psst_core.manifest import Manifest
-from psst_core.plan import claim, make_plan
 from psst_core.records import records_digest
 from psst_core.results import Results, open_sweep
 from psst_core.schema import units
@@ -182,21 +180,7 @@ TINY += "stimulus.onset=0 stimulus.share=1 stimulus.amplitude=30 stimulus.rise=1
 
 def run_sweep(folder: Path, experiment: str, overrides: str = "", name: str = "sweep") -> Results:
     """All stages but drawing, in this process; what is there already stays."""
-    plan = make_plan(experiment, overrides, name, folder)
-    claim(plan, folder)
-    for chunk, manifest in plan.manifests.items():
-        file = folder / CHUNKS / f"{chunk}.nc"
-        if chunk not in plan.finished:
-            with atomic_netcdf(file) as beside:
-                write_chunk(manifest, beside, lambda line: None)
-        summary = Folder(folder).summary_file(chunk, plan.analysis)
-        if not summary.exists():
-            with read(file) as data:
-                write(summarise(data, plan.config["recorder"]["window"], plan.config["analysis"]), summary)
-    gather(folder / name, plan.digest)
-    if plan.twins:
-        estimate(folder / name, plan.digest)
-    return open_sweep(folder / name)
+    return psst_core.run_sweep(experiment, overrides, name, results=folder, figures=False, report=lambda line: None)
 
 
 def made_up(folder: Path) -> str:

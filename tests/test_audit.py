@@ -257,7 +257,7 @@ def test_what_is_not_made_yet_is_no_fault(results):
     claim(more, results)
     new = sorted(more.manifests.keys() - more.finished)
     logs = results / "logs" / "simulate"
-    logs.mkdir(parents=True)
+    logs.mkdir(parents=True, exist_ok=True)
     (logs / f"{new[0]}.log").write_text("2026-11-24 20:00:00 chunk abc: 25 %, 7 s left\n")
     found = audit(results, "mine")
     assert {note.partition(":")[0] for note in found.notes} == {"still running", "waiting"}
@@ -364,7 +364,7 @@ def test_status_counts_runs_by_what_became_of_their_jobs(results, monkeypatch, c
     claim(more, results)
     new = sorted(more.manifests.keys() - more.finished)
     logs = results / "logs" / "simulate"
-    logs.mkdir(parents=True)
+    logs.mkdir(parents=True, exist_ok=True)
     (logs / f"{new[0]}.log").write_text("2026-11-24 20:00:00 chunk abc: 25 %, 7 s left\n")
     (logs / f"{new[1]}.log").write_text("Traceback (most recent call last):\n  …\nMemoryError: no memory\n")
     now = status(results, "mine")

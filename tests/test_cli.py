@@ -71,7 +71,7 @@ def test_what_is_finished_is_gathered_and_drawn_while_a_sweep_runs(here, capsys)
         assert (cube["status"].sel(coupling=1) == 2).all() and (cube["status"].sel(coupling=[0, 0.5]) == 0).all()
     missing = [file for file in before if file.suffix == ".json" and not file.with_suffix(".nc").exists()]
     log = here / "results" / "logs" / "simulate" / f"{missing[0].stem}.log"
-    log.parent.mkdir(parents=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("Traceback (most recent call last):\nMemoryError\n")
     assert main(["gather", "mine", "--partial"]) == 0
     with xr.open_dataset(here / "results" / "mine" / "partial" / "sweep.nc") as cube:

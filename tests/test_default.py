@@ -11,8 +11,8 @@ from test_workflow import snakemake
 
 from psst_core.cost import PREDICTED, Job, fit
 from psst_core.dataset import read_cube
+from psst_core.folder import Folder
 from psst_core.hardware import processor
-from psst_core.ledger import HEX
 from psst_core.manifest import read_manifest
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("default")]
@@ -41,7 +41,7 @@ def test_every_number_is_what_it_was_before_the_code_moved(results):
 
 def test_memory_and_disk_of_the_large_jobs_are_foreseen_from_the_small_ones(results, tmp_path):
     """Fitted on the chunks of 60 and 120 cells, those of 240 within 25 % in the median."""
-    claims = {path: read_manifest(path) for path in (results / "chunks").glob(f"{HEX}.json")}
+    claims = {path: read_manifest(path) for path in Folder(results).manifest_files()}
     large = {path: claim for path, claim in claims.items() if claim.config["network"]["size"] == 240}
     (tmp_path / "chunks").mkdir()
     for path in claims.keys() - large.keys():

@@ -10,7 +10,7 @@ from conftest import TINY
 
 from psst_core.compiled import Programs
 from psst_core.dataset import checksum
-from psst_core.hardware import prepare, vector_width
+from psst_core.hardware import fits, prepare, variables_kept, vector_width
 
 SCRIPT = """
 import os
@@ -51,9 +51,21 @@ def test_auto_takes_the_processor_where_no_gpu_is():
     assert done.stdout.split()[-1] == "1"
 
 
-def test_too_late_is_an_error():
-    with pytest.raises(RuntimeError, match="imported already"):
-        prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
+def test_a_process_is_set_up_in_one_way():
+    same = {"device": "cpu", "vector_width": 0, "xla_flags": ""}
+    flags = os.environ["XLA_FLAGS"]
+    assert fits(same) and prepare(same) and os.environ["XLA_FLAGS"] == flags
+    for other in ({"vector_width": 128}, {"xla_flags": "--xla_other"}, {"devices": 2}, {"device": "gpu"}):
+        with pytest.raises(RuntimeError, match="imported already"):
+            prepare(same | other)
+
+
+def test_variables_that_jobs_set_can_be_kept_from_other_processes(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--mine")
+    monkeypatch.delenv("TF_XLA_FLAGS", raising=False)
+    with variables_kept():
+        os.environ |= {"XLA_FLAGS": "--theirs", "TF_XLA_FLAGS": "--theirs"}
+    assert os.environ["XLA_FLAGS"] == "--mine" and "TF_XLA_FLAGS" not in os.environ
 
 
 COMPILING = """

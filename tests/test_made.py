@@ -23,7 +23,7 @@ from psst_core.gather import gather, gather_recipe, write_summary
 from psst_core.ledger import foreign_run
 from psst_core.made import is_made, keep_edited, marking, recipe
 from psst_core.manifest import read_claim
-from psst_core.outputs import gathered, shown, stale
+from psst_core.outputs import stale, tasks
 from psst_core.plan import claim, make_plan, unclaimed
 from psst_core.status import status
 from psst_core.workers import simulate
@@ -51,9 +51,7 @@ def plan_of(results, *couplings, name="s", more=""):
 
 
 def old(results, plan):
-    folder = results / plan.name
-    config = plan.config
-    return stale(folder, [*gathered(folder, plan.digest, bool(plan.twins)), *shown(folder, ["rate_map"], config)])
+    return stale(results / plan.name, tasks(plan, results))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from conftest import run_sweep
 from test_references import FI_COUNTS
-from test_workflow import TOP, snakemake
+from test_workflow import TOP, psst, snakemake
 
 from psst_core import digest, make_plan, plugins, registry
 from psst_core.chunk import simulate_chunk
@@ -23,7 +23,7 @@ from psst_core.sweep import expand
 
 GUIDE = (TOP / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"`((?:plugins|conf)/[\w/]+\.\w+)`[^\n]*\n\n```\w+\n(.*?)```", GUIDE, re.DOTALL))
-COMMAND = shlex.split(re.search(r"```bash\n.*?snakemake (.*?)```", GUIDE, re.DOTALL)[1].replace("\\\n", " "))
+COMMAND = shlex.split(re.search(r"```bash\n.*?/psst (.*?)```", GUIDE, re.DOTALL)[1].replace("\\\n", " "))
 SLOW = "network.populations.hh.mechanisms.slow"
 ADAPTING = f"network=adapting {SLOW}.conductance=0,0.1,0.2"
 
@@ -86,10 +86,10 @@ def typed(tmp_path):
     """The worked example, as a person types it."""
     folder = tmp_path / "a folder of one's own"
     write(folder, FILES)
-    assert COMMAND[:2] == ["-s", "$PSST/workflow/Snakefile"]
+    assert COMMAND[0] == "run"
 
     def run(*arguments):
-        done = snakemake(folder, *COMMAND[2:], *arguments)
+        done = psst(folder, *COMMAND, "--", *arguments)
         assert done.returncode == 0, done.stderr
         return folder
 

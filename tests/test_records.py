@@ -33,7 +33,7 @@ def clean(tmp_path_factory):
         Path("results/saved").mkdir()
         Path("results/saved/0123456789abcdef.zip").write_bytes(b"PK")
         log = Path("results/logs/simulate")
-        log.mkdir(parents=True)
+        log.mkdir(parents=True, exist_ok=True)
         (log / "0123456789abcdef.log").write_text("2026-11-24 20:00:00 chunk abc: 25 %, 7 s left\n")
         Path("results/machine.json").write_text(
             '{"float64": {"1": 11.3, "16": 150.0}, "float32": {"1": 7.4, "16": 64.0}}'

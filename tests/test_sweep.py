@@ -7,8 +7,7 @@ from conftest import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psst_core import sweep as sweep_module
-from psst_core.config import resolve, update
+from psst_core.config import compose, resolve, update
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.identity import Identity, deciding_modules
@@ -77,7 +76,7 @@ def run_id(config):
 
 
 def test_ids_do_not_depend_on_the_order_of_keys():
-    config = resolve(sweep_module.compose({"experiment": "locust_coupling"}))
+    config = resolve(compose({"experiment": "locust_coupling"}))
 
     def reversed_keys(node):
         if not isinstance(node, dict):
@@ -126,7 +125,7 @@ def test_ids_depend_on_the_content_of_files(tmp_path):
     one, two = tmp_path / "one.npz", tmp_path / "two.npz"
     one.write_bytes(start)
     two.write_bytes(start)
-    config = sweep_module.compose({"experiment": "locust_coupling"})
+    config = compose({"experiment": "locust_coupling"})
 
     def identity(path):
         update(config, "network.start_file", str(path))

@@ -1,11 +1,12 @@
 """The potential of one cell, its gates, and the current through each of its channels."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import cycle
+from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 
 from psst_core.attributes import trace_name
 from psst_core.dataset import Array
@@ -15,6 +16,9 @@ from psst_core.network import Network, Population
 from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
     return _population(config) is not None
@@ -22,6 +26,8 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """From top to bottom: potential, gates, currents; of the first cell of the first run that has traces."""
+    import matplotlib.pyplot as plt
+
     run = first_traced(results, "action_potential")
     population = None if run is None else _population(run.config)
     if run is None or population is None or not run.traces:

@@ -1,18 +1,20 @@
 """Who projects to whom in the first network."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from psst_core.figures.raster import strongest
 from psst_core.figures.style import COLUMN, cell_ticks, has_membranes, nothing, population_name
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLOURS = {"ach": "#0072B2", "gaba": "#D55E00"}
 LABELS = {"ach": "acetylcholine", "gaba": "GABA"}
@@ -24,6 +26,10 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """The matrix [postsynaptic, presynaptic] of the network in the raster's run, by transmitter."""
+    import matplotlib.pyplot as plt
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
     run = strongest(results)
     if run is None:
         return nothing(results)

@@ -1,14 +1,18 @@
 """Measures along the longest axis, with bands over networks and trials."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from matplotlib.figure import Figure
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from psst_core.figures.curves import draw_curves
 from psst_core.figures.style import mean_and_band, numeric_axes
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:

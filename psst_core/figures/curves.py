@@ -1,10 +1,11 @@
 """Measures along the longest axis of the grid: what the figures of curves share."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import xarray as xr
-from matplotlib.figure import Figure
 
 from psst_core.figures.style import (
     MANY,
@@ -22,6 +23,9 @@ from psst_core.figures.style import (
 )
 from psst_core.results import Results
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 MARKED = 60
 SHOWN = ("firing_rate", "band_power", "dominant_frequency", "synchrony")
 Bands = Callable[[xr.DataArray], tuple[xr.DataArray, xr.DataArray]]
@@ -34,6 +38,8 @@ def draw_curves(results: Results, bands: Bands, what: str) -> Figure:
         bands: of a measure, its mean over the replicates and half the width of the band.
         what: these two are, for the title.
     """
+    import matplotlib.pyplot as plt
+
     x, *rest = numeric_names(results)
     lines = rest[0] if rest else None
     cube = results.cube.sel(slices(results, [name for name in (x, lines) if name]))

@@ -1,15 +1,15 @@
 """What depends on what, and whether that conclusion depends on the solver or its step."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import scipy
 import xarray as xr
-from matplotlib.figure import Figure
-from scipy.stats import t as student
 
 from psst_core.attributes import STATUS
 from psst_core.axes import RUN
@@ -30,6 +30,9 @@ from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 METHODS = ("solver", "run.dt", "solver.precision")
 MARKERS = "os^Dv<>"
 
@@ -41,6 +44,8 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """A panel for each population and measure: for each axis, rank correlations with 95 % confidence, by method."""
+    import matplotlib.pyplot as plt
+
     rows = table(results)
     if rows.empty:
         return nothing(results)
@@ -131,7 +136,7 @@ def _effect(values: xr.DataArray, name: str) -> tuple[int, float, float, float]:
         return 0, float("nan"), float("nan"), best
     width = float("nan")
     if len(found) > 1:
-        width = float(student.ppf(0.975, len(found) - 1) * found.std(ddof=1) / np.sqrt(len(found)))
+        width = float(scipy.stats.t.ppf(0.975, len(found) - 1) * found.std(ddof=1) / np.sqrt(len(found)))
     return len(found), float(found.mean()), width, best
 
 

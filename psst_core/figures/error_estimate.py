@@ -1,14 +1,13 @@
 """Runs beside their twins at half the step."""
 
-from collections.abc import Sequence
-from typing import Any
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from psst_core.analysis import MEASURES
 from psst_core.dataset import Array
@@ -16,6 +15,10 @@ from psst_core.figures.style import PAGE, has_membranes, nothing, population_nam
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SHOWN = tuple(name for name in MEASURES if name not in ("isi_count", "active_share"))
 
@@ -26,6 +29,8 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """Left, the runs whose spikes have not shifted yet, over time; right, how far measures differ."""
+    import matplotlib.pyplot as plt
+
     data, lost = compared(results)
     if not data.sizes["run"]:
         return nothing(results, "no pair of runs to compare", "diverged")

@@ -1,12 +1,13 @@
 """What a solver makes of a plain system, beside its closed solution."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import cycle
+from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from psst_core.figures.solver_order import exact_solution
 from psst_core.figures.style import PAGE, nothing
@@ -16,6 +17,9 @@ from psst_core.network import Network
 from psst_core.registry import lookup
 from psst_core.results import Results
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MARKERS = "os^Dv<>"
 
@@ -28,6 +32,8 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """Left, the solutions over time; right, their relative errors, a line for each solver and step."""
+    import matplotlib.pyplot as plt
+
     if results.ok.empty:
         return nothing(results)
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.6))

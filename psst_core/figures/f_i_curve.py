@@ -1,11 +1,12 @@
 """Firing rate of each cell over the current that it gets."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from psst_core.attributes import REPLICATES
 from psst_core.figures.style import COLUMN, LINES, nothing, short
@@ -14,6 +15,9 @@ from psst_core.registry import build
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
     return config["stimulus"]["type"] == "per_cell" and len(config["network"]["populations"]) == 1
@@ -21,6 +25,8 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """A line for each of the first few points of the sweep, of its first network and trial."""
+    import matplotlib.pyplot as plt
+
     values = table(results)
     if values.empty:
         return nothing(results)

@@ -28,10 +28,10 @@ def settings_of(style: str) -> Any:
     Raises:
         PsstError: when there is none, or naming the first key that is not of look or has a wrong value.
     """
-    import matplotlib.style
-
     if not style:
         return None
+    import matplotlib.style
+
     if Path(style).is_file():
         return _own(style, read_text(Path(style), BYTES))
     known = matplotlib.style.available

@@ -1,9 +1,10 @@
 """Maps of one measure: what the rate map and the power map share."""
 
-import matplotlib.pyplot as plt
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
 from psst_core.attributes import REPLICATES
 from psst_core.figures.style import (
@@ -22,9 +23,15 @@ from psst_core.figures.style import (
 )
 from psst_core.results import Results
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def draw_maps(results: Results, measure: str) -> Figure:
     """Rows are populations, each with a colour scale of its own; columns are solvers."""
+    import matplotlib.pyplot as plt
+    from matplotlib.colors import Normalize
+
     x, *rest = numeric_names(results)
     y = rest[0] if rest else None
     columns = results.cube["solver"].values if "solver" in results.cube.dims else [None]

@@ -1,12 +1,12 @@
 """The memory of jobs over the model time of their runs, beside what keeping every state would need."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from psst_core.dataset import read
 from psst_core.figures.style import COLUMN, nothing
@@ -14,6 +14,9 @@ from psst_core.keys import Config
 from psst_core.network import Network
 from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PIECES = (1, 10)
 BYTES = 8  # of a number in double precision
@@ -25,6 +28,9 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """Points: the most that a job's process held; lines: the tutorial's formula, at once and in pieces."""
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullLocator
+
     values = table(results)
     if values.empty:
         return nothing(results, "no job that noted its memory")

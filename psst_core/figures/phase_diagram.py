@@ -1,15 +1,12 @@
 """Measures over the two longest axes of the grid, with contours."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
 
 from psst_core.attributes import REPLICATES
 from psst_core.dataset import Array
@@ -33,6 +30,11 @@ from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
 LEVELS, ROUNDING = 5, 1e-6
 
 
@@ -42,6 +44,9 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """A column for each measure, a row for each population: means over networks and trials, grey without one."""
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
+
     x, y, *_ = numeric_names(results)
     shown = [x, y]
     cube = results.cube.sel(slices(results, shown))
@@ -70,6 +75,8 @@ def draw(results: Results) -> Figure:
 
 def _panel(axes: Axes, values: xr.DataArray, x: str, y: str) -> AxesImage:
     """Cells of equal size, one for each pair of values; contours are linear between their centres."""
+    from matplotlib.patheffects import withStroke
+
     grid = values.transpose(y, x).values
     axes.set_facecolor(GREY)
     image = axes.imshow(grid, origin="lower", aspect="auto", interpolation="nearest")

@@ -1,16 +1,18 @@
 """Two variables of a plain system against each other."""
 
-from collections.abc import Sequence
-from typing import Any
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
-from matplotlib.figure import Figure
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from psst_core.attributes import STATUS
 from psst_core.figures.style import COLUMN, PAGE, VARIABLES, axis_names, diverged, empty, first_traced, why_missing
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLUMNS = 3
 
@@ -23,6 +25,8 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """A panel for each solver: the first recorded variable across, the last one up, a line for each cell."""
+    import matplotlib.pyplot as plt
+
     solver = axis_names(results).get("solver")
     shown: list[dict[str, Any]] = (
         [{solver: value} for value in dict.fromkeys(results.axes[solver].values)] if solver else [{}]

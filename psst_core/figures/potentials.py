@@ -1,17 +1,20 @@
 """The membrane potential of every recorded cell over time, a heat map for each population."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
 from psst_core.attributes import REPLICATES, trace_name
 from psst_core.figures.style import PAGE, cell_ticks, diverged, first_traced, no_traces, population_name, short
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TALLEST, BRIGHTEST = 2.2, 0.995
 
@@ -22,6 +25,9 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """Of the first run that has traces; one colour scale for all populations, which ends below the rare peaks."""
+    import matplotlib.pyplot as plt
+    from matplotlib.colors import Normalize
+
     run = first_traced(results, "potentials")
     if run is None:
         return no_traces(results)

@@ -1,14 +1,18 @@
 """Power of the oscillation over two axes of the sweep."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from matplotlib.figure import Figure
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from psst_core.figures.maps import draw_maps
 from psst_core.figures.style import numeric_axes
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:

@@ -1,16 +1,20 @@
 """One run: its spikes, and the mean potential of each population."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.figure import Figure
 
 from psst_core.attributes import REPLICATES, STATUS
 from psst_core.figures.style import PAGE, cell_ticks, diverged, empty, has_membranes, nothing, population_name, short
 from psst_core.keys import Config
 from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
@@ -25,6 +29,8 @@ def draw(results: Results) -> Figure:
 
 def draw_run(run: RunData) -> Figure:
     """Its spikes above, below them a row for the mean potential of each population."""
+    import matplotlib.pyplot as plt
+
     names = list(run.populations)
     figure, (top, *below) = plt.subplots(
         1 + len(names),

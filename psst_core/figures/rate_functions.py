@@ -1,18 +1,22 @@
 """Steady state and time constant of every gate over the potential, measured under voltage clamp."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from psst_core.dataset import Array
 from psst_core.figures.style import PAGE, axis_names, no_traces
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 POTENTIAL = re.compile(r"network\.populations\.[^.]+\.start\.v")
 SAMPLES = 3
@@ -26,6 +30,8 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """A column for each channel: steady states above, time constants below, a line for each gate."""
+    import matplotlib.pyplot as plt
+
     values = table(results)
     if values.empty:
         return no_traces(results)

@@ -1,18 +1,15 @@
 """Measures against the parameters that are sampled, or move together: a point for each place along `run`."""
 
+from __future__ import annotations
+
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import scipy
 import xarray as xr
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
-from scipy.stats import spearmanr
 
 from psst_core.analysis import MEASURES
 from psst_core.attributes import REPLICATES
@@ -35,6 +32,10 @@ from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 SHOWN = ("firing_rate", "band_power", "dominant_frequency", "synchrony")
 COLUMNS = 4
 BINS, IN_BIN = 12, 8
@@ -50,6 +51,9 @@ def draw(results: Results) -> Figure:
 
     Colours are populations or, where there is one, values of the next parameter; lines are medians in bins.
     """
+    import matplotlib.pyplot as plt
+    from matplotlib.patheffects import withStroke
+
     values, parameters = means(results), numeric_parameters(results.axes.values())
     became = results.cube["status"].sel(slices(results, [RUN]))
     shown = sorted(parameters, key=lambda name: -_strength(values, name))[:COLUMNS]
@@ -121,7 +125,7 @@ def rank_correlation(x: Any, y: Array) -> float:
     x, y = np.asarray(x)[np.isfinite(y)], y[np.isfinite(y)]
     if len(np.unique(x)) < 2 or len(np.unique(y)) < 2:
         return float("nan")
-    return float(spearmanr(x, y).statistic)
+    return float(scipy.stats.spearmanr(x, y).statistic)
 
 
 def binned_median(x: Array, y: Array) -> tuple[Array, Array]:
@@ -149,6 +153,8 @@ def _strength(values: xr.Dataset, parameter: str) -> float:
 
 
 def _scale(axes: Axes, x: Array) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.update_datalim([(x.min(), 0.0), (x.max(), 0.0)], updatey=False)
     if x.min() > 0 and logarithmic(x):
         axes.set_xscale("log")

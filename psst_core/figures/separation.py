@@ -1,17 +1,21 @@
 """How fast two copies of a plain system part that start close to each other."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from psst_core.dataset import Array
 from psst_core.figures.style import COLUMN, diverged, first_traced, no_traces
 from psst_core.keys import Config
 from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FITTED = (10.0, 0.1)
 
@@ -25,6 +29,8 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """Their distance over time, and the exponential fitted to its growth."""
+    import matplotlib.pyplot as plt
+
     run = first_traced(results, "separation")
     if run is None:
         return no_traces(results)

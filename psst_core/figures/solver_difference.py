@@ -1,10 +1,10 @@
 """Does the solver matter? Paired differences of each measure, beside its spread between replicates."""
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Sequence
-
-import matplotlib.pyplot as plt
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from psst_core.figures.style import (
     PAGE,
@@ -25,6 +25,9 @@ from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SHOWN = ("firing_rate", "band_power", "synchrony")
 MARKERS = "os^D"
 
@@ -36,6 +39,8 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """Each further solver minus the first, on the same network and trial; grey: ± one s.d. of replicates."""
+    import matplotlib.pyplot as plt
+
     x, *rest = numeric_names(results)
     lines = rest[0] if rest else None
     first, *others = results.axes["solver"].values

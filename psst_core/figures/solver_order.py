@@ -1,13 +1,12 @@
 """The error of each solver over dt, and the order that it shows."""
 
-from collections.abc import Sequence
-from typing import Any
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from psst_core.dataset import Array
 from psst_core.errors import PsstError
@@ -17,6 +16,9 @@ from psst_core.network import Network
 from psst_core.registry import lookup
 from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MARKERS = "os^Dv<>*"
 LARGE, ROUNDING = 0.1, 1e-13
@@ -29,6 +31,9 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """A panel for each network, a line for each solver."""
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullLocator
+
     if results.ok.empty:
         return nothing(results)
     networks = list(errors(results).groupby("network", sort=False))

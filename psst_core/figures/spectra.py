@@ -1,11 +1,12 @@
 """Power spectra of the mean potentials, where the oscillation is strongest."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from psst_core.analysis import band, peak, spectrum, within
 from psst_core.attributes import REPLICATES
@@ -15,6 +16,9 @@ from psst_core.figures.style import COLUMN, PAGE, has_membranes, nothing, popula
 from psst_core.keys import Config
 from psst_core.results import Results
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 AT_MOST = 40
 
@@ -27,6 +31,8 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 def draw(results: Results) -> Figure:
     """A panel for each population: thin, each network and trial at that point; thick, their mean; grey, the band."""
+    import matplotlib.pyplot as plt
+
     found = densities(results)
     if found is None:
         return nothing(results)

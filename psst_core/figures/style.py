@@ -1,19 +1,17 @@
 """What the figures have in common: widths, labels, and which axis goes where."""
 
+from __future__ import annotations
+
 import functools
 import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
+import scipy
 import xarray as xr
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
 
 from psst_core.attributes import REPLICATES, STATUS
 from psst_core.axes import RUN
@@ -22,6 +20,10 @@ from psst_core.folder import PARTIAL
 from psst_core.keys import Config
 from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLUMN, PAGE = 3.4, 7.0
 LINES, LABELS, ROWS, OWN_TICKS, DECADES = 7, 24, 14, 60, 20
@@ -109,7 +111,7 @@ def mean_and_confidence(variable: xr.DataArray) -> tuple[xr.DataArray, xr.DataAr
     """
     networks = variable.mean("trial")
     count = networks.count("network")
-    quantile = xr.apply_ufunc(lambda n: student.ppf(0.975, np.maximum(n - 1, 1)), count)
+    quantile = xr.apply_ufunc(lambda n: scipy.stats.t.ppf(0.975, np.maximum(n - 1, 1)), count)
     width = quantile * networks.std("network", ddof=1) / np.sqrt(count.where(count > 1))
     return networks.mean("network"), width
 
@@ -120,6 +122,8 @@ def series(cube: xr.Dataset, lines: str | None, place: int = 0) -> list[tuple[An
     Args:
         place: the position of a value that must be among them.
     """
+    import matplotlib.pyplot as plt
+
     if lines is None:
         return [(None, "C0")]
     values = cube[lines].values
@@ -201,6 +205,8 @@ def short(value: object) -> str:
 
 def cell_ticks(cells: int) -> list[int]:
     """A few whole numbers among the cells, counted from 0."""
+    from matplotlib.ticker import MaxNLocator
+
     ticks = MaxNLocator(integer=True).tick_values(0, cells - 1)
     return [int(tick) for tick in ticks if 0 <= tick < cells and tick == int(tick)]
 
@@ -256,6 +262,8 @@ def nothing(results: Results, what: str = "no run to show", why: str = "") -> Fi
     Args:
         why: by default, what became of the runs.
     """
+    import matplotlib.pyplot as plt
+
     figure = plt.figure(figsize=(COLUMN, 1.0))
     why = why or why_missing(results.cube["status"])
     figure.text(0.5, 0.5, f"{what}: {why}", ha="center", va="center", color="0.4")
@@ -272,6 +280,8 @@ def logarithmic(values: ArrayLike) -> bool:
 
 def scale_x(axes: Axes, values: ArrayLike) -> None:
     """A (symmetric) logarithmic axis where the values lie so; ticks at those that stand well apart, if they are few."""
+    from matplotlib.ticker import NullLocator
+
     values = np.unique(values)
     axes.update_datalim([(values[0], 0.0), (values[-1], 0.0)], updatey=False)
     if logarithmic(values) and values[0] == 0:
@@ -321,6 +331,8 @@ def _decimals(values: Any) -> int:
 
 def ticks_of(values: Any, most: int) -> tuple[Any, list[str]]:
     """Places of all values on an axis that counts them, or of a few round numbers between them, and their labels."""
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
     few = np.arange(0, len(values), -(-len(values) // most))
     if len(few) == len(values) or not (np.diff(values) > 0).all():
         return few, [f"{values[place]:g}" for place in few]

@@ -1,15 +1,18 @@
 """The variables of a few cells over time."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import matplotlib.pyplot as plt
-from matplotlib.figure import Figure
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from psst_core.attributes import REPLICATES
 from psst_core.figures.style import PAGE, VARIABLES, diverged, first_traced, no_traces, population_name, short
 from psst_core.keys import Config
 from psst_core.results import Results, RunData
 from psst_core.sweep import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CELLS = 5
 
@@ -26,6 +29,8 @@ def draw(results: Results) -> Figure:
 
 def draw_run(run: RunData) -> Figure:
     """A row for each variable of which it kept traces, a line for each of the first cells."""
+    import matplotlib.pyplot as plt
+
     names = [str(name) for name in run.traces.data_vars]
     figure, axes = plt.subplots(
         len(names), 1, figsize=(PAGE, 0.7 + 1.1 * len(names)), sharex=True, squeeze=False, layout="constrained"

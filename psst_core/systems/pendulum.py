@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import special
+import scipy
 
 from psst_core import tf
 from psst_core.mechanisms import Clock, Relaxation, States, System
@@ -37,6 +37,6 @@ class Pendulum(System):
         if np.any(start["omega"]) or np.any(np.abs(start["theta"]) >= np.pi):
             return None
         k, frequency = np.sin(np.asarray(start["theta"]) / 2.0), np.sqrt(self.gravity_over_length)
-        sn, cn, dn, _ = special.ellipj(special.ellipk(k**2) + frequency * t, k**2)
+        sn, cn, dn, _ = scipy.special.ellipj(scipy.special.ellipk(k**2) + frequency * t, k**2)
         theta = 2.0 * np.arcsin(k * sn)
         return {"theta": theta, "omega": 2.0 * k * frequency * cn * dn / np.cos(theta / 2.0)}

@@ -1,21 +1,22 @@
 # The plan, made once when the workflow is parsed, so that bad input is refused before any job starts.
 
 import functools
+import itertools
 from collections import Counter
 from pathlib import Path
 
 from psst_core import PsstError, make_plan
 from psst_core.cost import fit
 from psst_core.devices import cores
-from psst_core.figures import available, formats, remove_stale, with_table
+from psst_core.figures import remove_stale
 from psst_core.folder import RESULTS, Folder
-from psst_core.manifest import read_manifest
 from psst_core.forecast import as_text, expected
-from psst_core.made import keep_edited
-from psst_core.outputs import gathered, shown, stale
-from psst_core.plan import NAME, claim, earlier, unclaimed, work
+from psst_core.manifest import read_manifest
+from psst_core.outputs import settle, stale, targets, tasks
+from psst_core.plan import EXPERIMENT, NAME, earlier, unclaimed, work
 from psst_core.progress import Progress
 from psst_core.slurm import refuse_while_at_work
+from snakemake.io import IOFile
 
 FOLDER = Folder(RESULTS)
 
@@ -35,18 +36,20 @@ def plan():
         refuse(f"--config {key}: no such key; there are experiment, overrides and name")
     try:
         made = make_plan(
-            config.get("experiment", "locust_coupling"),
+            config.get("experiment", EXPERIMENT),
             config.get("overrides", ""),
             config.get("name"),
         )
-        available(made.figures, made.axes, made.config)
+        tasks(made, RESULTS)
     except PsstError as error:
         refuse(error)
     return made
 
 
-def sweep_folder():
-    return FOLDER.sweep(plan().name)
+@functools.cache
+def stages():
+    """The files of the sweep, by the stage that makes them."""
+    return targets(tasks(plan(), RESULTS))
 
 
 def manifest(chunk):
@@ -109,7 +112,7 @@ def hardware(wildcards):
     return manifest(wildcards.chunk).config["hardware"]
 
 
-def tasks(wildcards):
+def slurm_tasks(wildcards):
     """Of Slurm, for the workers of a job: so many, or one for each GPU."""
     its = hardware(wildcards)
     return 0 if its["workers"] == 1 else its["workers"] if its["device"] == "cpu" else 1
@@ -123,18 +126,22 @@ def cpus_per_task(wildcards):
 @functools.cache
 def old():
     """The files of the sweep that are not what this plan and this code make, whatever Snakemake and clocks say."""
-    folder = sweep_folder().path
-    outputs = [
-        *gathered(folder, plan().digest, bool(plan().twins)),
-        *shown(folder, drawn(), plan().config),
-    ]
-    return stale(folder, outputs)
+    return stale(FOLDER.sweep(plan().name).path, tasks(plan(), RESULTS))
+
+
+def forget():
+    """Drop what Snakemake remembers of files of the sweep that were made without it since."""
+    for file in filter(Path.is_file, every_file(None)):
+        remembered = workflow.persistence.metadata(IOFile(str(file)))
+        if remembered and remembered.endtime != file.stat().st_mtime:
+            workflow.persistence.cleanup_metadata(IOFile(str(file)))
 
 
 @functools.cache
 def tell():
     """Tell Snakemake, once, what is to be made again, and a person what moves."""
     workflow.dag.ignore_incomplete = True  # a file of ours is whole or not there
+    forget()
     workflow.dag.forcefiles.update(map(str, old()))
     if unclaimed(plan(), RESULTS):  # onstart then claims
         workflow.dag.forcerules.add(workflow.get_rule("all"))
@@ -151,53 +158,24 @@ def again(wildcards):
     return []
 
 
-def chunk_files(wildcards=None):
-    return [FOLDER.chunk_file(chunk) for chunk in plan().manifests]
+def every_file(wildcards):
+    return list(itertools.chain(*stages().values()))
 
 
-def summary_files(wildcards=None):
-    return [FOLDER.summary_file(chunk, plan().analysis) for chunk in plan().manifests]
+def chunk_files(wildcards):
+    return stages()["simulate"]
 
 
-def cube_file(wildcards=None):
-    return sweep_folder().cube
+def summary_files(wildcards):
+    return stages()["summarise"]
 
 
-def record_files(wildcards=None):
-    return [sweep_folder().table, sweep_folder().configuration]
+def estimate_files(wildcards):
+    return stages()["estimate"]
 
 
-def estimate_files(wildcards=None):
-    return sweep_folder().estimated if plan().twins else []
-
-
-def configuration(wildcards=None):
-    return plan().config
-
-
-def experiment(wildcards=None):
+def experiment(wildcards):
     return plan().sweep.experiment
-
-
-def drawn():
-    """The figures that this sweep fills."""
-    return available(plan().figures, plan().axes, plan().config)
-
-
-def figure_files(wildcards=None):
-    return [
-        sweep_folder().figure(name, ending)
-        for name in drawn()
-        for ending in formats(plan().config)
-    ]
-
-
-def about_file(wildcards=None):
-    return sweep_folder().about
-
-
-def table_files(wildcards=None):
-    return [sweep_folder().table_of(name) for name in with_table(drawn())]
 
 
 if workflow.is_main_process:

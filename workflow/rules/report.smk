@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from psst_core import PsstError, open_sweep
+from psst_core.figures import drawn_of, names
 from psst_core.folder import RESULTS, Folder
-from psst_core.figures import drawn_of, formats, names, with_table
 from psst_core.outputs import shown, stale
 from psst_core.plan import NAME
 
@@ -50,12 +50,22 @@ def experiment(wildcards):
     return Path(RECORDS[wildcards.name]["experiment"]).name
 
 
+def showing(name):
+    """What makes the figures of a sweep, their tables, and the page about it."""
+    sweep, settings = SWEEPS[name], {"style": ""} | RECORDS[name]["config"]
+    estimated = sweep.files.error_estimate.is_file()
+    return list(shown(sweep.files.path, drawn_of(sweep), settings, estimated))
+
+
+DRAWN = {name: showing(name) for name in SWEEPS if name not in KEPT}
+
+
 def again(wildcards):
     """No input, but where the graph is built: Snakemake is told what is to be drawn again."""
-    for sweep in (sweep for name, sweep in SWEEPS.items() if name not in KEPT):
-        config_of = {"style": ""} | sweep.record["config"]
-        outputs = shown(sweep.folder, drawn_of(sweep), config_of)
-        workflow.dag.forcefiles.update(map(str, stale(sweep.folder, outputs)))
+    for name, outputs in DRAWN.items():
+        workflow.dag.forcefiles.update(
+            map(str, stale(SWEEPS[name].files.path, outputs))
+        )
     return []
 
 
@@ -96,16 +106,9 @@ for name in KEPT:
     TARGETS += [
         FOLDER.sweep(name).kept(file.stem) for file in found if file.stem in names()
     ]
-for name, sweep in SWEEPS.items():
-    if name in KEPT:
-        continue
-    TARGETS += [
-        sweep.files.figure(figure, ending)
-        for figure in drawn_of(sweep)
-        for ending in formats(RECORDS[name]["config"])
-    ]
-    TARGETS += [sweep.files.table_of(figure) for figure in with_table(drawn_of(sweep))]
-    TARGETS.append(sweep.files.about)
+TARGETS += [
+    file for outputs in DRAWN.values() for task in outputs for file in task.files
+]
 
 
 onsuccess:

@@ -13,7 +13,7 @@ rule simulate:
         mem_mb=requested("mem_mb"),
         runtime=requested("runtime"),
         gpu=requested("gpu"),
-        tasks=tasks,
+        tasks=slurm_tasks,
         cpus_per_task=cpus_per_task,
     params:
         manifest=lambda wildcards: str(FOLDER.manifest_file(wildcards.chunk)),
