@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["PsstError", "make_plan", "open_sweep", "run_sweep"]
-_PLACES = {"make_plan": "plan", "open_sweep": "results", "run_sweep": "in_process"}
+_PLACES = {"make_plan": "psst_core.plan", "open_sweep": "psst_core.results", "run_sweep": "psst_core.in_process"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    return getattr(importlib.import_module(_PLACES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -13,7 +13,7 @@ from test_workflow import psst
 
 import psst_core
 from psst_core.errors import PsstError
-from psst_core.ledger import CHUNKS, LOGS, SAVED, lock, state
+from psst_core.folder import CHUNKS, LOGS, SAVED, Folder
 
 WORDS = TINY.replace("trials=2", "trials=1") + "network.size=8 solver=rk4 figures=[rate_map] hardware.jobs=1 "
 TWINS = "numerics.check=halve_dt numerics.share=1 "
@@ -110,9 +110,9 @@ def test_bad_input_and_another_process_are_refused(tmp_path):
     with pytest.raises(PsstError, match=r"network\.ach=-4: must be"):
         made_here(tmp_path, "network.ach=-4")
     assert not (tmp_path / "results").exists()
-    with lock(tmp_path / "results"), pytest.raises(PsstError, match="is in use by process"):
+    with Folder(tmp_path / "results").lock(), pytest.raises(PsstError, match="is in use by process"):
         made_here(tmp_path, "")
-    with lock(tmp_path / "results"):
+    with Folder(tmp_path / "results").lock():
         assert not (tmp_path / "results" / "s").exists()
 
 
@@ -125,7 +125,7 @@ def test_a_job_that_fails_is_told_as_snakemake_tells_it(tmp_path):
         made_here(tmp_path, "network.coupling=0", figures=False)
     (log,) = (tmp_path / "results" / LOGS / "summarise").glob("*.log")
     assert str(log) in str(failed.value) and "Traceback" in log.read_text()
-    lock(tmp_path / "results").close()
+    Folder(tmp_path / "results").lock().close()
     chunk.with_suffix(".nc").unlink()
     made_here(tmp_path, "network.coupling=0", figures=False)
     assert not log.exists()
@@ -172,7 +172,7 @@ def test_ctrl_c_saves_and_the_same_call_goes_on(tmp_path, where):
         "the same command goes on from there."
     )
     (saved,) = (tmp_path / "results" / SAVED).iterdir()
-    assert state(tmp_path / "results", saved.stem)[0] == "interrupted"
+    assert Folder(tmp_path / "results").state(saved.stem)[0] == "interrupted"
 
 
 def test_the_import_is_light_and_names_what_there_is():
