@@ -94,7 +94,7 @@ benchmark: $(INSTALLED)
 	$(BIN)/snakemake --config experiment=benchmark
 
 measure: $(INSTALLED)
-	$(BIN)/python -c 'from psst_core.machine import remember; remember()'
+	$(BIN)/python -c 'from psst_core.plan.machine import remember; remember()'
 
 lock:
 	uv pip compile pyproject.toml --universal --python-version 3.11 --extra test --extra notebooks --extra docs --upgrade \

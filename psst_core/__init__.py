@@ -10,12 +10,16 @@ from psst_core.errors import PsstError
 
 if TYPE_CHECKING:
     from psst_core.in_process import run_sweep
-    from psst_core.plan import make_plan
-    from psst_core.results import open_sweep
+    from psst_core.plan.sweep_plan import make_plan
+    from psst_core.results.sweep_results import open_sweep
 
 __version__ = "0.1.0"
 __all__ = ["PsstError", "make_plan", "open_sweep", "run_sweep"]
-_PLACES = {"make_plan": "psst_core.plan", "open_sweep": "psst_core.results", "run_sweep": "psst_core.in_process"}
+_PLACES = {
+    "make_plan": "psst_core.plan.sweep_plan",
+    "open_sweep": "psst_core.results.sweep_results",
+    "run_sweep": "psst_core.in_process",
+}
 
 
 def __getattr__(name: str) -> Any:

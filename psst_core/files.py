@@ -13,6 +13,7 @@ import yaml
 
 from psst_core.errors import PsstError
 
+CHECKOUT = Path(__file__).resolve().parents[1]  # where conf/ and workflow/ lie beside the package
 TEXT_BYTES = 1_000_000_000  # of a text that is read at all; a plan of a million runs has 0.2 GB
 YAML_BYTES = 100_000_000
 YAML_NODES, YAML_DEPTH = 5_000_000, 100  # with aliases written out

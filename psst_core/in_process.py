@@ -17,25 +17,25 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from psst_core.about import save_page
-from psst_core.compiled import Programs
-from psst_core.cost import CostModel, fit
-from psst_core.error_estimate import estimate
 from psst_core.errors import PsstError
 from psst_core.figures import remove_stale, save, save_table
-from psst_core.folder import RESULTS, Folder
-from psst_core.forecast import as_text, expected
-from psst_core.gather import gather, write_summary
-from psst_core.hardware import Settings, fits, settings, variables_kept
+from psst_core.host.compiled import Programs
+from psst_core.host.hardware import Settings, fits, settings, variables_kept
+from psst_core.job.slurm import refuse_while_at_work
+from psst_core.job.workers import PATIENCE, obey, simulate
 from psst_core.logs import Report, last_words, logged, noted
-from psst_core.outcome import Failure, stopped, whereabouts
 from psst_core.outputs import SHOWING, Task, settle, targets, tasks
-from psst_core.plan import EXPERIMENT, Plan, make_plan, unclaimed, work
-from psst_core.progress import Progress
-from psst_core.results import Results, open_sweep
-from psst_core.slurm import refuse_while_at_work
-from psst_core.terminal import Terminal
-from psst_core.workers import PATIENCE, obey, simulate
+from psst_core.plan.cost import CostModel, fit
+from psst_core.plan.sweep_plan import EXPERIMENT, Plan, make_plan, unclaimed, work
+from psst_core.results.about import save_page
+from psst_core.results.error_estimate import estimate
+from psst_core.results.gather import gather, write_summary
+from psst_core.results.sweep_results import Results, open_sweep
+from psst_core.store.folder import RESULTS, Folder
+from psst_core.terminal.forecast import as_text, expected
+from psst_core.terminal.outcome import Failure, stopped, whereabouts
+from psst_core.terminal.progress import Progress
+from psst_core.terminal.snakemake_output import Terminal
 
 MAKE: dict[str, Callable[[Task, Plan, Path], Any]] = {
     "summarise": lambda task, plan, folder: write_summary(

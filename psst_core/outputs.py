@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from psst_core.about import about_recipe
-from psst_core.error_estimate import estimate_recipe
 from psst_core.figures import available, figure_recipe, formats, with_table
-from psst_core.folder import Folder, SweepFolder
-from psst_core.gather import gather_recipe
 from psst_core.keys import Config
-from psst_core.made import is_made, keep_edited
-from psst_core.plan import Plan, claim
+from psst_core.plan.sweep_plan import Plan, claim
+from psst_core.results.about import about_recipe
+from psst_core.results.error_estimate import estimate_recipe
+from psst_core.results.gather import gather_recipe
+from psst_core.store.folder import Folder, SweepFolder
+from psst_core.store.made import is_made, keep_edited
 
 STAGES = ("simulate", "summarise", "gather", "estimate", "draw", "tabulate", "describe")
 SHOWING = STAGES[4:]  # what people look at; all numbers are there before

@@ -20,24 +20,24 @@ import pandas as pd
 import pytest
 
 import psst_core
-from psst_core.analysis import summarise
 from psst_core.attributes import STATUS
-from psst_core.batch import Run
-from psst_core.chunk_file import ChunkFile
-from psst_core.config import compose, resolve, update
-from psst_core.dataset import atomic_netcdf, read, write
+from psst_core.config.compose import compose, resolve, update
+from psst_core.config.schema import units
 from psst_core.figures import save
 from psst_core.files import to_yaml, write_text
-from psst_core.folder import CHUNKS, PLANS, Folder
-from psst_core.gather import gather
-from psst_core.hardware import prepare
+from psst_core.host.hardware import prepare
+from psst_core.integrate.batch import Run
+from psst_core.integrate.simulate import Integration, Program, Segment, padded, step_count
 from psst_core.keys import put
-from psst_core.manifest import Manifest
-from psst_core.records import records_digest
-from psst_core.results import Results, open_sweep
-from psst_core.schema import units
-from psst_core.simulate import Integration, Program, Segment, padded, step_count
-from psst_core.sweep import Axis
+from psst_core.results.analysis import summarise
+from psst_core.results.gather import gather
+from psst_core.results.sweep_results import Results, open_sweep
+from psst_core.store.chunk_file import ChunkFile
+from psst_core.store.dataset import atomic_netcdf, read, write
+from psst_core.store.folder import CHUNKS, PLANS, Folder
+from psst_core.store.manifest import Manifest
+from psst_core.store.records import records_digest
+from psst_core.sweep.expand import Axis
 
 DATA = Path(__file__).parent / "data"
 LONG = {"slow", "slurm", "peers", "browser"}
@@ -153,7 +153,7 @@ def program(arguments: str) -> Program:
 @pytest.fixture
 def compiled_once(monkeypatch):
     """Jobs of a test share their compiled programs."""
-    monkeypatch.setattr("psst_core.devices.Program", lambda *arguments: program(json.dumps(arguments)))
+    monkeypatch.setattr("psst_core.integrate.devices.Program", lambda *arguments: program(json.dumps(arguments)))
 
 
 def with_trials(config: dict[str, Any], count: int) -> list[Run]:

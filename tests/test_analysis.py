@@ -8,7 +8,11 @@ import xarray as xr
 from conftest import run_sweep
 from scipy import signal
 
-from psst_core.analysis import (
+from psst_core.attributes import STATUS
+from psst_core.config.compose import CONF
+from psst_core.errors import PsstError
+from psst_core.figures.style import label
+from psst_core.results.analysis import (
     MASKS,
     MEASURES,
     PER_RUN,
@@ -19,11 +23,7 @@ from psst_core.analysis import (
     summarise,
     synchrony,
 )
-from psst_core.attributes import STATUS
-from psst_core.config import CONF
-from psst_core.errors import PsstError
-from psst_core.figures.style import label
-from psst_core.sweep import expand
+from psst_core.sweep.expand import expand
 
 ANALYSIS = {"spectrum": [200.0, 600.0], "band": [10.0, 60.0], "background": 200.0}
 TIME = np.arange(2000) * 0.5
@@ -206,7 +206,7 @@ def one_by_one(chunk, window):
 
 @pytest.mark.parametrize(("runs", "sizes"), [(1, [3]), (40, [6, 2]), (23, [1])])
 def test_all_runs_at_once_are_as_one_by_one(runs, sizes, monkeypatch):
-    monkeypatch.setattr("psst_core.analysis.BLOCK", 2000 * 5)
+    monkeypatch.setattr("psst_core.results.analysis.BLOCK", 2000 * 5)
     chunk = made_up(runs, sizes, 20 * runs * sum(sizes))
     found, expected = summarise(chunk, (100.0, 1000.0), ANALYSIS), one_by_one(chunk, (100.0, 1000.0))
     for name in MEASURES:

@@ -14,15 +14,15 @@ import pytest
 import yaml
 from conftest import TINY, run_sweep
 
-from psst_core.audit import audit
-from psst_core.blame import blame, find
-from psst_core.cli import main
-from psst_core.dataset import checksum
+from psst_core.commands.audit import audit
+from psst_core.commands.blame import blame, find
+from psst_core.commands.cli import main
+from psst_core.commands.status import status
 from psst_core.digest import code_digest
-from psst_core.manifest import read_manifest
-from psst_core.plan import claim, make_plan, records_digest
-from psst_core.results import open_sweep
-from psst_core.status import status
+from psst_core.plan.sweep_plan import claim, make_plan, records_digest
+from psst_core.results.sweep_results import open_sweep
+from psst_core.store.dataset import checksum
+from psst_core.store.manifest import read_manifest
 
 WORDS = TINY + "network.size=8,12 network.coupling=0,0.5 solver=rk4"
 
@@ -242,7 +242,7 @@ def test_a_clean_sweep_has_no_findings(clean):
 
 def test_the_bytes_are_looked_at_whatever_the_code_is_now(results, monkeypatch):
     """After a change of code every planted fault of bytes is still found; the ids are not computed again."""
-    monkeypatch.setattr("psst_core.audit.code_digest", lambda modules: "0" * 16)
+    monkeypatch.setattr("psst_core.commands.audit.code_digest", lambda modules: "0" * 16)
     found = audit(results, "mine")
     assert found.findings == [] and found.counts == {"ok": 8}
     code = json.loads(chunks(results)[0].with_suffix(".json").read_text())["code"]
@@ -326,7 +326,7 @@ def test_a_run_is_made_again_to_the_bit(clean, tmp_path):
     """In a process of its own, as TensorFlow reads its flags once."""
     shutil.copytree(clean, tmp_path / "results")
     words = ["blame", "mine", "network.coupling=0.5", "network.size=8", "trial=1", "--reproduce"]
-    script = f"from psst_core.cli import main; raise SystemExit(main({words!r}))"
+    script = f"from psst_core.commands.cli import main; raise SystemExit(main({words!r}))"
 
     def again():
         return subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -379,4 +379,4 @@ def test_digests_of_manifests_are_the_names_of_their_chunks(clean):
     for file in chunks(clean):
         manifest = read_manifest(file.with_suffix(".json"))
         assert manifest.chunk == file.stem
-        assert manifest.code != code_digest(("psst_core.simulate",))
+        assert manifest.code != code_digest(("psst_core.integrate.simulate",))

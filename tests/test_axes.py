@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psst_core.axes import METHODS, visit
-from psst_core.constraint import holds
+from psst_core.config.schema import SampleConfig, SweepConfig
 from psst_core.errors import PsstError
-from psst_core.grammar import Interval
-from psst_core.plan import make_plan
-from psst_core.schema import SampleConfig, SweepConfig
-from psst_core.sweep import expand
+from psst_core.plan.sweep_plan import make_plan
+from psst_core.sweep.axes import METHODS, visit
+from psst_core.sweep.constraint import holds
+from psst_core.sweep.expand import expand
+from psst_core.sweep.grammar import Interval
 
 QUICK = ["network.size=8", "network.coupling=0.5", "solver=rk4", "sweep.networks=1", "sweep.trials=1"]
 

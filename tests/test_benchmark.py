@@ -13,7 +13,7 @@ from conftest import integrate
 from test_workflow import TOP, snakemake
 
 from psst_core import PsstError
-from psst_core.batch import Batch, Run
+from psst_core.integrate.batch import Batch, Run
 
 sys.path.insert(0, str(TOP / "workflow" / "benchmark"))
 from conversation import Conversation, Row

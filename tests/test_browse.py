@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from conftest import TINY, made_up_sweep, run_sweep, small_locust
 
-from psst_core import browse, open_sweep
-from psst_core.browse import Browser
+from psst_core import open_sweep
+from psst_core.commands import browse
+from psst_core.commands.browse import Browser
 from psst_core.errors import PsstError
 from psst_core.figures import views
-from psst_core.results import Results
-from psst_core.sweep import Axis
+from psst_core.results.sweep_results import Results
+from psst_core.sweep.expand import Axis
 
 SIZE, COUPLING = (
     Axis("network.size", "size", (8, 12, 16), "size"),

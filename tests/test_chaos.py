@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from conftest import TINY
 
-from psst_core.dataset import checksum
-from psst_core.folder import CHUNKS, Folder
-from psst_core.manifest import read_claim
-from psst_core.plan import claim, make_plan
+from psst_core.plan.sweep_plan import claim, make_plan
+from psst_core.store.dataset import checksum
+from psst_core.store.folder import CHUNKS, Folder
+from psst_core.store.manifest import read_claim
 
 KILLS = int(os.environ.get("KILLS", "30"))
 TOP = Path(__file__).parent.parent
@@ -32,14 +32,14 @@ from pathlib import Path
 stage, given = sys.argv[1], json.loads(sys.argv[2])
 source, target = Path(given["source"]), Path(given["target"])
 if stage == "simulate":
-    from psst_core.chunk import simulate_chunk
-    from psst_core.manifest import read_claim
+    from psst_core.job.chunk import simulate_chunk
+    from psst_core.store.manifest import read_claim
     simulate_chunk(read_claim(source), target, lambda line: print(line, flush=True))
 elif stage == "summarise":
-    from psst_core.gather import write_summary
+    from psst_core.results.gather import write_summary
     write_summary(source, target, given["window"], given["analysis"])
 else:
-    from psst_core.gather import gather
+    from psst_core.results.gather import gather
     gather(target.parent, given["plan"])
 """
 

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from conftest import TINY, changed
 
-from psst_core.checkpoint import Checkpoint
-from psst_core.chunk import write_chunk
-from psst_core.clean import unused
-from psst_core.dataset import atomic_netcdf, checksum
+from psst_core.commands.clean import unused
 from psst_core.files import write_text
-from psst_core.folder import CHUNKS, SAVED
-from psst_core.plan import claim, make_plan
+from psst_core.job.checkpoint import Checkpoint
+from psst_core.job.chunk import write_chunk
+from psst_core.plan.sweep_plan import claim, make_plan
+from psst_core.store.dataset import atomic_netcdf, checksum
+from psst_core.store.folder import CHUNKS, SAVED
 
 pytestmark = pytest.mark.usefixtures("compiled_once", "no_results")
 PIECES = "run.duration=30 recorder.window=[0,30] recorder.interval=0.1 sweep.networks=1 hardware.jobs=1 "
@@ -161,10 +161,10 @@ OTHERS = {
     "code": lambda manifest, patch: replace(manifest, code=16 * "0"),
     "precision": lambda manifest, patch: manifest_of("noise", "float32"),
     "file": lambda manifest, patch: replace(manifest, files={"network.start_file": {"other": ""}}),
-    "processor": lambda manifest, patch: patch.setattr("psst_core.checkpoint.processor", lambda: "Z80") or manifest,
+    "processor": lambda manifest, patch: patch.setattr("psst_core.job.checkpoint.processor", lambda: "Z80") or manifest,
     "flags": lambda manifest, patch: patch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true") or manifest,
     "version": lambda manifest, patch: (
-        patch.setattr("psst_core.checkpoint.versions", lambda: {"numpy": "1.0"}) or manifest
+        patch.setattr("psst_core.job.checkpoint.versions", lambda: {"numpy": "1.0"}) or manifest
     ),
 }
 
@@ -232,9 +232,9 @@ import time
 from dataclasses import replace
 from dataclasses import replace
 from pathlib import Path
-from psst_core.checkpoint import Checkpoint
-import psst_core.checkpoint, ctypes
-psst_core.checkpoint.Checkpoint.__init__ = lambda self: setattr(self, "signal", 0)
+from psst_core.job.checkpoint import Checkpoint
+import psst_core.job.checkpoint, ctypes
+psst_core.job.checkpoint.Checkpoint.__init__ = lambda self: setattr(self, "signal", 0)
 with Checkpoint().listening():
     print("ready", flush=True)
     ctypes.CDLL(None).sleep(60)

@@ -3,15 +3,15 @@
 import pytest
 from conftest import configuration
 
-from psst_core.checks import check
-from psst_core.config import compose, groups, resolve, update
+from psst_core.config.checks import check
+from psst_core.config.compose import compose, groups, resolve, update
+from psst_core.config.schema import units
+from psst_core.config.yaml_files import read_yaml
 from psst_core.errors import PsstError
 from psst_core.keys import get, put
-from psst_core.plan import make_plan
-from psst_core.schema import units
-from psst_core.sweep import expand
+from psst_core.plan.sweep_plan import make_plan
+from psst_core.sweep.expand import expand
 from psst_core.written import Plain
-from psst_core.yaml_files import read_yaml
 
 pytestmark = pytest.mark.usefixtures("no_results")
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from psst_core.connectivity import AllToAll, FixedInDegree, Pairs, Probability
 from psst_core.errors import PsstError
+from psst_core.model.connectivity import AllToAll, FixedInDegree, Pairs, Probability
 from psst_core.registry import build
 from psst_core.seeds import generator
 

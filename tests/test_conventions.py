@@ -13,7 +13,7 @@ import pytest
 from conftest import run_sweep
 
 from psst_core.files import from_yaml
-from psst_core.provenance import TOP
+from psst_core.store.provenance import TOP
 
 pytestmark = pytest.mark.peers
 
@@ -73,7 +73,8 @@ def found(python):
 def export(python, top, *words):
     """As `psst export` would with pynwb in its environment."""
     purelib = sysconfig.get_path("purelib", vars={"base": str(python.parents[1])})
-    code = f"import sys; sys.path.append({purelib!r}); from psst_core.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = f"import sys; sys.path.append({purelib!r})\n"
+    code += "from psst_core.commands.cli import main\nsys.exit(main(sys.argv[1:]))"
     environment = os.environ | {"PYTHONPATH": str(TOP)}
     subprocess.run([sys.executable, "-c", code, "export", *words], cwd=top, env=environment, check=True)
 

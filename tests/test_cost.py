@@ -13,11 +13,11 @@ from conftest import TINY, changed, configuration, run_sweep
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psst_core.cost import LOBE, PREDICTED, SHIPPED, CostModel, Job, costs, features, fit, levels
-from psst_core.hardware import peak_memory, process_seconds, processor
-from psst_core.machine import REFERENCE, START_SECONDS, Machine
-from psst_core.manifest import Maker, Manifest, PlannedRun
-from psst_core.plan import make_plan
+from psst_core.host.hardware import peak_memory, process_seconds, processor
+from psst_core.plan.cost import LOBE, PREDICTED, SHIPPED, CostModel, Job, costs, features, fit, levels
+from psst_core.plan.machine import REFERENCE, START_SECONDS, Machine
+from psst_core.plan.sweep_plan import make_plan
+from psst_core.store.manifest import Maker, Manifest, PlannedRun
 
 TRUE = {
     "start": {"jobs": 9.0},
@@ -243,7 +243,9 @@ def test_real_chunks_say_what_they_took_and_are_fitted(tmp_path):
 
 
 def test_a_process_knows_its_age():
-    script = "import time; time.sleep(0.3); from psst_core.hardware import process_seconds; print(process_seconds())"
+    script = (
+        "import time; time.sleep(0.3); from psst_core.host.hardware import process_seconds; print(process_seconds())"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert 0.3 < float(done.stdout) < process_seconds()
 
@@ -253,8 +255,8 @@ def test_predictions_need_no_tensorflow(tmp_path):
     script = """
 import json, sys
 from pathlib import Path
-from psst_core.cost import fit
-from psst_core.manifest import Manifest
+from psst_core.plan.cost import fit
+from psst_core.store.manifest import Manifest
 wanted = Manifest.of(json.loads(sys.stdin.read()))
 model = fit(Path("."), [wanted])
 assert len(model.jobs) == 1 and min(model.seconds(wanted), model.memory(wanted), model.disk(wanted)) > 0

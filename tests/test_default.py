@@ -9,11 +9,11 @@ import xarray as xr
 from conftest import DATA
 from test_workflow import snakemake
 
-from psst_core.cost import PREDICTED, Job, fit
-from psst_core.dataset import read_cube
-from psst_core.folder import Folder
-from psst_core.hardware import processor
-from psst_core.manifest import read_manifest
+from psst_core.host.hardware import processor
+from psst_core.plan.cost import PREDICTED, Job, fit
+from psst_core.store.dataset import read_cube
+from psst_core.store.folder import Folder
+from psst_core.store.manifest import read_manifest
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("default")]
 

@@ -10,12 +10,12 @@ import pytest
 from conftest import changed, program
 from test_checkpoint import Impatient
 
-from psst_core.chunk import write_chunk
-from psst_core.dataset import atomic_netcdf, checksum
 from psst_core.errors import PsstError
 from psst_core.files import write_text
-from psst_core.folder import CHUNKS, SAVED
-from psst_core.plan import make_plan
+from psst_core.job.chunk import write_chunk
+from psst_core.plan.sweep_plan import make_plan
+from psst_core.store.dataset import atomic_netcdf, checksum
+from psst_core.store.folder import CHUNKS, SAVED
 
 pytestmark = pytest.mark.usefixtures("no_results")
 
@@ -34,7 +34,7 @@ import sys
 from dataclasses import replace
 from dataclasses import replace
 from pathlib import Path
-from psst_core.workers import simulate
+from psst_core.job.workers import simulate
 simulate(Path(sys.argv[1]), Path(sys.argv[2]), lambda line: print(line, flush=True))
 """
 
@@ -75,7 +75,7 @@ def made_here(folder, manifest, segments=10**9):
 
 @pytest.fixture(autouse=True)
 def _compiled_once(monkeypatch):
-    monkeypatch.setattr("psst_core.devices.Program", lambda *arguments: program(json.dumps(arguments)))
+    monkeypatch.setattr("psst_core.integrate.devices.Program", lambda *arguments: program(json.dumps(arguments)))
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -122,11 +122,11 @@ def test_a_job_on_several_devices_writes_what_one_writes(tmp_path, name, precisi
 SIDE_BY_SIDE = """
 import os, statistics, threading, time
 from pathlib import Path
-from psst_core.batch import Run
-from psst_core.config import compose, resolve
-from psst_core.devices import Round, device_names
-from psst_core.hardware import prepare
-from psst_core.simulate import Program
+from psst_core.integrate.batch import Run
+from psst_core.config.compose import compose, resolve
+from psst_core.integrate.devices import Round, device_names
+from psst_core.host.hardware import prepare
+from psst_core.integrate.simulate import Program
 hardware = {"device": "cpu", "vector_width": 0, "xla_flags": "", "devices": 2}
 prepare(hardware)
 config = resolve(compose({"experiment": "locust_coupling"}))

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from scipy import stats
 from test_events import HH, LEAK, cells, linked, passive, projection, trace
 
-from psst_core.batch import Run
-from psst_core.checks import check
-from psst_core.distributions import of
+from psst_core.config.checks import check
 from psst_core.errors import PsstError
+from psst_core.integrate.batch import Run
 from psst_core.keys import array_keys, parameter_keys, put
-from psst_core.network import Network, connect, draw_parameters
-from psst_core.plan import make_plan
+from psst_core.model.distributions import of
+from psst_core.model.network import Network, connect, draw_parameters
+from psst_core.plan.sweep_plan import make_plan
 from psst_core.seeds import generator
 
 pytestmark = pytest.mark.usefixtures("no_results")

@@ -8,15 +8,15 @@ import pytest
 from conftest import configuration, integrate, program
 
 from psst_core import tf
-from psst_core.batch import Run
-from psst_core.drive import Drive
 from psst_core.errors import PsstError
+from psst_core.integrate.batch import Run
+from psst_core.integrate.drive import Drive
+from psst_core.integrate.simulate import Integration
+from psst_core.integrate.solvers.classical import RK4
 from psst_core.keys import put
-from psst_core.mechanisms import Relaxation, System
+from psst_core.model.mechanisms import Relaxation, System
+from psst_core.model.stimuli.base import Stimulus
 from psst_core.registry import _CLASSES, names, parameter, register
-from psst_core.simulate import Integration
-from psst_core.solvers.classical import RK4
-from psst_core.stimuli.base import Stimulus
 
 SOLVERS, DT, CAPACITANCE, END = names("solver"), 0.05, 2.0, 20.0
 EXACT = {"float64": 1e-12, "float32": END / DT * 2**-24}  # in single precision each step rounds the potential

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from conftest import TINY, configuration, diverge_all, drawn_text, run_sweep
 
-from psst_core.checks import check
-from psst_core.error_estimate import first_shifts
+from psst_core.config.checks import check
 from psst_core.errors import PsstError
 from psst_core.figures import save, save_table
 from psst_core.figures.error_estimate import relative, table
 from psst_core.keys import put
-from psst_core.plan import make_plan
+from psst_core.plan.sweep_plan import make_plan
+from psst_core.results.error_estimate import first_shifts
 
 pytestmark = pytest.mark.usefixtures("no_results")
 

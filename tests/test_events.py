@@ -9,13 +9,13 @@ from conftest import configuration, integrate, slope
 from scipy.integrate import solve_ivp
 
 from psst_core import tf
-from psst_core.batch import Run
-from psst_core.checks import check
+from psst_core.config.checks import check
 from psst_core.errors import PsstError
+from psst_core.integrate.batch import Run
 from psst_core.keys import put
-from psst_core.mechanisms import Event
+from psst_core.model.mechanisms import Event
+from psst_core.model.streams import Stream, key
 from psst_core.registry import lookup
-from psst_core.streams import Stream, key
 
 LEAK = {"leak": {"type": "leak", "conductance": 0.1, "reversal": -65.0}}
 HH = "network.populations.hh"
@@ -366,7 +366,7 @@ def test_single_precision_stays_near_double_precision():
 SCRIPT = """
 import sys
 sys.path.insert(0, "tests")
-from psst_core.hardware import prepare
+from psst_core.host.hardware import prepare
 if sys.argv[2] == "as in a job":
     prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
 if sys.argv[2] == "on another device":

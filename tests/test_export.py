@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 from conftest import TINY, run_sweep
 
-from psst_core.cli import main
+from psst_core.commands.cli import main
 
 RUN = ["network.coupling=0.5", "solver=rk4"]
 

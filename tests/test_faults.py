@@ -14,8 +14,8 @@ import xarray as xr
 from conftest import TINY
 from test_workflow import TOP, psst, snakemake
 
-from psst_core.dataset import checksum
-from psst_core.folder import Folder
+from psst_core.store.dataset import checksum
+from psst_core.store.folder import Folder
 
 pytestmark = pytest.mark.slow
 WORDS = TINY.replace("trials=2", "trials=1") + "network.size=8 solver=rk4 figures=[rate_map] hardware.jobs=1 "
@@ -49,9 +49,11 @@ def flip(file, random):
     file.write_bytes(content)
 
 
-LOOK = (
-    "import sys, pathlib; from psst_core.dataset import damage; sys.exit(damage(pathlib.Path(sys.argv[1])) is not None)"
-)
+LOOK = """
+import sys, pathlib
+from psst_core.store.dataset import damage
+sys.exit(damage(pathlib.Path(sys.argv[1])) is not None)
+"""
 
 
 def flip_content(file, random):

@@ -25,10 +25,10 @@ from psst_core.figures import (
     with_table,
 )
 from psst_core.figures.style import mean_and_confidence
-from psst_core.gather import gather
 from psst_core.keys import put
-from psst_core.network import Network
-from psst_core.sweep import Axis
+from psst_core.model.network import Network
+from psst_core.results.gather import gather
+from psst_core.sweep.expand import Axis
 
 LONGER = TINY.replace("run.duration=20", "run.duration=10,20").replace(",20]", ",10]") + "network.size=8"
 

@@ -16,7 +16,6 @@ from conftest import TINY, configuration, drawn_text, made_up, made_up_plan, mad
 from matplotlib.colors import Normalize
 
 from psst_core import open_sweep
-from psst_core.about import page
 from psst_core.errors import PsstError
 from psst_core.figures import (
     available,
@@ -34,11 +33,12 @@ from psst_core.figures.raster import strongest
 from psst_core.figures.scatter import binned_median, means
 from psst_core.figures.style import first_traced, heat_map, mean_and_band, numeric_names, scale_x, slices
 from psst_core.files import write_text
-from psst_core.folder import Folder, SweepFolder
-from psst_core.gather import gather
 from psst_core.keys import put
-from psst_core.made import marking
-from psst_core.sweep import Axis, expand
+from psst_core.results.about import page
+from psst_core.results.gather import gather
+from psst_core.store.folder import Folder, SweepFolder
+from psst_core.store.made import marking
+from psst_core.sweep.expand import Axis, expand
 
 TOP = Path(__file__).parent.parent
 SHAPES = {

@@ -9,11 +9,11 @@ import pytest
 import xarray as xr
 from test_checkpoint import made, manifest_of
 
-from psst_core.chunk_file import ChunkFile
-from psst_core.dataset import CIRCUMSTANCES, atomic_netcdf, checksum, write
 from psst_core.errors import PsstError
 from psst_core.files import remove_leftovers, write_text
-from psst_core.folder import CHUNKS
+from psst_core.store.chunk_file import ChunkFile
+from psst_core.store.dataset import CIRCUMSTANCES, atomic_netcdf, checksum, write
+from psst_core.store.folder import CHUNKS
 
 pytestmark = pytest.mark.usefixtures("compiled_once", "no_results")
 
@@ -110,7 +110,7 @@ def test_a_checksum_is_that_of_the_content(tmp_path):
 def test_a_large_variable_has_the_same_checksum_in_blocks(tmp_path, monkeypatch):
     write(measures(1000), tmp_path / "x.nc")
     first = checksum(tmp_path / "x.nc")
-    monkeypatch.setattr("psst_core.dataset.BLOCK_BYTES", 100)
+    monkeypatch.setattr("psst_core.store.dataset.BLOCK_BYTES", 100)
     assert checksum(tmp_path / "x.nc") == first
 
 

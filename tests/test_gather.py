@@ -9,15 +9,15 @@ import xarray as xr
 from conftest import made_up, made_up_plan, made_up_sweep, make_up_chunk, summarise_chunk, write_records
 
 from psst_core import open_sweep
-from psst_core.analysis import MASKS, MEASURES
 from psst_core.attributes import ATTRIBUTES, STATUS
-from psst_core.dataset import read_whole, write
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
-from psst_core.folder import CHUNKS, Folder
-from psst_core.gather import gather
-from psst_core.records import table_of
-from psst_core.sweep import Axis
+from psst_core.results.analysis import MASKS, MEASURES
+from psst_core.results.gather import gather
+from psst_core.store.dataset import read_whole, write
+from psst_core.store.folder import CHUNKS, Folder
+from psst_core.store.records import table_of
+from psst_core.sweep.expand import Axis
 
 COUPLING = Axis("network.coupling", "coupling", (0.0, 0.5, 1.0), "coupling")
 SOLVER = Axis("solver", "solver", ("rk4", "euler"), "solver")
@@ -157,7 +157,7 @@ def test_of_fifty_thousand_runs_each_summary_is_read_once(tmp_path, monkeypatch)
         data |= {"run_id": ("run", rows["run_id"].to_numpy(str))}
         write(xr.Dataset(data), Folder(tmp_path).summary_file(str(chunk), 16 * "a"))
     read: list[Path] = []
-    monkeypatch.setattr("psst_core.gather.read_whole", lambda path: read.append(path) or read_whole(path))
+    monkeypatch.setattr("psst_core.results.gather.read_whole", lambda path: read.append(path) or read_whole(path))
     folder = gather(tmp_path / "sweep", made_up(tmp_path))
     assert sorted(read) == sorted((tmp_path / CHUNKS).glob("*.summary.nc"))
     cube = open_sweep(folder).cube

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from conftest import TINY
 
-from psst_core.compiled import Programs
-from psst_core.dataset import checksum
-from psst_core.hardware import fits, prepare, variables_kept, vector_width
+from psst_core.host.compiled import Programs
+from psst_core.host.hardware import fits, prepare, variables_kept, vector_width
+from psst_core.store.dataset import checksum
 
 SCRIPT = """
 import os
-from psst_core.hardware import prepare
+from psst_core.host.hardware import prepare
 prepare({hardware})
 import tensorflow as tf
 print(os.environ["XLA_FLAGS"], tf.config.threading.get_intra_op_parallelism_threads())
@@ -71,8 +71,8 @@ def test_variables_that_jobs_set_can_be_kept_from_other_processes(monkeypatch):
 COMPILING = """
 import sys
 from pathlib import Path
-from psst_core.compiled import Programs
-from psst_core.hardware import prepare
+from psst_core.host.compiled import Programs
+from psst_core.host.hardware import prepare
 programs = Programs(Path(sys.argv[1]))
 prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""}, programs)
 import tensorflow as tf
@@ -97,7 +97,7 @@ SIMULATING = """
 import sys
 from pathlib import Path
 from psst_core import make_plan
-from psst_core.chunk import simulate_chunk
+from psst_core.job.chunk import simulate_chunk
 folder = Path(sys.argv[1])
 plan = make_plan("locust_coupling", sys.argv[2], results=folder)
 simulate_chunk(next(iter(plan.manifests.values())), folder / "chunks" / "job.nc", print)

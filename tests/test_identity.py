@@ -12,17 +12,17 @@ from conftest import TINY
 
 import psst_core
 from psst_core import PsstError
-from psst_core.chunk import simulate_chunk
 from psst_core.digest import digest
-from psst_core.identity import Identity, maker
-from psst_core.plan import make_plan
-from psst_core.sweep import expand
+from psst_core.job.chunk import simulate_chunk
+from psst_core.plan.sweep_plan import make_plan
+from psst_core.sweep.expand import expand
+from psst_core.sweep.identity import Identity, maker
 
 PACKAGE = Path(psst_core.__file__).parent
 QUICK = TINY.replace("trials=2", "trials=1") + "network.size=8 network.coupling=0.5"
 ASK = f"""
-from psst_core.identity import maker
-from psst_core.sweep import expand
+from psst_core.sweep.identity import maker
+from psst_core.sweep.expand import expand
 for solver in ("rk4", "exponential_euler"):
     (run,) = expand("locust_coupling", [*{QUICK.split()!r}, f"solver={{solver}}"]).runs
     print(run.id, maker().code)
@@ -95,10 +95,10 @@ def test_a_module_may_move(here, tmp_path):
 
 def test_an_error_may_be_reworded(here, tmp_path):
     copy = Copy(tmp_path)
-    copy.edit(r"lies between steps of", "is between the steps of", "psst_core/mechanisms.py")
+    copy.edit(r"lies between steps of", "is between the steps of", "psst_core/model/mechanisms.py")
     copy.edit(r'wanted = f"at least ', 'wanted = f"no less than ', "psst_core/registry.py")
-    copy.edit(r"it must be a Relaxation", "write a Relaxation", "psst_core/returned.py")
-    copy.edit(r"must be a multiple of run\.dt", "is no multiple of run.dt", "psst_core/mechanisms.py")
+    copy.edit(r"it must be a Relaxation", "write a Relaxation", "psst_core/model/returned.py")
+    copy.edit(r"must be a multiple of run\.dt", "is no multiple of run.dt", "psst_core/model/mechanisms.py")
     assert copy.answer() == here
 
 
@@ -111,28 +111,34 @@ def test_jobs_figures_and_commands_may_change(here, tmp_path, file):
 
 def test_a_changed_constant_is_another_run(here, tmp_path):
     copy = Copy(tmp_path)
-    copy.edit(r"0\.32 \* phi", "0.33 * phi", "psst_core/channels/sodium.py")
+    copy.edit(r"0\.32 \* phi", "0.33 * phi", "psst_core/model/channels/sodium.py")
     found, code = copy.answer()
     assert not set(found) & set(here[0]) and code == here[1]
 
 
 def test_a_changed_stage_is_another_run_of_that_solver_alone(here, tmp_path):
     copy = Copy(tmp_path)
-    copy.edit(r"b=\(1 / 6, 1 / 3, 1 / 3, 1 / 6\)", "b=(1 / 6, 1 / 6, 1 / 2, 1 / 6)", "psst_core/solvers/classical.py")
+    copy.edit(
+        r"b=\(1 / 6, 1 / 3, 1 / 3, 1 / 6\)",
+        "b=(1 / 6, 1 / 6, 1 / 2, 1 / 6)",
+        "psst_core/integrate/solvers/classical.py",
+    )
     found, code = copy.answer()
     assert found[0] != here[0][0] and found[1] == here[0][1] and code == here[1]
 
 
 def test_another_way_of_integrating_is_another_maker_of_the_same_runs(here, tmp_path):
     copy = Copy(tmp_path)
-    copy.edit(r"SEGMENT_SAMPLES = 200", "SEGMENT_SAMPLES = 100", "psst_core/simulate.py")
+    copy.edit(r"SEGMENT_SAMPLES = 200", "SEGMENT_SAMPLES = 100", "psst_core/integrate/simulate.py")
     found, code = copy.answer()
     assert found == here[0] and code != here[1]
 
 
 def test_a_name_that_comes_from_elsewhere_is_another_name(here, tmp_path):
     copy = Copy(tmp_path)
-    copy.edit(r"import exponential, linoid", "import sigmoid as exponential, linoid", "psst_core/channels/sodium.py")
+    copy.edit(
+        r"import exponential, linoid", "import sigmoid as exponential, linoid", "psst_core/model/channels/sodium.py"
+    )
     assert not set(copy.answer()[0]) & set(here[0])
 
 
@@ -156,11 +162,11 @@ def test_a_job_refuses_flags_that_the_plan_did_not_have(monkeypatch, tmp_path):
 
 def test_what_another_maker_made_is_made_again(monkeypatch, tmp_path):
     plan = make_plan("locust_coupling", f"{QUICK} solver=rk4", results=tmp_path)
-    psst_core.plan.claim(plan, tmp_path)
+    psst_core.plan.sweep_plan.claim(plan, tmp_path)
     for chunk in plan.manifests:
         (tmp_path / "chunks" / f"{chunk}.nc").touch()
     assert make_plan("locust_coupling", f"{QUICK} solver=rk4", results=tmp_path).finished == set(plan.manifests)
-    monkeypatch.setattr("psst_core.identity.BACKENDS", {"tensorflow": ("psst_core.simulate",)})
+    monkeypatch.setattr("psst_core.sweep.identity.BACKENDS", {"tensorflow": ("psst_core.integrate.simulate",)})
     other = make_plan("locust_coupling", f"{QUICK} solver=rk4", results=tmp_path)
     assert not other.finished and not other.manifests.keys() & plan.manifests.keys()
     assert [run.id for run in other.sweep.runs] == [run.id for run in plan.sweep.runs]

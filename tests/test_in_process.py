@@ -13,7 +13,7 @@ from test_workflow import psst
 
 import psst_core
 from psst_core.errors import PsstError
-from psst_core.folder import CHUNKS, LOGS, SAVED, Folder
+from psst_core.store.folder import CHUNKS, LOGS, SAVED, Folder
 
 WORDS = TINY.replace("trials=2", "trials=1") + "network.size=8 solver=rk4 figures=[rate_map] hardware.jobs=1 "
 TWINS = "numerics.check=halve_dt numerics.share=1 "

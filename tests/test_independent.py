@@ -13,7 +13,7 @@ from test_references import FI_COUNTS, crossings, locust
 from test_workflow import TOP, snakemake
 
 from psst_core import PsstError
-from psst_core.batch import Run
+from psst_core.integrate.batch import Run
 from psst_core.keys import put
 
 sys.path.insert(0, str(TOP / "workflow" / "references"))

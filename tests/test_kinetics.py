@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from psst_core import channels, kinetics, pools, synapses, tf  # noqa: F401
-from psst_core.mechanisms import Cell, Clock, KineticSynapse
+from psst_core import tf
+from psst_core.model import channels, kinetics, pools, synapses  # noqa: F401
+from psst_core.model.mechanisms import Cell, Clock, KineticSynapse
 from psst_core.registry import lookup, names
 
 STEPS = np.concatenate([[0.0], *[[s * 10.0**e for s in (-1, 1)] for e in range(-15, 1)], np.linspace(-9, 9, 181)])

@@ -15,13 +15,13 @@ from conftest import TINY, run_sweep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import psst_core.identity
-from psst_core.clean import unused
+import psst_core.sweep.identity
+from psst_core.commands.clean import unused
 from psst_core.errors import PsstError
 from psst_core.files import write_text
-from psst_core.folder import Folder
-from psst_core.manifest import read_manifest
-from psst_core.plan import claim, make_plan
+from psst_core.plan.sweep_plan import claim, make_plan
+from psst_core.store.folder import Folder
+from psst_core.store.manifest import read_manifest
 
 SMALL = TINY.replace("trials=2", "trials=1") + "network.size=8 solver=rk4 "
 
@@ -115,13 +115,13 @@ def test_changed_physics_is_computed_and_reverted_physics_is_found_again(tmp_pat
     run_sweep(tmp_path, "locust_coupling", gaba(0.5, coupling="1"))
     chain = {run.id for run in plan("chain_of_three", "").sweep.runs}
     assert plan().finished
-    real = psst_core.identity.code_digest
+    real = psst_core.sweep.identity.code_digest
 
     def changed(modules):
-        return real(modules) + ("changed" if "psst_core.channels.calcium" in modules else "")
+        return real(modules) + ("changed" if "psst_core.model.channels.calcium" in modules else "")
 
     with monkeypatch.context() as patch:
-        patch.setattr(psst_core.identity, "code_digest", changed)
+        patch.setattr(psst_core.sweep.identity, "code_digest", changed)
         assert not plan().finished
         assert {run.id for run in plan("chain_of_three", "").sweep.runs} == chain
     assert plan().finished
@@ -143,7 +143,9 @@ def test_a_damaged_manifest_is_named(tmp_path, text):
 
 
 def test_a_folder_is_planned_in_by_one_process_at_a_time(tmp_path):
-    script = f"from pathlib import Path\nfrom psst_core.folder import Folder\nFolder(Path({str(tmp_path)!r})).lock()"
+    script = (
+        f"from pathlib import Path\nfrom psst_core.store.folder import Folder\nFolder(Path({str(tmp_path)!r})).lock()"
+    )
     with Folder(tmp_path).lock():
         other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
         assert other.returncode != 0 and "is in use by process" in other.stderr

@@ -7,13 +7,13 @@ from conftest import run_sweep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psst_core import lists
-from psst_core.audit import audit
-from psst_core.blame import blame, find
+from psst_core.commands.audit import audit
+from psst_core.commands.blame import blame, find
 from psst_core.errors import PsstError
 from psst_core.figures import save
-from psst_core.plan import make_plan
-from psst_core.sweep import expand
+from psst_core.plan.sweep_plan import make_plan
+from psst_core.sweep import lists
+from psst_core.sweep.expand import expand
 from psst_core.written import shown
 
 PAIRS = "network.projections.excitation.connectivity.pairs"

@@ -11,14 +11,14 @@ from conftest import run_sweep
 from test_plugins import ADAPTING, FILES, forget, project, write  # noqa: F401
 
 from psst_core import plugins
-from psst_core.audit import audit
-from psst_core.cli import main
+from psst_core.commands.audit import audit
+from psst_core.commands.cli import main
 from psst_core.errors import PsstError
 from psst_core.figures import available, draw_all
 from psst_core.figures.look import settings_of
-from psst_core.plan import make_plan
+from psst_core.plan.sweep_plan import make_plan
 from psst_core.registry import NeedsPluginError
-from psst_core.results import open_sweep
+from psst_core.results.sweep_results import open_sweep
 
 MARK = "\nimport pathlib\npathlib.Path('executed').touch()\n"
 KEPT = "run.duration=20 recorder.window=[0,20] analysis.spectrum=[0,20] recorder.variables.hh=[v] figures=[raster]"
@@ -58,7 +58,7 @@ def test_looking_imports_no_plugin(made, capsys):
 
 
 def test_a_browser_imports_no_plugin(made):
-    browse = pytest.importorskip("psst_core.browse")
+    browse = pytest.importorskip("psst_core.commands.browse")
     browser = browse.Browser("results")
     for page in range(3):
         browser.pages.selected_index = page

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psst_core.keys import put
-from psst_core.machine import REFERENCE, Machine, portions
+from psst_core.plan.machine import REFERENCE, Machine, portions
 
 MACHINE = Machine(2, REFERENCE)
 WIDE = {"float64": {1: 10.0, 16: 20.0, 64: 40.0}, "float32": {1: 10.0, 64: 40.0}}

@@ -11,22 +11,22 @@ import pytest
 from conftest import TINY, changed, run_sweep
 
 from psst_core import open_sweep
-from psst_core.audit import audit
-from psst_core.clean import losses, unused
-from psst_core.cli import main
-from psst_core.error_estimate import estimate
+from psst_core.commands.audit import audit
+from psst_core.commands.clean import losses, unused
+from psst_core.commands.cli import main
+from psst_core.commands.status import status
 from psst_core.errors import PsstError
 from psst_core.figures import draw_all
 from psst_core.files import write_text
-from psst_core.folder import CHUNKS, PLANS, Folder, SweepFolder
-from psst_core.gather import gather, gather_recipe, write_summary
-from psst_core.ledger import foreign_run
-from psst_core.made import is_made, keep_edited, marking, recipe
-from psst_core.manifest import read_claim
+from psst_core.job.workers import simulate
 from psst_core.outputs import stale, tasks
-from psst_core.plan import claim, make_plan, unclaimed
-from psst_core.status import status
-from psst_core.workers import simulate
+from psst_core.plan.ledger import foreign_run
+from psst_core.plan.sweep_plan import claim, make_plan, unclaimed
+from psst_core.results.error_estimate import estimate
+from psst_core.results.gather import gather, gather_recipe, write_summary
+from psst_core.store.folder import CHUNKS, PLANS, Folder, SweepFolder
+from psst_core.store.made import is_made, keep_edited, marking, recipe
+from psst_core.store.manifest import read_claim
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 WORDS = TINY.replace("trials=2", "trials=1") + "network.size=8 solver=rk4 figures=[rate_map] hardware.jobs=1 "

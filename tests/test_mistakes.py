@@ -4,7 +4,7 @@ import pytest
 from conftest import run_sweep
 
 from psst_core.errors import PsstError
-from psst_core.plan import make_plan
+from psst_core.plan.sweep_plan import make_plan
 
 FOREIGN = ("omegaconf", "hydra", "object_type", "mapping values", "viable", "token", "expected <", "NoneType", "while ")
 OVERRIDES = [

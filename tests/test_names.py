@@ -10,16 +10,16 @@ from conftest import run_sweep
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from psst_core.about import page
-from psst_core.audit import audit
-from psst_core.blame import blame, find
-from psst_core.browse import Browser
+from psst_core.commands.audit import audit
+from psst_core.commands.blame import blame, find
+from psst_core.commands.browse import Browser
 from psst_core.errors import PsstError
 from psst_core.figures import draw_all
 from psst_core.keys import get
 from psst_core.names import CHOICE, PART, check_choice, check_part, check_word, legal
-from psst_core.plan import make_plan
-from psst_core.sweep import expand
+from psst_core.plan.sweep_plan import make_plan
+from psst_core.results.about import page
+from psst_core.sweep.expand import expand
 
 EXPERIMENT = """\
 # @package _global_

@@ -5,11 +5,11 @@ import pytest
 import xarray as xr
 from conftest import DATA, configuration, integrate, small_locust
 
-from psst_core.batch import Run
-from psst_core.checks import check
+from psst_core.config.checks import check
 from psst_core.errors import PsstError
+from psst_core.integrate.batch import Run
 from psst_core.keys import put
-from psst_core.network import Network, connect, start_state
+from psst_core.model.network import Network, connect, start_state
 
 
 def network(**values):

@@ -8,15 +8,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psst_core.config import CONF, compose, resolve
-from psst_core.cost import fit
+from psst_core.config.compose import CONF, compose, resolve
 from psst_core.errors import PsstError
-from psst_core.forecast import as_text, expected
-from psst_core.identity import Identity
 from psst_core.keys import get
-from psst_core.manifest import read_manifest
-from psst_core.plan import claim, make_plan
-from psst_core.plausible import unusual_in
+from psst_core.plan.cost import fit
+from psst_core.plan.plausible import unusual_in
+from psst_core.plan.sweep_plan import claim, make_plan
+from psst_core.store.manifest import read_manifest
+from psst_core.sweep.identity import Identity
+from psst_core.terminal.forecast import as_text, expected
 
 pytestmark = pytest.mark.usefixtures("no_results")
 

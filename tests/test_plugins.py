@@ -13,13 +13,13 @@ from test_references import FI_COUNTS
 from test_workflow import TOP, psst, snakemake
 
 from psst_core import digest, make_plan, plugins, registry
-from psst_core.chunk import simulate_chunk
-from psst_core.config import groups
+from psst_core.config.compose import groups
+from psst_core.config.schema import units
 from psst_core.errors import PsstError
-from psst_core.identity import deciding_modules
-from psst_core.network import Network
-from psst_core.schema import units
-from psst_core.sweep import expand
+from psst_core.job.chunk import simulate_chunk
+from psst_core.model.network import Network
+from psst_core.sweep.expand import expand
+from psst_core.sweep.identity import deciding_modules
 
 GUIDE = (TOP / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"`((?:plugins|conf)/[\w/]+\.\w+)`[^\n]*\n\n```\w+\n(.*?)```", GUIDE, re.DOTALL))
@@ -224,7 +224,7 @@ INSTALLED = {
     "mylab/slow.py": FILES["plugins/m_current.py"]
     .replace('"m_current"', '"lab_current"')
     .replace("3.3 *", "FACTOR *")
-    .replace("from psst_core.kinetics", "from mylab.rates import FACTOR\nfrom psst_core.kinetics"),
+    .replace("from psst_core.model.kinetics", "from mylab.rates import FACTOR\nfrom psst_core.model.kinetics"),
     "mylab-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: mylab\nVersion: 1.0\n",
     "mylab-1.0.dist-info/entry_points.txt": "[psst_core.plugins]\nslow = mylab.slow\n",
 }
@@ -238,7 +238,7 @@ def test_an_installed_package_brings_its_mechanisms(project, tmp_path_factory, m
     write(project, {"conf/network/of_lab.yaml": of_lab})
     before = ids(overrides="network=of_lab")
     config = expand("f_i_curve", ["network=of_lab"]).config
-    assert {"mylab.slow", "mylab.rates", "psst_core.kinetics"} <= set(deciding_modules(config))
+    assert {"mylab.slow", "mylab.rates", "psst_core.model.kinetics"} <= set(deciding_modules(config))
     assert "psst_core.plugins.m_current" not in deciding_modules(config)
     write(packages, {"mylab/rates.py": "FACTOR = 3.4\n"})
     assert ids(overrides="network=of_lab") != before
@@ -249,12 +249,12 @@ def test_an_installed_package_brings_its_mechanisms(project, tmp_path_factory, m
 
 
 KINDS = {
-    "system": ("psst_core.systems.exponential", "Exponential"),
-    "stimulus": ("psst_core.stimuli.constant", "Constant"),
-    "solver": ("psst_core.solvers.classical", "RK4"),
-    "synapse": ("psst_core.synapses.exponential", "Exponential"),
-    "connectivity": ("psst_core.connectivity", "AllToAll"),
-    "distribution": ("psst_core.distributions", "Uniform"),
+    "system": ("psst_core.model.systems.exponential", "Exponential"),
+    "stimulus": ("psst_core.model.stimuli.constant", "Constant"),
+    "solver": ("psst_core.integrate.solvers.classical", "RK4"),
+    "synapse": ("psst_core.model.synapses.exponential", "Exponential"),
+    "connectivity": ("psst_core.model.connectivity", "AllToAll"),
+    "distribution": ("psst_core.model.distributions", "Uniform"),
 }
 OWN = """
 from dataclasses import dataclass
@@ -304,7 +304,7 @@ DOPAMINE = """
 from dataclasses import dataclass
 
 from psst_core.registry import register
-from psst_core.synapses.exponential import Exponential
+from psst_core.model.synapses.exponential import Exponential
 
 
 @register("synapse", "dopaminergic")
@@ -364,7 +364,7 @@ import numpy as np
 from dataclasses import dataclass
 from psst_core.datafiles import read_variable
 from psst_core.registry import data_file, register
-from psst_core.stimuli.constant import Constant
+from psst_core.model.stimuli.constant import Constant
 
 @register("stimulus", "my_stimulus")
 @dataclass
@@ -388,7 +388,7 @@ def with_files(project, code):
     """A network of which every part is one's own, and reads a file of its own."""
     reads = ", source: {}.npz"
     network = NETWORK.replace("high: 2.0", f"high: 2.0{reads.format('distribution')}")
-    for kind, (module, cls) in (KINDS | {"mechanism": ("psst_core.channels.leak", "Leak")}).items():
+    for kind, (module, cls) in (KINDS | {"mechanism": ("psst_core.model.channels.leak", "Leak")}).items():
         text = (OWN if kind == "solver" else code).format(kind=kind, module=module, cls=cls)
         network = network.replace(f"type: my_{kind}}}", f"type: my_{kind}{reads.format(kind)}}}")
         write(project, {f"plugins/my_{kind}.py": text})

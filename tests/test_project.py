@@ -1,5 +1,7 @@
 """The project's own files agree with each other: version, packages, hooks, and the jobs of a forge."""
 
+import importlib
+import pkgutil
 import re
 import sys
 import tomllib
@@ -28,6 +30,13 @@ def from_yaml(name):
 def targets_of(command):
     """The targets that a command of make names."""
     return [word for word in command.split()[1:] if "=" not in word]
+
+
+def test_the_table_of_rooms_is_that_of_the_code():
+    rooms = [room for room in pkgutil.iter_modules(psst_core.__path__) if room.ispkg and room.name != "plugins"]
+    said = {room.name: importlib.import_module(f"psst_core.{room.name}").__doc__ for room in rooms}
+    rows = re.findall(r"^\| `psst_core/(\w+)/` \| (.*) \|$", (TOP / "CONTRIBUTING.md").read_text(), re.M)
+    assert dict(rows) == {name: text.partition("\n")[0].rstrip(".") for name, text in said.items()}
 
 
 def test_there_is_one_version():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import DATA, configuration, integrate, with_values
 
-from psst_core.batch import Run
+from psst_core.integrate.batch import Run
 from psst_core.keys import put, transmitters
 from psst_core.registry import build
 

@@ -7,17 +7,17 @@ import subprocess
 import pytest
 from conftest import TINY, configuration, made_up_sweep, run_sweep
 
-from psst_core import provenance
-from psst_core.about import page
 from psst_core.attributes import file_units
-from psst_core.blame import PROVENANCE, SAME
-from psst_core.checks import check
-from psst_core.dataset import CIRCUMSTANCES, read
+from psst_core.commands.blame import PROVENANCE, SAME
+from psst_core.config.checks import check
 from psst_core.errors import PsstError
-from psst_core.hardware import DRIVER, accelerators
-from psst_core.plan import axis_lines, make_plan
-from psst_core.results import open_sweep
-from psst_core.sweep import Axis
+from psst_core.host.hardware import DRIVER, accelerators
+from psst_core.plan.sweep_plan import axis_lines, make_plan
+from psst_core.results.about import page
+from psst_core.results.sweep_results import open_sweep
+from psst_core.store import provenance
+from psst_core.store.dataset import CIRCUMSTANCES, read
+from psst_core.sweep.expand import Axis
 
 ONE = TINY + "network.size=8 network.coupling=0 solver=rk4"
 
@@ -104,7 +104,7 @@ def test_a_page_says_whose_configuration_it_shows(tmp_path):
 
 
 def test_a_chunk_tells_who_made_it_where_from_what(tmp_path, monkeypatch):
-    monkeypatch.setattr("psst_core.plan.checkout", lambda: {"git_commit": "c0ffee", "git_dirty": 1})
+    monkeypatch.setattr("psst_core.plan.sweep_plan.checkout", lambda: {"git_commit": "c0ffee", "git_dirty": 1})
     monkeypatch.setenv("SLURM_JOB_ID", "17")
     results = run_sweep(tmp_path, "locust_coupling", ONE, "mine")
     chunk = results.plan["chunk"].iloc[0]
@@ -126,7 +126,9 @@ def test_a_chunk_tells_who_made_it_where_from_what(tmp_path, monkeypatch):
 def test_where_a_plan_comes_from_names_no_chunk(tmp_path, monkeypatch):
     plans = []
     for commit in ("one", "other"):
-        monkeypatch.setattr("psst_core.plan.checkout", lambda commit=commit: {"git_commit": commit, "git_dirty": 0})
+        monkeypatch.setattr(
+            "psst_core.plan.sweep_plan.checkout", lambda commit=commit: {"git_commit": commit, "git_dirty": 0}
+        )
         plans.append(make_plan("locust_coupling", ONE, commit, tmp_path))
     assert plans[0].manifests.keys() == plans[1].manifests.keys() and plans[0].digest == plans[1].digest
     assert [next(iter(plan.manifests.values())).provenance["git_commit"] for plan in plans] == ["one", "other"]

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from conftest import configuration, integrate, run_sweep
 
-from psst_core.audit import audit
-from psst_core.batch import Run
-from psst_core.cost import fit
+from psst_core.commands.audit import audit
+from psst_core.commands.status import status
+from psst_core.config.reads import reads
 from psst_core.errors import PsstError
-from psst_core.forecast import as_text, expected
+from psst_core.integrate.batch import Run
 from psst_core.keys import put
-from psst_core.plan import make_plan
-from psst_core.reads import reads
-from psst_core.status import status
-from psst_core.sweep import expand
+from psst_core.plan.cost import fit
+from psst_core.plan.sweep_plan import make_plan
+from psst_core.sweep.expand import expand
+from psst_core.terminal.forecast import as_text, expected
 
 NOISE = "network.populations.hh.mechanisms.noise"
 EXCITATION = "network.projections.excitation"
@@ -207,8 +207,8 @@ def test_what_differs_between_replicates(values, trials, networks):
     assert ("trial" not in same, "network" not in same) == (trials, networks)
 
     def drawn(network, trial):
-        from psst_core.batch import stimulus_weights
-        from psst_core.network import Network, connect, draw_parameters, start_state
+        from psst_core.integrate.batch import stimulus_weights
+        from psst_core.model.network import Network, connect, draw_parameters, start_state
 
         own = draw_parameters(config, network)
         built = Network.from_config(own["network"])

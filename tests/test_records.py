@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from conftest import TINY, run_sweep
 
-from psst_core import dataset, figures
-from psst_core.about import page
-from psst_core.cli import main
+from psst_core import figures
+from psst_core.commands.cli import main
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml, to_yaml
-from psst_core.plan import make_plan
-from psst_core.results import open_sweep
+from psst_core.plan.sweep_plan import make_plan
+from psst_core.results.about import page
+from psst_core.results.sweep_results import open_sweep
+from psst_core.store import dataset
 
 WORDS = TINY + "network.size=8 network.coupling=0,0.5 solver=rk4 numerics.check=halve_dt numerics.share=0.3 "
 WORDS += "formats=[pdf] figures=[coupling_curves] recorder.variables.pn=[v]"
@@ -124,7 +125,7 @@ FAULTS = {
 
 
 def browse():
-    browser = __import__("psst_core.browse").browse.Browser("results")
+    browser = __import__("psst_core.commands.browse").browse.Browser("results")
     for number in range(3):
         browser.pages.selected_index = number
     plt.close("all")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import DATA, configuration, integrate
 
-from psst_core.batch import Run
+from psst_core.integrate.batch import Run
 from psst_core.keys import put
 
 FI_COUNTS = [0, 0, 1, 6, 7, 9, 10, 11, 11, 12, 13, 13, 14, 14, 15, 15, 16, 16, 16, 17]

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 from conftest import TINY, configuration, integrate, run_sweep, write_records
 
-from psst_core.analysis import MEASURES
 from psst_core.attributes import ATTRIBUTES, STATUS
-from psst_core.batch import Run
-from psst_core.dataset import read, read_cube, write
 from psst_core.errors import PsstError
 from psst_core.files import atomic, write_text
-from psst_core.gather import gather
+from psst_core.integrate.batch import Run
 from psst_core.keys import get
-from psst_core.records import read_table
+from psst_core.results.analysis import MEASURES
+from psst_core.results.gather import gather
+from psst_core.store.dataset import read, read_cube, write
+from psst_core.store.records import read_table
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,15 @@ import pytest
 from conftest import Recorded, configuration
 
 from psst_core import tf
-from psst_core.batch import Run
-from psst_core.checks import check
+from psst_core.config.checks import check
 from psst_core.errors import PsstError
-from psst_core.mechanisms import Channel, Relaxation, System, towards
+from psst_core.integrate.batch import Run
+from psst_core.integrate.simulate import Integration, Program
+from psst_core.integrate.solvers.classical import RK4
+from psst_core.model.mechanisms import Channel, Relaxation, System, towards
+from psst_core.model.returned import uncompilable
+from psst_core.model.stimuli.base import Stimulus
 from psst_core.registry import parameter, register
-from psst_core.returned import uncompilable
-from psst_core.simulate import Integration, Program
-from psst_core.solvers.classical import RK4
-from psst_core.stimuli.base import Stimulus
 
 KEY = r"network\.populations\.hh\.mechanisms\.mine"
 

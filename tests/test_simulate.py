@@ -9,11 +9,11 @@ import pytest
 from conftest import configuration, integrate, small_locust, with_trials, with_values
 
 from psst_core import tf
-from psst_core.batch import Run
-from psst_core.config import compose, resolve, update
+from psst_core.config.compose import compose, resolve, update
+from psst_core.integrate.batch import Run
 from psst_core.keys import put
-from psst_core.mechanisms import Clock, Event
-from psst_core.synapses.acetylcholine import Acetylcholine
+from psst_core.model.mechanisms import Clock, Event
+from psst_core.model.synapses.acetylcholine import Acetylcholine
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
@@ -181,7 +181,7 @@ def peak_memory(folder, overrides):
     script = f"""
 from pathlib import Path
 from psst_core import make_plan
-from psst_core.chunk import simulate_chunk
+from psst_core.job.chunk import simulate_chunk
 plan = make_plan("locust_coupling", "{overrides}", results=Path("{folder}"))
 simulate_chunk(next(iter(plan.manifests.values())), Path("{folder}/chunks/job.nc"), print)
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from psst_core.folder import Folder
-from psst_core.slurm import at_work, endings
+from psst_core.job.slurm import at_work, endings
+from psst_core.store.folder import Folder
 
 CHUNK = "d4a1729c7e2730d2"
 LOGS = {

@@ -5,15 +5,15 @@ import pytest
 from conftest import configuration, integrate, slope, with_values
 
 from psst_core import tf
-from psst_core.batch import Run
-from psst_core.checks import check
+from psst_core.config.checks import check
 from psst_core.errors import PsstError
+from psst_core.integrate.batch import Run
 from psst_core.keys import put
-from psst_core.mechanisms import Clock, Relaxation
+from psst_core.model.mechanisms import Clock, Relaxation
+from psst_core.model.systems.exponential import Exponential
+from psst_core.model.systems.linear_pair import LinearPair
+from psst_core.model.systems.pendulum import Pendulum
 from psst_core.registry import lookup, names
-from psst_core.systems.exponential import Exponential
-from psst_core.systems.linear_pair import LinearPair
-from psst_core.systems.pendulum import Pendulum
 
 FIXED = [name for name in names("solver") if not lookup("solver", name, "").adaptive]
 

@@ -6,13 +6,13 @@ import xarray as xr
 from conftest import configuration, integrate
 
 from psst_core import tf
-from psst_core.batch import Run
 from psst_core.errors import PsstError
+from psst_core.integrate.batch import Run
 from psst_core.keys import put
-from psst_core.mechanisms import Clock, in_steps
+from psst_core.model.mechanisms import Clock, in_steps
+from psst_core.model.stimuli.base import Grid
 from psst_core.registry import build
 from psst_core.seeds import generator
-from psst_core.stimuli.base import Grid
 
 SIZES = {"pn": 90, "ln": 30}
 

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from psst_core import tf
-from psst_core.noise.poisson import count
-from psst_core.streams import Stream, key, threefry
+from psst_core.model.noise.poisson import count
+from psst_core.model.streams import Stream, key, threefry
 
 # Random123's known answers for Threefry-2x32 with 20 rounds: key, counter, result.
 KNOWN = [

@@ -7,11 +7,11 @@ from conftest import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psst_core.config import compose, resolve, update
+from psst_core.config.compose import compose, resolve, update
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
-from psst_core.identity import Identity, deciding_modules
-from psst_core.sweep import expand, split_overrides
+from psst_core.sweep.expand import expand, split_overrides
+from psst_core.sweep.identity import Identity, deciding_modules
 
 QUICK = ["network.size=8", "network.coupling=0.5", "solver=rk4", "sweep.networks=1", "sweep.trials=1"]
 
@@ -157,11 +157,15 @@ def test_code_counts_but_its_comments_do_not(tmp_path, monkeypatch):
 def test_deciding_modules_are_those_in_use():
     locust = expand("locust_coupling", QUICK).config
     chain = expand("chain_of_three").config
-    assert "psst_core.channels.calcium" in deciding_modules(locust)
-    assert {"psst_core.kinetics", "psst_core.connectivity", "psst_core.stimuli.base"} <= set(deciding_modules(locust))
-    assert "psst_core.channels.calcium" not in deciding_modules(chain)
-    assert {"psst_core.network", "psst_core.simulate", "psst_core.solvers.classical"} <= set(deciding_modules(chain))
-    assert "psst_core.analysis" not in deciding_modules(locust)
+    assert "psst_core.model.channels.calcium" in deciding_modules(locust)
+    assert {"psst_core.model.kinetics", "psst_core.model.connectivity", "psst_core.model.stimuli.base"} <= set(
+        deciding_modules(locust)
+    )
+    assert "psst_core.model.channels.calcium" not in deciding_modules(chain)
+    assert {"psst_core.model.network", "psst_core.integrate.dynamics", "psst_core.integrate.solvers.classical"} <= set(
+        deciding_modules(chain)
+    )
+    assert not {"psst_core.results.analysis", "psst_core.integrate.simulate"} & set(deciding_modules(locust))
 
 
 @settings(max_examples=15, deadline=None)

@@ -11,11 +11,11 @@ from conftest import TINY, made_up_sweep, run_sweep
 
 from psst_core.errors import PsstError
 from psst_core.logs import last_words, logged
-from psst_core.outcome import Failure, outcome, stopped
-from psst_core.plan import make_plan
-from psst_core.progress import Progress
-from psst_core.sweep import Axis
-from psst_core.terminal import Terminal
+from psst_core.plan.sweep_plan import make_plan
+from psst_core.sweep.expand import Axis
+from psst_core.terminal.outcome import Failure, outcome, stopped
+from psst_core.terminal.progress import Progress
+from psst_core.terminal.snakemake_output import Terminal
 from psst_core.words import check_words
 
 MISTAKES = {
@@ -120,7 +120,7 @@ def test_a_dry_run_tells_the_plan_and_keeps_the_listing():
 
 
 def test_progress_is_told_in_runs_and_time_and_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr("psst_core.terminal.EACH", 0.01)
+    monkeypatch.setattr("psst_core.terminal.snakemake_output.EACH", 0.01)
     terminal = Terminal(io.StringIO())
     terminal.begin(Progress(tmp_path, {"a": 6, "b": 4}, {"a": 30.0, "b": 20.0}, 1).line)
     while "left" not in terminal.stream.getvalue():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from psst_core import tf
-from psst_core.connectivity import Connections, Probability
+from psst_core.integrate.wiring import UNROLLED, synaptic_sum, wire
+from psst_core.model.connectivity import Connections, Probability
 from psst_core.seeds import generator
-from psst_core.wiring import UNROLLED, synaptic_sum, wire
 
 
 def drawn(n_pre, n_post, probability, number=0):

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from conftest import changed
 
-from psst_core.dataset import checksum
 from psst_core.files import write_text
-from psst_core.folder import CHUNKS, Folder
-from psst_core.plan import make_plan
+from psst_core.plan.sweep_plan import make_plan
+from psst_core.store.dataset import checksum
+from psst_core.store.folder import CHUNKS, Folder
 
 pytestmark = pytest.mark.usefixtures("no_results")
 
@@ -27,7 +27,7 @@ JOB = """
 import sys
 from pathlib import Path
 from psst_core.logs import logged
-from psst_core.workers import simulate
+from psst_core.job.workers import simulate
 with logged(sys.argv[3], aloud=True) as report:
     simulate(Path(sys.argv[1]), Path(sys.argv[2]), report)
 """

@@ -16,12 +16,12 @@ import yaml
 from conftest import TINY
 
 from psst_core.errors import PsstError
-from psst_core.folder import Folder
+from psst_core.store.folder import Folder
 
 RAMP = """from dataclasses import dataclass
 
 from psst_core.registry import parameter, register
-from psst_core.stimuli.base import Stimulus
+from psst_core.model.stimuli.base import Stimulus
 
 
 @register("stimulus", "ramp")
@@ -269,10 +269,10 @@ def test_only_simulation_imports_tensorflow(folder):
 import sys
 from pathlib import Path
 from psst_core import make_plan, open_sweep
-from psst_core.analysis import summarise
-from psst_core.dataset import read
+from psst_core.results.analysis import summarise
+from psst_core.store.dataset import read
 from psst_core.figures import available, save
-from psst_core.gather import gather
+from psst_core.results.gather import gather
 plan = make_plan("locust_coupling")
 chunk = next(f for f in Path("results/chunks").glob("*.nc") if "summary" not in f.name)
 summarise(read(chunk), plan.config["recorder"]["window"], plan.config["analysis"])

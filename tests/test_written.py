@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psst_core.constraint import holds
+from psst_core.config.yaml_files import read_yaml
 from psst_core.errors import PsstError
-from psst_core.grammar import axis_values, parse
-from psst_core.plan import make_plan
-from psst_core.sweep import expand
+from psst_core.plan.sweep_plan import make_plan
+from psst_core.sweep.constraint import holds
+from psst_core.sweep.expand import expand
+from psst_core.sweep.grammar import axis_values, parse
 from psst_core.written import exact, number
-from psst_core.yaml_files import read_yaml
 
 pytestmark = pytest.mark.usefixtures("no_results")
 QUICK = ["network.size=8", "network.coupling=0.5", "solver=rk4", "sweep.networks=1", "sweep.trials=1"]

@@ -14,9 +14,10 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from psst_core import registry, schema
-from psst_core.cli import parser
-from psst_core.config import CONF
+from psst_core import plugins, registry
+from psst_core.commands.cli import parser
+from psst_core.config import schema
+from psst_core.config.compose import CONF
 from psst_core.files import from_yaml
 
 DOI = re.compile(r"doi:(10\.\d+/(?:\([^()]*\)|[^\s(),;]|;(?=\d))*[^\s(),;.])")
@@ -68,7 +69,7 @@ class Registry(Generated):
         kind, *package = self.arguments
         for name in registry.names(kind):
             cls = registry.lookup(kind, name, kind)
-            if package and not cls.__module__.startswith(f"psst_core.{package[0]}."):
+            if package and not cls.__module__.startswith(f"psst_core.model.{package[0]}."):
                 continue
             about, notes = described(cls)
             yield from (f"### {name}", "", about, "")
@@ -89,16 +90,20 @@ class Commands(Generated):
 
 
 class Modules(Generated):
-    """The modules of `psst_core` that are named in the content, a section each; packages with all their modules."""
+    """All modules of a room of `psst_core`, a section each; without a room, those in none, and plugins."""
 
-    has_content = True
+    optional_arguments = 1
 
     def lines(self) -> Iterator[str]:
-        for name in " ".join(self.content).split():
-            module = importlib.import_module(f"psst_core.{name}")
-            inner = pkgutil.iter_modules(getattr(module, "__path__", []), f"{module.__name__}.")
-            for found in (module.__name__, *(one.name for one in inner)):
-                yield from (f"## {found}", "", "```{eval-rst}", f".. automodule:: {found}", "```", "")
+        room = importlib.import_module(".".join(["psst_core", *self.arguments]))
+        if self.arguments:
+            inner = pkgutil.walk_packages(room.__path__, f"{room.__name__}.")
+            names = [room.__name__, *(one.name for one in inner)]
+        else:
+            modules = pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
+            names = [one.name for one in modules if not one.ispkg or one.name == plugins.__name__]
+        for name in names:
+            yield from (f"## {name}", "", "```{eval-rst}", f".. automodule:: {name}", "```", "")
 
 
 def group(cls: type, key: str = "") -> Iterator[str]:
@@ -129,7 +134,7 @@ def keys(cls: type, notes: dict[str, str]) -> list[str]:
 
 def kind_of(hint: Any) -> str:
     """What a value may be, in words."""
-    text = re.sub(r"typing\.|psst_core\.\w+\.|<class '|'>", "", str(hint))
+    text = re.sub(r"typing\.|psst_core\.[\w.]+\.|<class '|'>", "", str(hint))
     if found := re.fullmatch(r"(dict|list|tuple)\[(.*)\]", text):
         if found[1] == "dict":
             return "by name"

@@ -18,13 +18,13 @@ from psst_core.digest import code_digest, digest, imported
 from psst_core.errors import PsstError
 from psst_core.figures.look import settings_of
 from psst_core.files import atomic, write_text
-from psst_core.folder import PARTIAL, SweepFolder
 from psst_core.keys import Config
 from psst_core.logs import Report
-from psst_core.made import keep_edited, marking, recipe, remove_made
 from psst_core.registry import suggestion
-from psst_core.results import Results, open_sweep
-from psst_core.sweep import Axis
+from psst_core.results.sweep_results import Results, open_sweep
+from psst_core.store.folder import PARTIAL, SweepFolder
+from psst_core.store.made import keep_edited, marking, recipe, remove_made
+from psst_core.sweep.expand import Axis
 
 FORMATS = ("png", "svg")
 CHARACTERS = 13  # of a title, on an inch

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from psst_core.figures.curves import draw_curves
 from psst_core.figures.style import mean_and_confidence, numeric_axes
 from psst_core.keys import Config
-from psst_core.results import Results
-from psst_core.sweep import Axis
+from psst_core.results.sweep_results import Results
+from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -21,7 +21,7 @@ from psst_core.figures.style import (
     slices,
     why_missing,
 )
-from psst_core.results import Results
+from psst_core.results.sweep_results import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,7 +12,6 @@ import scipy
 import xarray as xr
 
 from psst_core.attributes import STATUS
-from psst_core.axes import RUN
 from psst_core.figures.curves import SHOWN
 from psst_core.figures.scatter import rank_correlation
 from psst_core.figures.style import (
@@ -27,8 +26,9 @@ from psst_core.figures.style import (
     why_missing,
 )
 from psst_core.keys import Config
-from psst_core.results import Results
-from psst_core.sweep import Axis
+from psst_core.results.sweep_results import Results
+from psst_core.sweep.axes import RUN
+from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

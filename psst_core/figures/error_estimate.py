@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from psst_core.analysis import MEASURES
-from psst_core.dataset import Array
 from psst_core.figures.style import PAGE, has_membranes, nothing, population_name
 from psst_core.keys import Config
-from psst_core.results import Results
-from psst_core.sweep import Axis
+from psst_core.results.analysis import MEASURES
+from psst_core.results.sweep_results import Results
+from psst_core.store.dataset import Array
+from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,11 +12,11 @@ import pandas as pd
 from psst_core.figures.solver_order import exact_solution
 from psst_core.figures.style import PAGE, nothing
 from psst_core.keys import Config
-from psst_core.mechanisms import System
-from psst_core.network import Network
+from psst_core.model.mechanisms import System
+from psst_core.model.network import Network
 from psst_core.registry import lookup
-from psst_core.results import Results
-from psst_core.sweep import Axis
+from psst_core.results.sweep_results import Results
+from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,8 +12,8 @@ from psst_core.attributes import REPLICATES
 from psst_core.figures.style import COLUMN, LINES, nothing, short
 from psst_core.keys import Config
 from psst_core.registry import build
-from psst_core.results import Results
-from psst_core.sweep import Axis
+from psst_core.results.sweep_results import Results
+from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

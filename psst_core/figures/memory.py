@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from psst_core.dataset import read
 from psst_core.figures.style import COLUMN, nothing
 from psst_core.keys import Config
-from psst_core.network import Network
-from psst_core.results import Results, RunData
-from psst_core.sweep import Axis
+from psst_core.model.network import Network
+from psst_core.results.sweep_results import Results, RunData
+from psst_core.store.dataset import read
+from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from psst_core.attributes import REPLICATES
-from psst_core.dataset import Array
 from psst_core.figures.curves import SHOWN
 from psst_core.figures.style import (
     GREY,
@@ -27,8 +26,9 @@ from psst_core.figures.style import (
     why_missing,
 )
 from psst_core.keys import Config
-from psst_core.results import Results
-from psst_core.sweep import Axis
+from psst_core.results.sweep_results import Results
+from psst_core.store.dataset import Array
+from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,10 +11,7 @@ import pandas as pd
 import scipy
 import xarray as xr
 
-from psst_core.analysis import MEASURES
 from psst_core.attributes import REPLICATES
-from psst_core.axes import RUN
-from psst_core.dataset import Array
 from psst_core.figures.style import (
     MANY,
     PAGE,
@@ -29,8 +26,11 @@ from psst_core.figures.style import (
     why_missing,
 )
 from psst_core.keys import Config
-from psst_core.results import Results
-from psst_core.sweep import Axis
+from psst_core.results.analysis import MEASURES
+from psst_core.results.sweep_results import Results
+from psst_core.store.dataset import Array
+from psst_core.sweep.axes import RUN
+from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

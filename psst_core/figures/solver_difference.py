@@ -22,8 +22,8 @@ from psst_core.figures.style import (
     why_missing,
 )
 from psst_core.keys import Config
-from psst_core.results import Results
-from psst_core.sweep import Axis
+from psst_core.results.sweep_results import Results
+from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

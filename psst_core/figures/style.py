@@ -14,12 +14,12 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from psst_core.attributes import REPLICATES, STATUS
-from psst_core.axes import RUN
 from psst_core.errors import PsstError
-from psst_core.folder import PARTIAL
 from psst_core.keys import Config
-from psst_core.results import Results, RunData
-from psst_core.sweep import Axis
+from psst_core.results.sweep_results import Results, RunData
+from psst_core.store.folder import PARTIAL
+from psst_core.sweep.axes import RUN
+from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

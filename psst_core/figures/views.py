@@ -14,9 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from psst_core.analysis import MEASURES
 from psst_core.attributes import REPLICATES
-from psst_core.axes import RUN
 from psst_core.figures.style import (
     PAGE,
     caption,
@@ -31,7 +29,9 @@ from psst_core.figures.style import (
     short,
     why_missing,
 )
-from psst_core.results import Results
+from psst_core.results.analysis import MEASURES
+from psst_core.results.sweep_results import Results
+from psst_core.sweep.axes import RUN
 
 MARKED = 60  # values along x, up to which each is marked
 NAMED = 30  # runs, up to which each has its name

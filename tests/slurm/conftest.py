@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from psst_core.dataset import checksum
-from psst_core.folder import Folder
+from psst_core.store.dataset import checksum
+from psst_core.store.folder import Folder
 from slurm.cluster import Cluster, missing, running
 
 TOP = Path(__file__).parents[2]

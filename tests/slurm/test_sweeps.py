@@ -6,8 +6,8 @@ import netCDF4
 import pytest
 import yaml
 
-from psst_core.folder import Folder
-from psst_core.manifest import read_manifest
+from psst_core.store.folder import Folder
+from psst_core.store.manifest import read_manifest
 from slurm.conftest import Clone
 
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]

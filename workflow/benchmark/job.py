@@ -6,8 +6,8 @@ from pathlib import Path
 from worker import own_peak_memory
 
 from psst_core import make_plan
-from psst_core.chunk import simulate_chunk
-from psst_core.folder import Folder
+from psst_core.job.chunk import simulate_chunk
+from psst_core.store.folder import Folder
 
 overrides, folder = sys.argv[1:]
 plan = make_plan("locust_coupling", overrides, results=Path(folder))

@@ -31,8 +31,8 @@ from problem import (
 from settings import LABELS, Settings
 
 from psst_core import PsstError
-from psst_core.dataset import write
-from psst_core.folder import Comparison
+from psst_core.store.dataset import write
+from psst_core.store.folder import Comparison
 
 MODES = {"brian2": ("merged", "separate", "tuned"), "jax": ("plain", "tuned")}
 OURS = ("psst", "handwritten", "limit", "tutorial", "numpy", "tensorflow")

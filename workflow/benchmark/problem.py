@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from psst_core.batch import Run, stimulus_weights
-from psst_core.config import compose, resolve, update
-from psst_core.network import Network, connect, start_state
+from psst_core.config.compose import compose, resolve, update
+from psst_core.integrate.batch import Run, stimulus_weights
+from psst_core.model.network import Network, connect, start_state
 
 VARIABLES = {
     "pn": {

@@ -7,9 +7,9 @@ import numpy as np
 from problem import cells_config, coba_config, locust_config, sine_config
 from worker import Worker
 
-from psst_core.batch import Run
-from psst_core.hardware import prepare
-from psst_core.simulate import Integration, Program, padded
+from psst_core.host.hardware import prepare
+from psst_core.integrate.batch import Run
+from psst_core.integrate.simulate import Integration, Program, padded
 
 
 def main() -> None:

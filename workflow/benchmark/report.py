@@ -12,7 +12,7 @@ from table import table
 
 from psst_core.figures import STYLE
 from psst_core.files import atomic, write_text
-from psst_core.folder import Comparison
+from psst_core.store.folder import Comparison
 
 
 def report(source: Path, folder: Path) -> None:

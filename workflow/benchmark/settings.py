@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from psst_core import PsstError
-from psst_core.config import CONF
+from psst_core.config.compose import CONF
 
 LABELS = {
     "psst": "PSST",

@@ -11,10 +11,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from psst_core import PsstError
-from psst_core.batch import Run, stimulus_weights
-from psst_core.config import compose, resolve, update
+from psst_core.config.compose import compose, resolve, update
+from psst_core.integrate.batch import Run, stimulus_weights
 from psst_core.keys import put
-from psst_core.network import Network, connect, start_state
+from psst_core.model.network import Network, connect, start_state
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmark"))
 from problem import VARIABLES, locust_problem

@@ -13,12 +13,12 @@ import numpy as np
 import xarray as xr
 from cases import ALL, CURRENTS, Case, arrays
 
-from psst_core.batch import Run
-from psst_core.dataset import write
-from psst_core.hardware import prepare
+from psst_core.host.hardware import prepare
+from psst_core.integrate.batch import Run
+from psst_core.integrate.simulate import Integration, Program, step_count
 from psst_core.logs import Report, logged
-from psst_core.network import Network
-from psst_core.simulate import Integration, Program, step_count
+from psst_core.model.network import Network
+from psst_core.store.dataset import write
 
 SAMPLE = 0.05  # ms, of the potentials in the file; differences are taken at every step
 HERE = Path(__file__).parent

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from psst_core.figures import STYLE
 from psst_core.figures.style import PAGE
 from psst_core.files import atomic
-from psst_core.folder import Comparison
+from psst_core.store.folder import Comparison
 
 SHOWN = 5  # cells in a figure
 SMALLEST = 1e-13  # mV, of the axis of differences

@@ -1,7 +1,7 @@
 # `--config experiment=benchmark`: PSST beside other tools on the same work, to a table and figures.
 
 from psst_core import PsstError
-from psst_core.config import CONF
+from psst_core.config.compose import CONF
 
 
 include: "peers.smk"

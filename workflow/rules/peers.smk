@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from psst_core.folder import RESULTS, Folder
+from psst_core.store.folder import RESULTS, Folder
 
 BENCHMARK = Folder(RESULTS).benchmark
 

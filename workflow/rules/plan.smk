@@ -6,16 +6,16 @@ from collections import Counter
 from pathlib import Path
 
 from psst_core import PsstError, make_plan
-from psst_core.cost import fit
-from psst_core.devices import cores
+from psst_core.plan.cost import fit
+from psst_core.integrate.devices import cores
 from psst_core.figures import remove_stale
-from psst_core.folder import RESULTS, Folder
-from psst_core.forecast import as_text, expected
-from psst_core.manifest import read_manifest
+from psst_core.store.folder import RESULTS, Folder
+from psst_core.terminal.forecast import as_text, expected
+from psst_core.store.manifest import read_manifest
 from psst_core.outputs import settle, stale, targets, tasks
-from psst_core.plan import EXPERIMENT, NAME, earlier, unclaimed, work
-from psst_core.progress import Progress
-from psst_core.slurm import refuse_while_at_work
+from psst_core.plan.sweep_plan import EXPERIMENT, NAME, earlier, unclaimed, work
+from psst_core.terminal.progress import Progress
+from psst_core.job.slurm import refuse_while_at_work
 from snakemake.io import IOFile
 
 FOLDER = Folder(RESULTS)

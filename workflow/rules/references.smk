@@ -4,8 +4,8 @@
 import pandas as pd
 from psst_core import PsstError
 from psst_core.digest import code_digest
-from psst_core.folder import RESULTS, Folder
-from psst_core.identity import deciding_modules
+from psst_core.store.folder import RESULTS, Folder
+from psst_core.sweep.identity import deciding_modules
 
 
 include: "peers.smk"

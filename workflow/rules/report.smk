@@ -7,9 +7,9 @@ from pathlib import Path
 
 from psst_core import PsstError, open_sweep
 from psst_core.figures import drawn_of, names
-from psst_core.folder import RESULTS, Folder
+from psst_core.store.folder import RESULTS, Folder
 from psst_core.outputs import shown, stale
-from psst_core.plan import NAME
+from psst_core.plan.sweep_plan import NAME
 
 FOLDER = Folder(RESULTS)
 for key in config.keys() - {"experiment"}:

@@ -8,7 +8,7 @@ import signal
 import pandas
 import psutil
 
-from psst_core.outcome import stopped, whereabouts
+from psst_core.terminal.outcome import stopped, whereabouts
 
 
 localrules:

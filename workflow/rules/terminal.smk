@@ -1,4 +1,4 @@
-# What Snakemake says on the terminal is made to fit a sweep: psst_core/terminal.py. A job's own process says all to its
+# What Snakemake says on the terminal is made to fit a sweep: psst_core/terminal/snakemake_output.py. A job's own process says all to its
 # log, and is left as it is.
 
 import os
@@ -9,8 +9,8 @@ from snakemake.settings.enums import Quietness
 
 from psst_core import PsstError
 from psst_core.logs import ALOUD
-from psst_core.outcome import broken
-from psst_core.terminal import Terminal
+from psst_core.terminal.outcome import broken
+from psst_core.terminal.snakemake_output import Terminal
 from psst_core.words import check_words
 
 if workflow.remote_exec:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from psst_core.gather import write_summary
 from psst_core.logs import logged
+from psst_core.results.gather import write_summary
 
 with logged(snakemake.log[0]):
     write_summary(

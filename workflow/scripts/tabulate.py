@@ -2,7 +2,7 @@ from pathlib import Path
 
 from psst_core.figures import save_table
 from psst_core.logs import logged
-from psst_core.results import open_sweep
+from psst_core.results.sweep_results import open_sweep
 
 with logged(snakemake.log[0]):
     sweep = open_sweep(Path(snakemake.input[0]).parent, whole=True)

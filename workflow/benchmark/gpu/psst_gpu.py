@@ -24,12 +24,13 @@ import numpy as np
 from problem import locust_config
 from widths import CHECKED_RUNS, arguments, report, speed
 
-from psst_core import dynamics, tf
-from psst_core.batch import Run
-from psst_core.hardware import prepare
-from psst_core.mechanisms import Clock, Tensor
-from psst_core.simulate import Integration, Program
-from psst_core.solvers.base import Relaxations, RungeKutta, State, zip_states
+from psst_core import tf
+from psst_core.host.hardware import prepare
+from psst_core.integrate import dynamics
+from psst_core.integrate.batch import Run
+from psst_core.integrate.simulate import Integration, Program
+from psst_core.integrate.solvers.base import Relaxations, RungeKutta, State, zip_states
+from psst_core.model.mechanisms import Clock, Tensor
 
 BUFFERS = "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,WHILE,CONDITIONAL,DYNAMIC_SLICE_FUSION"
 FLAGS = {

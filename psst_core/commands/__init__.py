@@ -1,0 +1,1 @@
+"""The command psst: what it looks at and exports, and the browser."""

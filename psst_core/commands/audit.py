@@ -1,0 +1,290 @@
+"""Whether what lies in a results folder is what was planned: every file, every run, every number.
+
+First the bytes, whatever the code is now: checksums say whether a file holds what was written, digests whether
+manifests and plans do. Then what they mean: the ids of the runs are computed again where the code that made them is
+here, and the cube is gathered again. Nothing of the folder is executed; plugins are read as text.
+
+A finding is one line that names the file. A clean sweep has none.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from psst_core import plugins
+from psst_core.attributes import STATUS
+from psst_core.digest import code_digest, code_of
+from psst_core.errors import PsstError
+from psst_core.files import read_text
+from psst_core.plan.ledger import foreign_run
+from psst_core.results.analysis import MEASURES
+from psst_core.results.gather import cube
+from psst_core.store.dataset import damage, read, status_counts
+from psst_core.store.folder import CHUNKS, OURS, RECORDS, TWINS, Folder, SweepFolder
+from psst_core.store.manifest import Manifest, read_manifest
+from psst_core.store.records import AGAIN, record_of, records_digest, table_of
+from psst_core.sweep.identity import deciding_modules
+
+BLOCK = 4096
+SHAPELESS = (LookupError, TypeError, ValueError, AttributeError)  # of a file that is whole, but of another kind
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was looked at, and what is wrong.
+
+    Attributes:
+        counts: of the runs that were planned, by what became of them.
+        undefined: by measure, in how many cells of the cube it is undefined.
+        findings: a line for each fault.
+        notes: a line for each thing that is no fault: what is not made yet, and what could not be computed again.
+    """
+
+    counts: dict[str, int]
+    undefined: dict[str, int]
+    findings: list[str]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Records:
+    """Of a sweep: its runs, a row each, those at half the step among them, and its configuration.
+
+    Attributes:
+        gathered: whether the cube of these runs was made, so that all of them were there.
+    """
+
+    table: pd.DataFrame
+    twins: pd.DataFrame
+    config: dict[str, Any]
+    gathered: bool
+
+
+def audit(results: Path, name: str) -> Audit:
+    """Look at every file of a sweep: records, manifests, chunks, summaries, cube.
+
+    Raises:
+        PsstError: when there is no sweep of this name, or its plan cannot be read.
+    """
+    findings: list[str] = []
+    home = Folder(results)
+    records = _records(home, name, home.planned(name), findings)
+    analysis = records.config["analysis_digest"]
+    findings += _strangers(home)
+    rows = pd.concat([records.table, records.twins])[["run_id", "chunk", "position"]]
+    sound: dict[str, xr.Dataset] = {}
+    unmade: dict[str, int] = {}
+    others: dict[str, int] = {}
+    for chunk, mine in rows.groupby("chunk", sort=True):
+        where, last = home.state(str(chunk))
+        if where == "failed":
+            findings.append(f"{home.chunk_file(str(chunk))}: not made, its job failed ({last}); mend that and {AGAIN}")
+        elif where != "finished" and not _was_made(home, str(chunk), analysis, records):
+            unmade[where] = unmade.get(where, 0) + len(mine)
+            continue
+        faults, other = _chunk_faults(home, str(chunk), mine, analysis)
+        findings += faults if where != "failed" else []
+        if other is not None:
+            others[other] = others.get(other, 0) + len(mine)
+        if not faults:
+            with read(home.summary_file(str(chunk), analysis)) as data:
+                sound[str(chunk)] = data.load()
+    again = cube(records.config, records.table, sound.get)
+    whole = sound.keys() >= set(records.table["chunk"])
+    findings += _cube_faults(home.sweep(name), again if whole else None, bool(unmade))
+    masks = zip(MEASURES, again["undefined"].attrs["flag_masks"], strict=True)
+    undefined = {measure: int(np.count_nonzero(again["undefined"].values & mask)) for measure, mask in masks}
+    return Audit(status_counts(again), undefined, findings, [*_unmade_lines(unmade), *_other_lines(others)])
+
+
+def _unmade_lines(unmade: dict[str, int]) -> Iterator[str]:
+    words = {
+        "running": "still running: the jobs of {} runs",
+        "waiting": f"waiting: the jobs of {{}} runs have not begun; if nothing runs now, {AGAIN}",
+        "interrupted": f"interrupted: the jobs of {{}} runs; {AGAIN}, it goes on from there",
+    }
+    for where, count in unmade.items():
+        yield words[where].format(f"{count:,}")
+
+
+def _other_lines(others: dict[str, int]) -> Iterator[str]:
+    for why, count in others.items():
+        yield f"{count:,} runs {why}, ids not recomputed"
+
+
+def _was_made(home: Folder, chunk: str, analysis: str, records: Records) -> bool:
+    """Whether a chunk that is not there was: it has been measured, or gathered."""
+    return records.gathered or home.summary_file(chunk, analysis).exists()
+
+
+def _records(home: Folder, name: str, plan: str, findings: list[str]) -> Records:
+    """The records of a plan; what of them was edited, or is not that of the cube."""
+    files = {ending: home.record_file(plan, ending) for ending in RECORDS}
+    texts = {e: read_text(file, remedy=AGAIN) for e, file in files.items() if e != TWINS or file.exists()}
+    if records_digest(texts) != plan:
+        findings.append(f"{home.record_file(plan, '*')}: edited, their digest is not their name")
+    sweep, same = home.sweep(name), []
+    for ending, file in sweep.records.items():
+        if ending not in texts:
+            continue
+        try:
+            there: str | None = read_text(file)
+        except PsstError as error:
+            there = None
+            if sweep.cube.exists():
+                findings.append(str(error))
+        if there is not None and there != texts[ending]:
+            findings.append(f"{file}: edited, or of an earlier plan than the last one")
+        same.append(there == texts[ending])
+    table = table_of(texts["csv"], files["csv"])
+    places = table[["run_id", "chunk", "position"]].drop_duplicates()
+    for run in places["run_id"][places["run_id"].duplicated()]:
+        findings.append(f"{files['csv']}: holds run {run} in two places")
+    points = table.drop(columns=["run_id", "chunk", "position"])
+    for run in table["run_id"][points.duplicated()]:
+        findings.append(f"{files['csv']}: holds the point of run {run} more than once")
+    twins = table_of(texts.get(TWINS, "run_id,twin_id,chunk,position\n"), files[TWINS])
+    twins = twins.assign(run_id=twins["twin_id"]).drop_duplicates("run_id")
+    twins = twins[~twins["run_id"].isin(table["run_id"])]
+    gathered = all(same) and sweep.cube.exists()
+    return Records(table, twins, record_of(texts["yaml"], files["yaml"]), gathered)
+
+
+def _strangers(home: Folder) -> Iterator[str]:
+    """Files among the chunks that none of ours is named like."""
+    for file in sorted(home.chunks.iterdir()):
+        if not (OURS[CHUNKS].fullmatch(file.name) or file.name.startswith(".")):
+            yield f"{file}: foreign, no file of a chunk has such a name"
+
+
+def _chunk_faults(home: Folder, chunk: str, rows: pd.DataFrame, analysis: str) -> tuple[list[str], str | None]:
+    """What is wrong with a chunk's manifest, its file and its summary; and why its ids were not computed again."""
+    claim, file, summary = home.manifest_file(chunk), home.chunk_file(chunk), home.summary_file(chunk, analysis)
+    faults = [f"{path}: {fault}" for path in (file, summary) if (fault := _file_fault(path)) is not None]
+    try:
+        manifest = read_manifest(claim)
+        fault = _named(lambda: _manifest_fault(manifest, chunk, rows))
+    except PsstError as error:
+        return [*faults, str(error)], None
+    if fault is not None:
+        return [*faults, f"{claim}: {fault}"], None
+    if faults:
+        return faults, None
+    other, fault = _ids_fault(manifest)
+    if fault is not None:
+        faults.append(f"{claim}: {fault}")
+    for path, values_fault in ((file, _chunk_fault), (summary, _summary_fault)):
+        with read(path) as data:
+            if (fault := _named(lambda: values_fault(data, manifest))) is not None:  # noqa: B023  (called at once)
+                faults.append(f"{path}: {fault}")
+    return faults, other
+
+
+def _named(fault: Callable[[], str | None]) -> str | None:
+    """A fault, also of what has another shape than a file of its kind."""
+    try:
+        return fault()
+    except PsstError as error:
+        return str(error)
+    except SHAPELESS as error:
+        return f"holds something else than a file of its kind ({type(error).__name__}: {error})"
+
+
+def _manifest_fault(manifest: Manifest, chunk: str, rows: pd.DataFrame) -> str | None:
+    """Whether a manifest is the one that was claimed, with the runs that the plan has in it."""
+    if manifest.chunk != chunk:
+        return "edited, its digest is not its name"
+    for position, run in zip(rows["position"].astype(int), rows["run_id"], strict=True):
+        if position >= len(manifest.runs) or manifest.runs[position].id != run:
+            return f"holds no run {run} at position {position}, where the plan has it"
+    return None
+
+
+def _ids_fault(manifest: Manifest) -> tuple[str | None, str | None]:
+    """Why the ids of a manifest's runs cannot be computed here; else the first that is not what its run computes.
+
+    Input files count as they were when the sweep was planned, wherever they are now.
+    """
+    plugins.locate()
+    for module in manifest.plugins:
+        if code_of(module) is None:
+            return f"made with the plugin {module}, which is not in {plugins.FOLDER}/ here", None
+    try:
+        code = code_digest(deciding_modules(manifest.config, manifest.plugins))
+        if code != manifest.code:
+            return f"made by other code (digest {manifest.code})", None
+        run = foreign_run(manifest)
+        return None, None if run is None else f"edited, run {run} is not what its configuration computes"
+    except PsstError as error:
+        return f"made with what is not here ({error})", None
+    except SHAPELESS as error:
+        return None, f"has a configuration that describes no run ({type(error).__name__}: {error})"
+
+
+def _file_fault(path: Path) -> str | None:
+    """Whether a NetCDF file is there, whole, ours, and as it was written."""
+    if not path.is_file():
+        what = "is no file" if path.exists() else f"missing; {AGAIN}"
+        return "is a link to nothing; delete it" if path.is_symlink() and not path.exists() else what
+    found = damage(path)
+    return found if found is None or found.startswith("changed") else f"{found}; delete it and {AGAIN}"
+
+
+def _chunk_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
+    """Whether a chunk's file is that of its manifest, with results where the status is ok."""
+    if data.attrs["chunk"] != manifest.chunk:
+        return f"is that of chunk {data.attrs['chunk']}, under another name"
+    if json.loads(data.attrs["manifest"]) != manifest.planned():
+        return "was made from another manifest than the one that is here, which was edited"
+    if data["run_id"].values.tolist() != [run.id for run in manifest.runs]:
+        return "holds other runs than its manifest"
+    ok = data["status"].values == STATUS["ok"]
+    if not np.isin(data["status"].values, (STATUS["ok"], STATUS["diverged"])).all():
+        return "holds a status that a finished run cannot have"
+    if (np.isfinite(data["diverged_time"].values) == ok).any():
+        return "has a time of divergence for a run that is ok, or none for one that diverged"
+    for start in range(0, len(ok), BLOCK):
+        part = slice(start, start + BLOCK)
+        broken = ~np.isfinite(data["mean_potential"][part].values).all(axis=(1, 2)) & ok[part]
+        if broken.any():
+            return f"has values that are not finite in run {data['run_id'].values[part][broken][0]}, whose status is ok"
+    return None
+
+
+def _summary_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
+    """Whether a summary is that of its chunk, with measures where the status is ok or a mark that they mean nothing."""
+    if data["run_id"].values.tolist() != [run.id for run in manifest.runs]:
+        return "holds other runs than its chunk's manifest"
+    return unexplained(data)
+
+
+def unexplained(data: xr.Dataset) -> str | None:
+    """The first measure that is missing without a status or a mark that says why, or is there in spite of one."""
+    ok = (data["status"] == STATUS["ok"]).broadcast_like(data["undefined"]).transpose(*data["undefined"].dims)
+    for measure, mask in zip(MEASURES, data["undefined"].attrs["flag_masks"], strict=True):
+        explained = ~ok.values | ((data["undefined"].values & mask) != 0)
+        if (np.isnan(data[measure].transpose(*data["undefined"].dims).values) != explained).any():
+            return f"{measure} is missing where no status or mark says why, or is there in spite of one"
+    return None
+
+
+def _cube_faults(sweep: SweepFolder, again: xr.Dataset | None, unfinished: bool) -> Iterator[str]:
+    """Whether the cube is what its summaries make; None where some of these are missing."""
+    path, estimate = sweep.cube, sweep.error_estimate
+    if not path.exists() and unfinished:
+        return
+    faults = {file: _file_fault(file) for file in (path, estimate) if file == path or file.exists()}
+    yield from (f"{file}: {fault}" for file, fault in faults.items() if fault is not None)
+    if faults[path] is not None:
+        return
+    with read(path) as there:
+        if (fault := _named(lambda: unexplained(there))) is not None:
+            yield f"{path}: {fault}"
+        elif again is not None and not there.drop_attrs().equals(again.drop_attrs()):
+            yield f"{path}: stale, gathered from other summaries than those that are here; {AGAIN}"

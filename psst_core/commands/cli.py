@@ -1,0 +1,294 @@
+"""The command psst: what a sweep will cost, its run by Snakemake, what it has so far, what no sweep uses."""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from psst_core.commands.audit import audit
+from psst_core.commands.blame import blame, find, reproduce
+from psst_core.commands.clean import losses, unused
+from psst_core.commands.crate import export_crate
+from psst_core.commands.nwb import export_nwb
+from psst_core.commands.status import status
+from psst_core.commands.sums import SUMS, list_faults, write_list
+from psst_core.errors import PsstError
+from psst_core.figures import available, draw_all
+from psst_core.files import CHECKOUT, to_yaml
+from psst_core.plan.cost import fit
+from psst_core.plan.sweep_plan import EXPERIMENT, counted, earlier, make_plan, sweep_name
+from psst_core.results.error_estimate import estimate
+from psst_core.results.gather import gather
+from psst_core.results.sweep_results import open_sweep
+from psst_core.store.dataset import read_cube
+from psst_core.store.folder import BEFORE, PARTIAL, RESULTS, TWINS, Folder
+from psst_core.store.made import remove_empty
+from psst_core.sweep.expand import split_overrides
+from psst_core.terminal.forecast import as_text, duration, error_of, expected
+from psst_core.terminal.outcome import outcome
+
+FOLDER = Folder(RESULTS)
+SNAKEFILE = CHECKOUT / "workflow" / "Snakefile"
+WATCH_SECONDS = 5.0
+WORDS = (
+    "experiment=NAME, name=NAME, and overrides such as network.size=60,120 solver=rk4; snakemake --config takes the "
+    "same overrides in one text, overrides='network.size=60,120 solver=rk4'"
+)
+RUN_EPILOG = (
+    "Behind -- stand options and targets of Snakemake, passed on as they are: psst run experiment=lorenz -- -n, "
+    "psst run -- --profile slurm"
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line: each command, with the function that it runs."""
+    whole = argparse.ArgumentParser("psst", description=__doc__)
+    commands = whole.add_subparsers(metavar="COMMAND", required=True)
+
+    command = commands.add_parser("plan", help="what a sweep is, what of it is there, and what the rest will cost")
+    command.add_argument("words", nargs="*", metavar="KEY=VALUE", help=WORDS)
+    command.add_argument("--json", action="store_true", help="for machines")
+    command.set_defaults(run=plan)
+
+    command = commands.add_parser(
+        "run", help="make a sweep with Snakemake, which goes on where it has stopped", epilog=RUN_EPILOG
+    )
+    command.add_argument("words", nargs="*", metavar="KEY=VALUE", help=f"{WORDS}; or experiment=report and the like")
+    command.set_defaults(run=run)
+
+    commands_of_a_sweep = (
+        ("gather", gather_sweep, "make the cube of a sweep"),
+        ("draw", draw_sweep, "draw its figures"),
+    )
+    for name, function, what in commands_of_a_sweep:
+        command = commands.add_parser(name, help=f"{what}, also while it runs")
+        command.add_argument("name", metavar="NAME", help="a folder in results/")
+        command.add_argument(
+            "--partial", action="store_true", help=f"of what is finished so far, into results/NAME/{PARTIAL}/"
+        )
+        command.set_defaults(run=function)
+
+    command = commands.add_parser("status", help="how far a sweep is, and when it will end")
+    command.add_argument("name", metavar="NAME", help="a folder in results/")
+    command.add_argument("--watch", action="store_true", help="again every five seconds, until it is finished")
+    command.set_defaults(run=show_status)
+
+    command = commands.add_parser("audit", help="look at every file and number of a finished sweep")
+    command.add_argument("name", metavar="NAME", help="a folder in results/")
+    command.add_argument(
+        "--write-list",
+        type=Path,
+        nargs="?",
+        const=Path(SUMS),
+        metavar="FILE",
+        help=f"of the SHA-256 of each of its files, as sha256sum -c reads it, to be kept elsewhere; {SUMS} by default",
+    )
+    command.add_argument("--list", type=Path, metavar="FILE", help="compare its files with such a list")
+    command.set_defaults(run=show_audit)
+
+    command = commands.add_parser("blame", help="where the numbers of a run come from")
+    command.add_argument("name", metavar="NAME", help="a folder in results/")
+    command.add_argument(
+        "words", nargs="*", metavar="KEY=VALUE", help="its point, such as network.coupling=0.5 trial=0"
+    )
+    command.add_argument("--reproduce", action="store_true", help="and make it again, and compare")
+    command.set_defaults(run=show_blame)
+
+    command = commands.add_parser("export", help="a finished sweep as an RO-Crate, or one of its runs as NWB")
+    command.add_argument("name", metavar="NAME", help="a folder in results/")
+    command.add_argument("--crate", type=Path, metavar="TARGET", help="a new folder, or a file ending in .zip")
+    command.add_argument("--chunks", action="store_true", help="with the chunks in the crate: spikes and traces")
+    command.add_argument("--licence", metavar="SPDX", help="of the data in the crate, such as CC-BY-4.0")
+    command.add_argument(
+        "--nwb", nargs="+", metavar=("FILE.nwb", "KEY=VALUE"), help="and the run's point, such as coupling=0.5 trial=0"
+    )
+    command.add_argument("--species", metavar="BINOMIAL", help="that is modelled, for --nwb: archives ask for it")
+    command.set_defaults(run=export)
+
+    command = commands.add_parser("clean", help="list what no sweep in results/ uses any more")
+    command.add_argument("--remove", action="store_true", help="and remove it")
+    command.add_argument(
+        "--before", action="store_true", help=f"and what only sweeps in NAME/{BEFORE}/ use, with these sweeps"
+    )
+    command.set_defaults(run=clean)
+    return whole
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    own, options = list(sys.argv[1:] if arguments is None else arguments), list[str]()
+    if own[:1] == ["run"] and "--" in own:
+        own, options = own[: own.index("--")], own[own.index("--") + 1 :]
+    given = parser().parse_args(own, argparse.Namespace(options=options))
+    try:
+        given.run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (PsstError, OSError) as error:
+        print(f"psst: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def asked_for(words: Sequence[str]) -> dict[str, str]:
+    """The experiment, the overrides in one text and the name, as far as the words of a command say them."""
+    asked: dict[str, str] = {}
+    overrides = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key in asked:
+            raise PsstError(f"{word}: {key}={asked[key]} stands there too; write one of them")
+        if key in ("experiment", "name") and equals:
+            asked[key] = value
+        else:
+            overrides.append(value if key == "overrides" else word)
+    return asked | ({"overrides": " ".join(overrides)} if overrides else {})
+
+
+def run(given: argparse.Namespace) -> None:
+    """Become the Snakemake that makes a sweep, so that it alone hears Ctrl-C and its exit code is that of psst."""
+    asked = asked_for(given.words)
+    split_overrides(asked.get("overrides", ""))
+    if not SNAKEFILE.is_file():
+        raise PsstError(f"{SNAKEFILE}: is missing, as PSST was installed without its workflow; install it from a clone")
+    config = ["--config", *(f"{key}={value}" for key, value in asked.items())] if asked else []
+    sys.stdout.flush()
+    os.execv(
+        sys.executable,
+        [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), *given.options, *config],
+    )
+
+
+def plan(given: argparse.Namespace) -> None:
+    """Print a plan, as `snakemake -n` with the same words would make it."""
+    asked = asked_for(given.words)
+    made = make_plan(asked.get("experiment", EXPERIMENT), asked.get("overrides", ""), asked.get("name"), RESULTS)
+    available(made.figures, made.axes, made.config)
+    manifests = list(made.manifests.values())
+    found = expected(made, fit(RESULTS, manifests).judged(manifests))
+    print(json.dumps(found, indent=1) if given.json else as_text(made, found))
+    if not given.json and (place := earlier(made, RESULTS)):
+        print(f"  {made.name} has other runs so far; what was made of them moves to {place}/")
+
+
+def gather_sweep(given: argparse.Namespace) -> None:
+    """Make the cube of a planned sweep, or of what is finished of it."""
+    plan, sweep = FOLDER.planned(sweep_name(given.name)), FOLDER.sweep(given.name)
+    gather(sweep.path, plan, given.partial)
+    if not given.partial and FOLDER.record_file(plan, TWINS).exists():
+        estimate(sweep.path, plan)
+    written = sweep.partial.cube if given.partial else sweep.cube
+    with read_cube(written) as cube:
+        print(f"{written}: {cube.attrs.get(PARTIAL, 'all runs')}")
+        print(outcome(cube))
+
+
+def draw_sweep(given: argparse.Namespace) -> None:
+    """Draw a gathered sweep, or gather what is finished and draw that."""
+    if given.partial:
+        gather_sweep(given)
+    FOLDER.planned(sweep_name(given.name))
+    sweep = FOLDER.sweep(given.name)
+    if not given.partial and not sweep.cube.exists():
+        raise PsstError(f"{given.name}: has no cube yet; psst draw {given.name} --partial draws what is finished")
+    draw_all((sweep.partial if given.partial else sweep).path, print)
+    if not given.partial:
+        with read_cube(sweep.cube) as cube:
+            print(outcome(cube))
+
+
+def show_status(given: argparse.Namespace) -> None:
+    """Print how far a planned sweep is; again and again on request."""
+    sweep_name(given.name)
+    while True:
+        now = status(RESULTS, given.name)
+        counts = ", ".join(f"{count:,} {state}" for state, count in now.runs.items() if count)
+        left = "" if now.seconds_left is None else f"; {duration(now.seconds_left / 3600)} left{error_of(now.error)}"
+        print(f"{given.name}: {counts}{f' ({now.diverged:,} diverged)' if now.diverged else ''}{left}", flush=True)
+        for chunk, said in now.jobs.items():
+            print(f"  {chunk}: {said}", flush=True)
+        for chunk, endings in now.endings.items():
+            for ending in endings:
+                print(f"  {chunk}: {ending}", flush=True)
+        if now.seconds_left is None and (cube := FOLDER.sweep(given.name).cube).exists():
+            with read_cube(cube) as data:
+                print(outcome(data))
+        if not given.watch or now.seconds_left is None:
+            return
+        time.sleep(WATCH_SECONDS)
+
+
+def show_audit(given: argparse.Namespace) -> None:
+    """Print what an audit counts and finds.
+
+    Raises:
+        PsstError: when it finds anything.
+    """
+    found = audit(RESULTS, sweep_name(given.name))
+    if given.list is not None:
+        found.findings.extend(list_faults(RESULTS, given.name, given.list))
+    print(f"{given.name}: {', '.join(f'{count:,} {status}' for status, count in found.counts.items())}")
+    for measure, count in found.undefined.items():
+        if count:
+            print(f"  {measure}: undefined in {count:,} cells of the cube")
+    for line in (*found.notes, *found.findings):
+        print(f"  {line}")
+    if found.findings:
+        raise PsstError(f"{given.name}: {counted(len(found.findings), 'finding')}, named above")
+    print("  every file that is there is as it was written, every number that is missing says why")
+    if given.write_list is not None:
+        count = write_list(RESULTS, given.name, given.write_list)
+        print(
+            f"{given.write_list}: the SHA-256 of {counted(count, 'file')}: records, manifests, chunks, summaries, "
+            f"cube, figures, tables; keep it elsewhere, and compare with psst audit {given.name} --list FILE"
+        )
+
+
+def show_blame(given: argparse.Namespace) -> None:
+    """Print where a run comes from; make it again on request."""
+    sweep = open_sweep(FOLDER.sweep(sweep_name(given.name)).path)
+    row = find(sweep, given.words)
+    if (there := row["runs_there"]) > 1:
+        print(f"# the first of {there} runs there; trial=…, network=… and other axes choose another")
+    print(to_yaml(blame(sweep, row)), end="")
+    if given.reproduce:
+        print(f"# {reproduce(sweep, row, lambda line: print(line, file=sys.stderr, flush=True))}")
+
+
+def export(given: argparse.Namespace) -> None:
+    """Write a gathered sweep as an RO-Crate, one of its runs as NWB, or both."""
+    if given.crate is None and given.nwb is None:
+        raise PsstError(f"export {given.name}: needs --crate TARGET or --nwb FILE.nwb KEY=VALUE …")
+    results = open_sweep(FOLDER.sweep(sweep_name(given.name)).path, whole=True)
+    if given.crate is not None:
+        export_crate(results, given.crate, given.chunks, given.licence)
+        print(given.crate)
+    if given.nwb is not None:
+        file, *words = given.nwb
+        export_nwb(results, Path(file), given.species, **results.point(words))
+        print(file)
+
+
+def clean(given: argparse.Namespace) -> None:
+    """List, and remove on request, what no sweep uses."""
+    with FOLDER.lock() if given.remove else contextlib.nullcontext():
+        files = unused(RESULTS, given.before)
+        size, lost = sum(file.stat().st_size for file in files), losses(RESULTS, files)
+        for file in files if given.remove else ():
+            file.unlink()
+            remove_empty(file.parent, RESULTS)
+    for file in () if given.remove else files:
+        print(file)
+    for name, count in lost.items():
+        print(f"{name} {'lost' if given.remove else 'loses'} {counted(count, 'file')} of data")
+    if given.remove:
+        print(f"removed {counted(len(files), 'file')}, {size / 1e6:.1f} MB")
+        return
+    remedy = f"; psst clean {'--before ' if given.before else ''}--remove removes them" if files else ""
+    print(f"{counted(len(files), 'file')}, {size / 1e6:.1f} MB, of no sweep in {RESULTS}/{remedy}")
+    if not given.before and any(sweep.is_before for sweep in FOLDER.sweeps()):
+        print(f"psst clean --before lists what sweeps in NAME/{BEFORE}/ keep")

@@ -1,0 +1,91 @@
+"""How far a sweep is, from the files that its jobs write."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+
+from psst_core.attributes import STATUS
+from psst_core.job.slurm import endings
+from psst_core.plan.cost import fit
+from psst_core.plan.machine import Machine, schedule
+from psst_core.registry import NeedsPluginError
+from psst_core.store.folder import STATES, Folder
+from psst_core.store.manifest import Manifest, read_manifest
+from psst_core.store.records import table_of
+
+
+@dataclass(frozen=True)
+class Status:
+    """A sweep at a moment.
+
+    Attributes:
+        runs: by state of their chunk.
+        diverged: how many of the finished runs have.
+        jobs: of each chunk that is running, failed or interrupted, what it said last.
+        endings: of each chunk of which Slurm jobs did not end well, how they did.
+        seconds_left: expected until the end with so many jobs at once; None when all is there, NaN when only plugins,
+            which are not imported, could tell.
+        error: of that, the median relative error of a job; None when it is not known.
+    """
+
+    runs: dict[str, int]
+    diverged: int
+    jobs: dict[str, str]
+    endings: dict[str, list[str]]
+    seconds_left: float | None
+    error: float | None
+
+
+def status(results: Path, name: str) -> Status:
+    """What is finished, running, failed, interrupted or waiting, by runs."""
+    folder = Folder(results)
+    records = folder.records(plan := folder.planned(name))
+    chunks: dict[str, int] = {}
+    for ending in (ending for ending in records if ending.endswith("csv")):
+        places = table_of(records[ending], folder.record_file(plan, ending)).drop_duplicates(["chunk", "position"])
+        for chunk, count in places["chunk"].value_counts().items():
+            chunks[str(chunk)] = chunks.get(str(chunk), 0) + int(count)
+    states = {chunk: folder.state(chunk) for chunk in chunks}
+    runs = dict.fromkeys(STATES, 0)
+    for chunk, (its, _) in states.items():
+        runs[its] += chunks[chunk]
+    left = {
+        chunk: read_manifest(folder.manifest_file(chunk)) for chunk, (its, _) in states.items() if its != "finished"
+    }
+    seconds, error = _expected(results, left, states)
+    diverged = sum(_diverged(folder.chunk_file(chunk)) for chunk, (its, _) in states.items() if its == "finished")
+    said = {chunk: line for chunk, (_, line) in states.items() if line}
+    ended = {chunk: found for chunk in chunks if (found := endings(results, chunk))}
+    return Status(runs, diverged, said, ended, seconds, error)
+
+
+def _expected(
+    results: Path, left: Mapping[str, Manifest], states: Mapping[str, tuple[str, str]]
+) -> tuple[float | None, float | None]:
+    """Seconds until all chunks that are left are made, and the median relative error of one."""
+    if not left:
+        return None, None
+    seconds = []
+    try:
+        costs = fit(results, list(left.values())).judged(list(left.values()))
+        for chunk, manifest in left.items():
+            said = re.search(r"(\d+) s left", states[chunk][1])
+            seconds.append(float(said[1]) if said and states[chunk][0] == "running" else costs.seconds(manifest))
+    except NeedsPluginError:
+        return math.nan, None
+    hardware = next(iter(left.values())).config["hardware"]
+    return schedule(seconds, Machine.here(results).jobs_at_once(hardware)), costs.errors["seconds"]
+
+
+def _diverged(path: Path) -> int:
+    """How many runs of a finished chunk have; none where the file cannot be read, which an audit says."""
+    try:
+        with netCDF4.Dataset(path) as file:
+            return int(np.count_nonzero(file["status"][:] == STATUS["diverged"]))
+    except (OSError, RuntimeError, LookupError):
+        return 0

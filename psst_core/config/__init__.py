@@ -1,0 +1,1 @@
+"""Configurations: composed, completed and checked; no TensorFlow."""

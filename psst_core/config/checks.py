@@ -1,0 +1,322 @@
+"""What types cannot say: ranges, references, times that fit the step. Errors come before any job starts."""
+
+import dataclasses
+import itertools
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from psst_core import plugins
+from psst_core.attributes import trace_name
+from psst_core.config.schema import SCHEMAS, AnalysisConfig, PopulationConfig, ProjectionConfig, class_of, kind_of
+from psst_core.datafiles import digest_file, undeclared
+from psst_core.errors import PsstError, named
+from psst_core.integrate import solvers  # noqa: F401  (importing fills the registry)
+from psst_core.integrate.solvers import Solver
+from psst_core.keys import Config, get, is_start, part_file_keys, start_values
+from psst_core.model import stimuli  # noqa: F401  (importing fills the registry)
+from psst_core.model.distributions import is_distribution, of
+from psst_core.model.mechanisms import Mechanism
+from psst_core.model.network import Network, draw_parameters, share_out, start_state
+from psst_core.model.returned import asking
+from psst_core.model.stimuli.base import Grid
+from psst_core.registry import build, check_range, check_ranges, file_fields, lookup, suggestion
+
+PRECISIONS = ("float64", "float32")
+SCALINGS = ("in_degree", "none")
+DEVICES = ("cpu", "gpu", "auto")
+CHECKS = ("none", "halve_dt")
+SCALES = ("small", "paper")
+MOST_STEPS = 2**31
+FORMATS = ("png", "svg", "pdf", "eps")
+PHYSICS = ("network", "stimulus", "solver", "run")
+
+
+def check(config: Config) -> None:
+    """Raise a PsstError for the first value that cannot be simulated, naming the key, the value and the remedy."""
+    for name in SCHEMAS:
+        check_ranges(class_of(config, name), config[name], name)
+    network, stimulus, solver, run = (config[name] for name in ("network", "stimulus", "solver", "run"))
+    for name, population in network["populations"].items():
+        key = f"network.populations.{name}"
+        _check_fields(PopulationConfig, population, key)
+        for variable, value in start_values(population["start"]).items():
+            _check_number(value, {"unit": "1"}, f"{key}.start.{variable}")
+        for mechanism, settings in population["mechanisms"].items():
+            _check_part("mechanism", settings, f"{key}.mechanisms.{mechanism}")
+        if population["equations"] is not None:
+            _check_part("system", population["equations"], f"{key}.equations")
+        if population["refractory"]:
+            _check_multiple(population["refractory"], f"{key}.refractory", run["dt"], "run.dt")
+    for name, settings in network["synapses"].items():
+        _check_part("synapse", settings, f"network.synapses.{name}")
+    for name, projection in network["projections"].items():
+        key = f"network.projections.{name}"
+        _check_fields(ProjectionConfig, projection, key)
+        _check_part("connectivity", projection["connectivity"], f"network.projections.{name}.connectivity")
+    _check_part("stimulus", stimulus, "stimulus")
+    _check_solver(config)
+    _check_choice(solver["precision"], PRECISIONS, "solver.precision")
+    _check_choice(config["numerics"]["check"], CHECKS, "numerics.check")
+    _check_choice(network["scaling"], SCALINGS, "network.scaling")
+    _check_choice(config["hardware"]["device"], DEVICES, "hardware.device")
+    _check_choice(config["scale"], SCALES, "scale")
+    for ending in config["formats"]:
+        _check_choice(ending, FORMATS, "formats")
+    _check_times(config)
+    _check_choice(config["recorder"]["precision"], PRECISIONS, "recorder.precision")
+    built = Network.from_config(draw_parameters(config, 0)["network"])
+    _check_steps(built, run["dt"])
+    with asking("stimulus", made := build("stimulus", stimulus, "stimulus"), "check"):
+        made.check(built.sizes, Grid.of(config))
+    if network["start_file"]:
+        start_state(built, network, run["seed"], 0, 0)
+    _check_recorder(config["recorder"], built)
+    if run["duration"] / run["dt"] >= MOST_STEPS:
+        raise PsstError(
+            f"run.duration={run['duration']:g} ms: more than {MOST_STEPS:,} steps of run.dt={run['dt']:g} ms; "
+            "take a longer step, or a shorter run"
+        )
+
+
+def check_part(config: Config, part: str) -> None:
+    """The same for the numbers of one part alone, such as `stimulus` or `network.populations.hh.mechanisms.sodium`."""
+    settings = get(config, part)
+    if is_distribution(settings):
+        owner, _, name = part.rpartition(".")
+        fields = () if is_start(part) else dataclasses.fields(class_of(config, owner))
+        metadata: Mapping[str, Any] = next((f.metadata for f in fields if f.name == name), {"unit": "1"})
+        _check_number(settings, metadata, part)
+    elif is_start(part):
+        for name, value in start_values(settings).items():
+            _check_number(value, {"unit": "1"}, f"{part}.{name}")
+    elif "type" in settings:
+        kind = kind_of(part)
+        _check_part(kind, settings, part)
+        made = build(kind, settings, part)
+        if isinstance(made, Mechanism):
+            with named(part):
+                made.check(config["run"]["dt"])
+        elif kind == "stimulus":
+            made.check(share_out(config["network"]), Grid.of(config))
+    else:
+        _check_fields(class_of(config, part), settings, part)
+
+
+def file_keys(config: Config) -> list[str]:
+    """The keys whose values are paths of files that a run reads, as the fields say."""
+    own = [f"{name}.{field}" for name in PHYSICS if name in SCHEMAS for field in file_fields(SCHEMAS[name])]
+    return own + part_file_keys(config)
+
+
+def data_files(config: Config, runs: Iterable[Mapping[str, Any]] = ({},)) -> dict[str, dict[str, str]]:
+    """The files that runs read which have these values in place of the configuration's.
+
+    Returns:
+        By key and path, the SHA-256 of the content.
+    """
+    keys, paths = file_keys(config), set[tuple[str, str]]()
+    for values in runs:
+        paths |= {(key, path) for key in keys for path in _listed(values.get(key, get(config, key)))}
+    found: dict[str, dict[str, str]] = {}
+    for key, path in sorted(paths):
+        found.setdefault(key, {})[path] = digest_file(path, key)
+    return found
+
+
+def _listed(paths: Any) -> list[str]:
+    """The files that a field names: none, one or several."""
+    return [path for path in (paths if isinstance(paths, list) else [paths]) if path]
+
+
+def _check_part(kind: str, settings: Mapping[str, Any], key: str) -> None:
+    cls = lookup(kind, settings["type"], f"{key}.type")
+    _check_fields(cls, settings, key)
+    _check_no_hidden_file(cls, settings, key)
+    with named(key):
+        build(kind, settings, key)
+
+
+def _check_no_hidden_file(cls: type, settings: Mapping[str, Any], key: str) -> None:
+    """Raise where the path of a file, or of a folder, stands in a field that is not declared as one.
+
+    In fields of PSST's own a word is no path; a plugin may open whatever is there.
+    """
+    theirs = {name for c in cls.__mro__ if plugins.owns(c.__module__) for name in vars(c).get("__annotations__", ())}
+    for name, value in settings.items():
+        for text in _texts(value) if name not in file_fields(cls) else ():
+            looks = name in theirs or "/" in text or "." in text
+            # A Path would raise for what cannot be one.
+            if looks and (os.path.isfile(text) or ("/" in text and os.path.isdir(text))):  # noqa: PTH112, PTH113
+                raise undeclared(text, f"{key}.{name}", several=isinstance(value, list))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in a value, also in lists."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _check_fields(cls: type, settings: Mapping[str, Any], key: str) -> None:
+    """The ranges of a class's fields, for numbers and for what distributions may draw."""
+    check_ranges(cls, settings, key)
+    for field in dataclasses.fields(cls):
+        if is_distribution(settings.get(field.name)):
+            _check_number(settings[field.name], field.metadata, f"{key}.{field.name}")
+
+
+def _check_number(value: Any, metadata: Mapping[str, Any], key: str) -> None:
+    if not is_distribution(value):
+        check_range(value, metadata, key)
+        return
+    made = of(value, key)
+    check_ranges(type(made), value, key)
+    _check_no_hidden_file(type(made), value, key)
+    with named(key):
+        made.check()
+    low, high = metadata.get("minimum", -math.inf), metadata.get("maximum", math.inf)
+    smallest, largest = made.support()
+    if smallest < low:
+        raise PsstError(f"{key}: may draw {smallest:g}, but must be at least {low:g}; add low: {low:g}")
+    if largest > high:
+        raise PsstError(f"{key}: may draw {largest:g}, but must be at most {high:g}; add high: {high:g}")
+
+
+def _check_solver(config: Config) -> None:
+    """The solver's tolerances, and that an adaptive one has no events to serve."""
+    solver = config["solver"]
+    cls: type[Solver] = lookup("solver", solver["name"], "solver.name")
+    for name in ("relative_tolerance", "absolute_tolerance"):
+        if (solver[name] is None) == (name in cls.tolerances):
+            remedy = "give one" if name in cls.tolerances else f"{solver['name']} has none; leave it out"
+            raise PsstError(f"solver.{name}={solver[name]}: {remedy}")
+    if not cls.adaptive:
+        return
+    if (way := config["numerics"]["check"]) != "none":
+        raise PsstError(f"numerics.check={way}: solver={solver['name']} takes its own steps; tighten its tolerances")
+    remedy = "its own steps; choose a solver of fixed steps, such as solver=rk4"
+    for name, settings in config["network"]["synapses"].items():
+        synapse = build("synapse", settings, f"network.synapses.{name}")
+        if synapse.spiking or synapse.delay > 0:
+            raise PsstError(
+                f"solver={solver['name']}: network.synapses.{name} acts at steps of run.dt, it takes {remedy}"
+            )
+    for name, population in config["network"]["populations"].items():
+        for mechanism, settings in population["mechanisms"].items():
+            key = f"network.populations.{name}.mechanisms.{mechanism}"
+            part: Mechanism = build("mechanism", settings, key)
+            if part.random:
+                raise PsstError(f"solver={solver['name']}: {key} is noise in steps of run.dt, it takes {remedy}")
+
+
+def _check_steps(network: Network, dt: float) -> None:
+    """That pulses, delays and noise fit the step."""
+    rooms = {"network.synapses": network.synapses} | {
+        f"network.populations.{name}.mechanisms": population.mechanisms
+        for name, population in network.populations.items()
+    }
+    for room, parts in rooms.items():
+        for name, part in parts.items():
+            with named(f"{room}.{name}"):
+                part.check(dt)
+
+
+def _check_choice(value: str, known: Sequence[str], key: str) -> None:
+    if value not in known:
+        raise PsstError(f"{key}={value}: must be {' or '.join(known)}{suggestion(value, known)}")
+
+
+def _check_times(config: Config) -> None:
+    run, recorder = config["run"], config["recorder"]
+    _check_multiple(run["duration"], "run.duration", run["dt"], "run.dt")
+    _check_multiple(recorder["interval"], "recorder.interval", run["dt"], "run.dt")
+    _check_multiple(run["duration"], "run.duration", recorder["interval"], "recorder.interval")
+    analysis, window = config["analysis"], recorder["window"]
+    for key in ("recorder.window", "analysis.spectrum", "analysis.band"):
+        values = get(config, key)
+        if key == "analysis.band" and values is None:
+            continue
+        if len(values) != 2 or values[0] >= values[1]:
+            raise PsstError(f"{key}={values}: must be two numbers, the first below the second")
+    for time in window:
+        if time:
+            _check_multiple(time, "recorder.window", recorder["interval"], "recorder.interval")
+    _check_within(window, "recorder.window", run["duration"])
+    if analysis["spectrum"] != AnalysisConfig().spectrum:
+        for time in filter(None, analysis["spectrum"]):
+            _check_multiple(time, "analysis.spectrum", recorder["interval"], "recorder.interval")
+        _check_within(analysis["spectrum"], "analysis.spectrum", run["duration"])
+    nyquist = 500.0 / recorder["interval"]
+    shown = f"{nyquist:g} Hz that samples every recorder.interval={recorder['interval']:g} ms can show"
+    if analysis["band"] is not None and not 0 < analysis["band"][0] < analysis["band"][1] <= nyquist:
+        raise PsstError(f"analysis.band={analysis['band']}: must lie above 0 and within the {shown}")
+    if analysis["background"] > nyquist:
+        raise PsstError(
+            f"analysis.background={analysis['background']:g} Hz: must lie within the {shown}; "
+            f"set analysis.background={nyquist:g}"
+        )
+
+
+def unmeasured(config: Config) -> str | None:
+    """What of a checked configuration is not measured, as the default stretch is longer than the run."""
+    analysis, duration = config["analysis"], config["run"]["duration"]
+    stretch, band = analysis["spectrum"], analysis["band"]
+    if stretch[1] <= duration:
+        return None
+    longest = band[0] if band else analysis["background"]
+    remedy = f"it is too short to measure them, with less than two periods of {longest:g} Hz"
+    for part in ((0.0, duration), _inside(stretch, duration)):
+        periods = longest * 1e-3 * (part[1] - part[0])
+        if periods > 2 or (band and periods == 2):
+            remedy = f"to measure them, set analysis.spectrum={_written(part)}"
+    return (
+        f"analysis.spectrum={_written(stretch)}, the default, ends after the run, at {duration:g} ms: frequency and "
+        f"power of its oscillation stay undefined; {remedy}"
+    )
+
+
+def _check_within(stretch: Sequence[float], key: str, duration: float) -> None:
+    """Raise unless a stretch of time is over when the run is."""
+    if stretch[1] > duration:
+        how = "begins when the run is over" if stretch[0] >= duration else "ends when the run is over"
+        raise PsstError(
+            f"{key}={list(stretch)}: {how}, at {duration:g} ms; set {key}={_written(_inside(stretch, duration))} "
+            "or a longer run.duration"
+        )
+
+
+def _inside(stretch: Sequence[float], duration: float) -> tuple[float, float]:
+    """The part of a stretch that a run covers, or all of the run."""
+    return (stretch[0] if stretch[0] < duration else 0.0), duration
+
+
+def _written(numbers: Sequence[float]) -> str:
+    """A list as an override has it."""
+    return f"[{','.join(f'{number:.12g}' for number in numbers)}]"
+
+
+def _check_multiple(value: float, key: str, unit: float, unit_key: str) -> None:
+    count = value / unit
+    if abs(count - round(count)) > 1e-6 or round(count) < 1:
+        below, above = int(count) * unit, (int(count) + 1) * unit
+        near = f"{below:g} or {above:g}" if below > 0 else f"{above:g}"
+        raise PsstError(f"{key}={value:g} ms: must be a multiple of {unit_key}={unit:g} ms, such as {near}")
+
+
+def _check_recorder(recorder: Mapping[str, Any], network: Network) -> None:
+    known = network.start_values()
+    keys = [f"{name}.{variable}" for name, variables in recorder["variables"].items() for variable in variables]
+    for one, other in itertools.combinations(keys, 2):
+        if trace_name(one) == trace_name(other):
+            raise PsstError(f"recorder.variables: {one} and {other} have one name in files, {trace_name(one)}")
+    for name, variables in recorder["variables"].items():
+        _check_choice(name, list(known), "recorder.variables")
+        for variable in variables:
+            _check_choice(variable, list(known[name]), f"recorder.variables.{name}")
+        for cell in recorder["cells"]:
+            if cell >= network.sizes[name]:
+                raise PsstError(f"recorder.cells={cell}: population {name} has cells 0 to {network.sizes[name] - 1}")

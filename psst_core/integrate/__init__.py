@@ -1,0 +1,1 @@
+"""Equations, solvers and the compiled loop: all that decides bits."""

@@ -1,0 +1,287 @@
+"""What a network's description means in equations, and what happens at the end of a step.
+
+C v' = I(t) − Σ_channels g a (v − E) − Σ_projections G (Σ_pre w s_pre) B(v) (v − E) − Σ_junctions G Σ w (v − v_other)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from psst_core import tf
+from psst_core.integrate.wiring import synaptic_sum
+from psst_core.model.mechanisms import (
+    Asked,
+    Cell,
+    Channel,
+    Clock,
+    Current,
+    Event,
+    Junction,
+    KineticSynapse,
+    LinearSynapse,
+    Relaxation,
+    States,
+    Synapse,
+    System,
+    Tensor,
+    cast,
+    crossed,
+)
+from psst_core.model.network import Network, Population
+from psst_core.model.returned import asking, checked_changes, checked_number, checked_pair, checked_relaxations
+from psst_core.model.streams import Stream
+
+ByPopulation = dict[str, dict[str, Any]]
+PAST, COMING, REFRACTORY = "past", "coming", "refractory"
+
+
+@dataclass(frozen=True)
+class Equations:
+    """A network with everything that its equations take beside the state.
+
+    Attributes:
+        wiring: by projection, the arrays of its connections.
+        streams: by population and mechanism, the keys of its random numbers, uint32 [2, run].
+        dt: ms.
+        dtype: of all states.
+    """
+
+    network: Network
+    wiring: Mapping[str, Any]
+    streams: Mapping[str, Mapping[str, Tensor]]
+    dt: float
+    dtype: Any
+
+    def relaxations(
+        self, state: ByPopulation, held: ByPopulation, drive: Mapping[str, Tensor], now: Clock
+    ) -> dict[str, dict[str, Relaxation]]:
+        """x' = source − decay·x for every variable.
+
+        Args:
+            state, held: by population and variable, tensors [cell, run].
+            drive: by population, the injected current, broadcastable to [cell, run], µA/cm².
+            now: the moment of the stage.
+        """
+        inputs = self._synaptic_input(state)
+        result = {}
+        for name, population in self.network.populations.items():
+            if population.system is not None:
+                result[name] = self._field(population, state[name], now)
+            else:
+                result[name] = self._membrane(population, state[name], held[name], drive[name], inputs[name], now)
+        return result
+
+    def after_step(
+        self, before: ByPopulation, after: ByPopulation, held: ByPopulation, axons: ByPopulation, step: Tensor
+    ) -> tuple[ByPopulation, ByPopulation, ByPopulation, dict[str, Tensor]]:
+        """State, held values and axons at the start of the next step, and who fired in this one.
+
+        Args:
+            before, after: the state at both ends of the step.
+            axons: by population and synapse, what is on its way: a TensorArray over delay + 1 steps.
+            step: the number of the next step.
+        """
+        network, dt = self.network, self.dt
+        state = {name: dict(variables) for name, variables in after.items()}
+        renewed: ByPopulation = {name: dict(held[name]) for name in network.populations}
+        fired: dict[str, Tensor] = {}
+        arriving: dict[str, dict[str, Any]] = {}
+        for name, population in network.populations.items():
+            fired[name], rest = _spikes(population, before[name], after[name], held[name], dt)
+            renewed[name] |= rest
+            arriving[name], axons[name] = self._arriving(name, after[name], fired[name], axons[name], step)
+        for name in network.populations:
+            for key, part in network.parts(name).items():
+                arrives: Any = arriving[name].get(key, fired[name])
+                if network.is_delayed_potential(name, key):
+                    renewed[name] |= {f"{key}.{PAST}": arrives[0], f"{key}.{COMING}": arrives[1]}
+                event = Event(step, dt, arrives, self._arrived(name, key, arriving), self._stream(name, key))
+                own, kept = _part(state[name], key), _part(held[name], key)
+                with asking(at := network.key(name, key), part, "after_step"):
+                    changes = part.after_step(own, kept, event)
+                changes = checked_changes(changes, own | kept, at, part)
+                for variable, value in changes.items():
+                    into = state if variable in part.states else renewed
+                    into[name][f"{key}.{variable}"] = value
+        return state, renewed, axons, fired
+
+    def _field(self, population: Population, x: States, now: Clock) -> dict[str, Relaxation]:
+        """x' of a plain system; in double precision where it depends on time, as single precision loses late steps."""
+        key, system = f"network.populations.{population.name}.equations", population.system
+        assert system is not None
+        asked, single, double = Asked(), now.precision, tf.float64
+
+        def checked(of: System, x: States, now: Clock) -> dict[str, Relaxation]:
+            with asking(key, of, "field"):
+                found = of.field(x, now)
+            return checked_relaxations(found, of.states, x[population.signal], key, of, "field")
+
+        found = checked(system, x, replace(now, asked=asked))
+        if single == double or not asked.time:
+            return found
+        numbers = {f.name: getattr(system, f.name) for f in fields(system)}  # type: ignore[arg-type]
+        tensors = {name: cast(number, double) for name, number in numbers.items() if tf.is_tensor(number)}
+        wide: System = replace(system, **tensors)  # type: ignore[type-var]
+        found = checked(wide, {name: cast(value, double) for name, value in x.items()}, now.within(double))
+        return {
+            name: Relaxation(*(cast(cast(part, double), single) for part in (relaxation.source, relaxation.decay)))
+            for name, relaxation in found.items()
+        }
+
+    def _membrane(
+        self, population: Population, x: States, held: States, drive: Tensor, inputs: Any, now: Clock
+    ) -> dict[str, Relaxation]:
+        """x' of the variables of a population of membranes."""
+        conductance, source = inputs
+        source = source + drive
+        current: dict[str, Tensor] = {}
+        for key, part in population.mechanisms.items():
+            if not isinstance(part, Current):
+                continue
+            with asking(at := self.network.key(population.name, key), part, "membrane"):
+                flow = part.membrane(_part(x, key), _part(held, key), x["v"], now)
+            g, own_source = checked_pair(flow, x["v"], at, part, "membrane")
+            conductance, source = conductance + g, source + own_source
+            if isinstance(part, Channel) and part.ion is not None:
+                own = g * (x["v"] - part.reversal)
+                current[part.ion] = current[part.ion] + own if part.ion in current else own
+        concentration = {pool.ion: x[f"{key}.concentration"] for key, pool in population.pools().items()}
+        cell = Cell(x["v"], concentration, current)
+        result = {"v": Relaxation(source / population.capacitance, conductance / population.capacitance)}
+        for key, part in self.network.parts(population.name).items():
+            own_x, method = _part(x, key), "kinetics" if isinstance(part, KineticSynapse) else "relaxations"
+            with asking(at := self.network.key(population.name, key), part, method):
+                if isinstance(part, KineticSynapse):
+                    own_held, pre = _part(held, key), cell
+                    if PAST in own_held:
+                        past, coming = own_held[PAST], own_held[COMING]
+                        pre = Cell(past + now.fraction * (coming - past))
+                    found = part.kinetics(own_x, pre, own_held, now)
+                else:
+                    found = part.relaxations(own_x, cell)
+            result |= _prefix(key, checked_relaxations(found, part.states, x["v"], at, part, method))
+        return result
+
+    def _synaptic_input(self, state: ByPopulation) -> dict[str, tuple[Tensor, Tensor]]:
+        """By population, Σ g and Σ g E over its synapses, [cell, run]."""
+        network = self.network
+        total: dict[str, tuple[Tensor, Tensor]] = dict.fromkeys(network.populations, (0.0, 0.0))
+
+        def add(population: str, g: Tensor, source: Tensor) -> None:
+            total[population] = total[population][0] + g, total[population][1] + source
+
+        for name, projection in network.projections.items():
+            synapse = network.synapses[projection.synapse]
+            if isinstance(synapse, KineticSynapse):
+                before, behind = state[projection.pre]["v"], state[projection.post]["v"]
+                with asking(at := f"network.synapses.{projection.synapse}", synapse, "conducting"):
+                    conducting = synapse.conducting(_part(state[projection.pre], projection.synapse))
+                conducting = checked_number(conducting, before, at, synapse, "conducting", whole=True)
+                g = projection.conductance * synaptic_sum(self.wiring[name], conducting)
+                g = g * _block(synapse, behind, at)
+                add(projection.post, g, g * synapse.reversal)
+            elif isinstance(synapse, Junction):
+                for key, post, pre in network.ways(name):
+                    wiring = self.wiring[key]
+                    others = synaptic_sum(wiring, state[pre]["v"])
+                    total_weight = tf.cast(wiring["total"], others.dtype)
+                    add(post, projection.conductance * total_weight, projection.conductance * others)
+        for name in network.populations:
+            for key, synapse in network.receiving(name).items():
+                g = state[name][f"{key}.conductance"] * _block(synapse, state[name]["v"], f"network.synapses.{key}")
+                add(name, g, g * synapse.reversal)
+        return total
+
+    def _arriving(
+        self, name: str, after: States, fired: Tensor, axons: Mapping[str, Any], step: Tensor
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """By synapse, what reaches the ends of a population's axons now, and the axons with what was sent off.
+
+        A spike (or none), or the potentials between which the next step lies where these drive the synapse.
+        """
+        arriving, kept = {}, {}
+        for key, synapse in self.network.transmitting(name).items():
+            if key not in axons:
+                arriving[key] = fired
+                continue
+            length = self.network.delay_steps(key, self.dt) + 1
+            signal = fired if synapse.spiking else after["v"]
+            axon = kept[key] = axons[key].write(step % length, signal)
+            oldest = axon.read((step + 1) % length)
+            arriving[key] = oldest if synapse.spiking else (oldest, axon.read((step + 2) % length))
+        return arriving, kept
+
+    def _arrived(self, name: str, key: str, arriving: Mapping[str, Mapping[str, Any]]) -> Tensor:
+        """Σ G w over the spikes that arrive at a population through a linear synapse, [cell, run]."""
+        if not isinstance(self.network.synapses.get(key), LinearSynapse):
+            return None
+        total = 0.0
+        for projection_name, projection in self.network.projections.items():
+            if projection.synapse == key and projection.post == name:
+                spikes = tf.cast(arriving[projection.pre][key], self.dtype)
+                total = total + projection.conductance * synaptic_sum(self.wiring[projection_name], spikes)
+        return total
+
+    def _stream(self, name: str, key: str) -> Stream | None:
+        if key not in self.streams[name]:
+            return None
+        return Stream(self.streams[name][key], self.network.sizes[name], self.dtype)
+
+
+def held_at_start(network: Network, state: ByPopulation) -> ByPopulation:
+    """Every value that is kept over a step, at t = 0, [cell, run]."""
+    held: ByPopulation = {}
+    for name, values in network.held_values().items():
+        signal = state[name][network.populations[name].signal]
+        held[name] = {key: tf.fill(signal.shape, tf.constant(value, signal.dtype)) for key, value in values.items()}
+        for key in network.transmitting(name):
+            if network.is_delayed_potential(name, key):
+                held[name] |= {f"{key}.{PAST}": signal, f"{key}.{COMING}": signal}
+        if network.populations[name].refractory:
+            held[name][REFRACTORY] = tf.zeros_like(signal)
+    return held
+
+
+def axons_at_start(network: Network, state: ByPopulation, dt: float) -> ByPopulation:
+    """What is on its way at t = 0, by population and synapse with a delay: [delay + 1 steps, cell, run].
+
+    No spike; potentials as they are at the start.
+    """
+    axons: ByPopulation = {}
+    for name in network.populations:
+        axons[name] = {}
+        for key, synapse in network.transmitting(name).items():
+            if steps := network.delay_steps(key, dt):
+                now = tf.zeros_like(state[name]["v"], dtype=tf.bool) if synapse.spiking else state[name]["v"]
+                axons[name][key] = tf.repeat(now[None], steps + 1, axis=0)
+    return axons
+
+
+def _spikes(
+    population: Population, before: States, after: States, held: States, dt: float
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Who fired in the step, and the steps for which each cell cannot fire again."""
+    if population.system is not None:
+        return tf.zeros_like(after[population.signal], dtype=tf.bool), {}
+    fired = crossed(before["v"], after["v"], population.spike_threshold)
+    if not population.refractory:
+        return fired, {}
+    rest = tf.maximum(held[REFRACTORY] - 1.0, tf.zeros_like(held[REFRACTORY]))
+    fired = fired & (rest <= 0.0)
+    return fired, {REFRACTORY: tf.where(fired, round(population.refractory / dt) * tf.ones_like(rest), rest)}
+
+
+def _block(synapse: Synapse, v: Tensor, key: str) -> Tensor:
+    """The factor on a synapse's conductance, of its own and checked."""
+    with asking(key, synapse, "block"):
+        found = synapse.block(v)
+    return checked_number(found, v, key, synapse, "block")
+
+
+def _part(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The entries `key.name`, by name."""
+    return {name[len(key) + 1 :]: value for name, value in values.items() if name.startswith(f"{key}.")}
+
+
+def _prefix(key: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{key}.{name}": value for name, value in values.items()}

@@ -1,0 +1,114 @@
+"""What a solver is, and the family of explicit Runge–Kutta methods: one function over their tableaus."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from psst_core import tf
+from psst_core.model.mechanisms import Clock, Relaxation, Tensor
+
+State = dict[str, dict[str, Tensor]]
+Relaxations = Callable[[State, Clock], dict[str, dict[str, Relaxation]]]
+Until = Callable[[Tensor], Tensor]
+
+
+def zip_states(function: Callable[..., Tensor], *states: Mapping[str, Mapping[str, Any]]) -> State:
+    """`function` of each population's variables in turn, over states of one structure."""
+    return {
+        population: {name: function(*(state[population][name] for state in states)) for name in states[0][population]}
+        for population in states[0]
+    }
+
+
+def precision_of(state: State) -> Any:
+    """Of all variables."""
+    return next(x.dtype for variables in state.values() for x in variables.values())
+
+
+class Solver:
+    """A method of integration.
+
+    Attributes:
+        order: the global error on smooth problems is O(dt^order).
+        stages: how often a step evaluates the network.
+        adaptive: whether it chooses steps of its own within dt; events then have no moment of their own.
+        tolerances: the settings in `solver` that it takes.
+    """
+
+    order: ClassVar[int]
+    stages: ClassVar[int]
+    adaptive: ClassVar[bool] = False
+    tolerances: ClassVar[tuple[str, ...]] = ()
+
+    def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
+        """The state after one step of `dt` ms from `step`·dt; `step` is a scalar in float64."""
+        raise NotImplementedError
+
+    def memory(self, lanes: int, dtype: Any) -> dict[str, Tensor]:
+        """What the solver remembers from step to step, at the start."""
+        return {}
+
+    def advance(
+        self, relaxations: Relaxations, state: State, memory: dict[str, Tensor], step: Tensor, dt: float, until: Until
+    ) -> tuple[State, dict[str, Tensor]]:
+        """The state after one step, and the memory.
+
+        Args:
+            until: of a moment in the step, as a share of it [1, run], the next edge of the stimulus or the step's end.
+                A solver of fixed steps has no use for it: it sees the mean over a step in which an edge lies.
+        """
+        return self.step(relaxations, state, step, dt), memory
+
+
+@dataclass(frozen=True)
+class Tableau:
+    """An explicit Runge–Kutta method whose stages each build on the one before (Butcher 1963).
+
+        k_i = f(t + c_i dt, x + c_i dt k_{i−1}),    x ← x + dt Σ b_i k_i
+
+    Attributes:
+        c: where each stage stands in the step; c_i is also its only coefficient in the tableau's row.
+        b: the weight of each stage.
+    """
+
+    c: tuple[float, ...]
+    b: tuple[float, ...]
+
+
+class RungeKutta(Solver):
+    """The methods of a tableau with c_2, …, c_s not 0, as a loop over its stages.
+
+    With the stage states x_{i+1} = x + c_{i+1} dt k_i the step accumulates from states, and uses each slope once:
+
+        x ← (1 − Σ b_i/c_{i+1}) x + Σ (b_i/c_{i+1}) x_{i+1} + b_s dt k_s,    i < s
+    """
+
+    tableau: ClassVar[Tableau]
+
+    def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
+        dtype = precision_of(state)
+        c, b = self.tableau.c, self.tableau.b
+
+        def slopes(x: State, fraction: Tensor) -> State:
+            return zip_states(lambda r, v: r.field(v), relaxations(x, Clock(step, fraction, dt)), x)
+
+        if len(c) == 1:
+            slope = slopes(state, tf.constant(c[0], dtype))
+            return zip_states(lambda x, k: x + dt * b[0] * k, state, slope)
+
+        fractions = tf.constant(c, dtype)
+        reach = tf.constant([*c[1:], b[-1]], dtype)
+        share = tf.constant([*(b[i] / c[i + 1] for i in range(len(c) - 1)), 0.0], dtype)
+        own = 1.0 - sum(b[i] / c[i + 1] for i in range(len(c) - 1))
+
+        def stage(i: Tensor, x: State, total: State) -> tuple[Tensor, State, State]:
+            slope = slopes(x, fractions[i])
+            last = i == len(c) - 1
+            following = zip_states(lambda y, t, k: tf.where(last, t, y) + dt * reach[i] * k, state, total, slope)
+            total = zip_states(lambda t, x: t + share[i] * x, total, following)
+            return i + 1, following, total
+
+        total = zip_states(lambda y: own * y, state)
+        after: State
+        _, after, _ = tf.while_loop(lambda i, *_: i < len(c), stage, (0, state, total), maximum_iterations=len(c))
+        return after

@@ -1,0 +1,1 @@
+"""Simulate jobs: one process or several workers, and their saved states."""

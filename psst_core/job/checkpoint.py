@@ -1,0 +1,167 @@
+"""The saved state of a simulate job: one file, whole or not there, from which the job goes on when it is started again.
+
+It is a zip archive, of which each part has a check sum: the chunk's file so far, the tensors of the integration, and
+where it stands.
+"""
+
+import contextlib
+import json
+import math
+import os
+import shutil
+import signal
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from psst_core import tf
+from psst_core.digest import digest
+from psst_core.errors import PsstError
+from psst_core.files import atomic
+from psst_core.host.hardware import compiled_for, processor
+from psst_core.integrate.devices import Round, at_once
+from psst_core.integrate.simulate import Array
+from psst_core.logs import STOPPED, Report
+from psst_core.store.manifest import Manifest
+from psst_core.store.provenance import versions
+
+DATA, PLACE = "chunk.nc", "place.json"
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+ECHO = 0.5  # s within which signals are one: Slurm may tell a job, its steps and their tasks
+
+
+@dataclass(frozen=True)
+class State:
+    """Of a chunk that is half made.
+
+    Attributes:
+        batch, step: the first batch of those that are being integrated side by side, and their next step.
+        seconds: that the job took, without the start of its process and the compilation.
+        batch_seconds: of these, for these batches.
+        diverged: when each of their runs stopped being finite, ms.
+        carry: the tensors of the integration, batch after batch, in the order of `tf.nest.flatten`.
+    """
+
+    batch: int
+    step: int
+    seconds: float
+    batch_seconds: float
+    diverged: Array
+    carry: list[Array]
+
+    @classmethod
+    def of(cls, integration: Round, batch: int, seconds: float, batch_seconds: float, diverged: Array) -> "State":
+        return cls(batch, integration.step, seconds, batch_seconds, diverged, integration.carry())
+
+
+class Checkpoint:
+    """Where a job saves its state, and when: at intervals, and when it is asked to stop.
+
+    Args:
+        path: of the archive.
+        manifest: of the chunk. A state that was saved for another one, its code included, on another kind of processor,
+            for another number of devices or with other versions is not taken.
+        report: takes a line when there is something to say.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, report: Report) -> None:
+        hardware = manifest.config["hardware"]
+        self.path, self.report, self.signal = path, report, 0
+        self.interval = 60.0 * hardware["save_minutes"] or math.inf
+        self.last = time.perf_counter()
+        gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+        numbers = [manifest.planned(), hardware["device"], at_once(hardware)]
+        self.identity = digest([numbers, compiled_for(), processor(), gpus, versions()])
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """In this block SIGTERM and SIGINT ask the job to stop; a second one, later, ends it at once."""
+        ear, mouth = os.pipe()
+        os.set_blocking(mouth, False)
+
+        def listen() -> None:
+            first = math.inf
+            for number in iter(lambda: os.read(ear, 1), b""):
+                if time.monotonic() > first + ECHO:
+                    os._exit(128 + self.signal)
+                if not self.signal:
+                    self.signal, first = number[0], time.monotonic()
+            os.close(ear)
+
+        # Python's own handlers wait until the compiled program returns; what they write to the pipe does not.
+        threading.Thread(target=listen, daemon=True).start()
+        before = signal.set_wakeup_fd(mouth)
+        handlers = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(before)
+            os.close(mouth)
+
+    def due(self) -> bool:
+        return bool(self.signal) or time.perf_counter() - self.last >= self.interval
+
+    def save(self, data: Path, state: State) -> None:
+        """Save the state, with the chunk's file so far.
+
+        Raises:
+            SystemExit: when the job was asked to stop.
+        """
+        place = {"batch": state.batch, "step": state.step, "tensors": len(state.carry), "identity": self.identity}
+        place |= {"seconds": state.seconds, "batch_seconds": state.batch_seconds}
+        outcome = f"its state is saved in {self.path}, the next start goes on from there"
+        try:
+            with atomic(self.path) as beside, zipfile.ZipFile(beside, "w") as archive:
+                archive.write(data, DATA)
+                archive.writestr(PLACE, json.dumps(place))
+                for number, array in enumerate([state.diverged, *state.carry]):
+                    with archive.open(f"{number}.npy", "w", force_zip64=True) as part:
+                        np.lib.format.write_array(part, array, allow_pickle=False)
+        except PsstError as error:
+            outcome = f"its state was not saved: {error}"
+            self.report(outcome)
+        self.last = time.perf_counter()
+        if self.signal:
+            self.report(f"{STOPPED} {signal.Signals(self.signal).name}: {outcome}")
+            raise SystemExit(128 + self.signal)
+
+    def restore(self, data: Path) -> State | None:
+        """The saved state, with the chunk's file as it was then copied to `data`; None where there is none for it."""
+        if not self.path.exists():
+            return None
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                place = json.loads(archive.read(PLACE))
+                if place.pop("identity") != self.identity:
+                    self.report(f"{self.path}: saved by other code, settings or versions, or elsewhere; begins anew")
+                    return None
+                diverged, *carry = (_array(archive, number) for number in range(1 + place.pop("tensors")))
+                with archive.open(DATA) as saved, data.open("wb") as file:
+                    shutil.copyfileobj(saved, file, 1 << 20)
+            self.report(f"{self.path}: goes on at batch {place['batch']}, step {place['step']}")
+            return State(**place, diverged=diverged, carry=carry)
+        except Exception as error:
+            self.report(f"{self.path}: is damaged ({error}); begins anew")
+            return None
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def carry_of(path: Path, first: int, count: int) -> list[Array]:
+    """So many tensors of a saved state's carry, from that one on."""
+    with zipfile.ZipFile(path) as archive:
+        return [_array(archive, 1 + number) for number in range(first, first + count)]
+
+
+def _array(archive: zipfile.ZipFile, number: int) -> Array:
+    with archive.open(f"{number}.npy") as part:
+        array: Array = np.lib.format.read_array(part, allow_pickle=False)
+        return array

@@ -1,0 +1,332 @@
+"""A simulate job: from a chunk's manifest to its file."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from psst_core import plugins, tf
+from psst_core.attributes import STATUS
+from psst_core.config.checks import data_files
+from psst_core.digest import code_digest
+from psst_core.errors import PsstError
+from psst_core.files import remove_leftovers
+from psst_core.host.compiled import Programs
+from psst_core.host.flags import users_flags
+from psst_core.host.hardware import accelerators, peak_memory, prepare, process_seconds, processor
+from psst_core.integrate.devices import Round, at_once, device_names, program_of, runs_of
+from psst_core.integrate.recording import moments, note_divergence, sample_times, spike_times
+from psst_core.integrate.simulate import Program, Segment, step_count
+from psst_core.job.checkpoint import Checkpoint, State
+from psst_core.job.team import Team, connect
+from psst_core.keys import Config
+from psst_core.logs import Report
+from psst_core.model.returned import uncompilable
+from psst_core.plan.ledger import foreign_run
+from psst_core.store.chunk_file import Array, ChunkFile
+from psst_core.store.dataset import atomic_netcdf
+from psst_core.store.folder import Folder
+from psst_core.store.manifest import Manifest, PlannedRun, total
+from psst_core.store.provenance import CONVENTIONS, job
+from psst_core.store.records import AGAIN
+from psst_core.sweep.identity import deciding_modules, maker
+
+REPORT_SECONDS = 5.0
+
+
+def simulate_chunk(
+    manifest: Manifest, target: Path, report: Report, alone: bool = True, began: float | None = None
+) -> None:
+    """Integrate a chunk's batches and write its file, the one while the other goes on.
+
+    A job that was stopped goes on from its saved state.
+
+    Args:
+        manifest: as planned.
+        target: the NetCDF file; it appears when everything is in it.
+        report: takes a line of progress every five seconds.
+        alone: whether this process is the whole job, and not one of its workers, of which the first one writes.
+        began: when the job did, on the clock of `time.perf_counter`; by default when this process did.
+
+    Raises:
+        SystemExit: when SIGTERM or SIGINT asked for it.
+    """
+    began = time.perf_counter() - process_seconds() if began is None else began
+    plugins.load()
+    _check_unchanged(manifest)
+    folder = Folder.of_chunk(target)
+    programs, saved = Programs(folder.compiled), folder.saved_state(manifest.chunk)
+    devices = prepare(manifest.config["hardware"], programs, *([] if alone else [connect]))
+    team = None if alone else Team(devices)
+    if team and team.rank:
+        return team.follow(manifest, saved)
+    for file in (target, saved):
+        remove_leftovers(file)
+    checkpoint = Checkpoint(saved, manifest, report)
+    with (
+        team.leading() if team else contextlib.nullcontext(),
+        checkpoint.listening(),
+        atomic_netcdf(target, {"run": len(manifest.runs)}) as beside,
+    ):
+        write_chunk(manifest, beside, report, checkpoint, began, team, programs)
+    programs.seal()
+    checkpoint.remove()
+
+
+def write_chunk(
+    manifest: Manifest,
+    path: Path,
+    report: Report,
+    checkpoint: Checkpoint | None = None,
+    began: float | None = None,
+    team: Team | None = None,
+    programs: Programs | None = None,
+) -> None:
+    """Integrate a chunk's batches where TensorFlow is ready, and write them to `path`, which may hold half a file.
+
+    Args:
+        checkpoint: where to go on from, and to save to; None always begins anew and saves nothing.
+        began: when the job did, on the clock of `time.perf_counter`; now, where nothing came before.
+        team: of the job's workers, which this one leads; None where it is alone.
+        programs: compiled ones that are shared with other jobs.
+    """
+    began = time.perf_counter() if began is None else began
+    program = program_of(manifest)
+    state = checkpoint.restore(path) if checkpoint else None
+    file = ChunkFile.resume(path) if state else _new_file(path, manifest, program)
+    file.describe(_origin(manifest))
+    with contextlib.closing(file), ThreadPoolExecutor(max_workers=1) as writer:
+        made = _Making(manifest, program, file, writer, report, checkpoint, began)
+        made.goes_on_from(state)
+        for number in made.rounds():
+            if team:
+                integration: Round = team.lead(program, manifest, number)
+            else:
+                together = runs_of(manifest, made.together(number))
+                integration = Round(program, together, device_names(manifest.config["hardware"]))
+            made.integrate(number, integration, state)
+            state = None
+            if programs:
+                programs.seal()
+        made.end()
+
+
+@dataclass
+class _Making:
+    """A chunk on its way: its file, its clock, and what is written of each round of batches.
+
+    Attributes:
+        began: when the job did, less what an earlier part of it took, on the clock of `time.perf_counter`.
+        starting, compiling: seconds before the first round, and for its program.
+        first: the first run of the round, counted in the chunk.
+    """
+
+    manifest: Manifest
+    program: Program
+    file: ChunkFile
+    writer: ThreadPoolExecutor
+    report: Report
+    checkpoint: Checkpoint | None
+    began: float
+    starting: float = 0.0
+    compiling: float = 0.0
+    first: int = 0
+    begun: int = 0
+
+    def __post_init__(self) -> None:
+        run, hardware = self.manifest.config["run"], self.manifest.config["hardware"]
+        self.dt, self.duration = run["dt"], run["duration"]
+        self.side_by_side = at_once(hardware)
+        self.writing: Future[None] = self.writer.submit(lambda: None)
+
+    def goes_on_from(self, state: State | None) -> None:
+        """Begin at a saved state, or at the first batch."""
+        batches, step = self.manifest.batches, state.step if state else 0
+        self.begun = state.batch if state else 0
+        self.first = total(batches[: self.begun])
+        done = self.begun * self.duration + len(self.together(self.begun)) * step * self.dt
+        self.progress = _Progress(self.manifest, done, len(batches) * self.duration, self.report)
+        self.starting = time.perf_counter() - self.began
+        self.began -= state.seconds if state else 0.0
+
+    def rounds(self) -> Iterator[int]:
+        """The first batch of each round that is still to be made."""
+        yield from range(self.begun, len(self.manifest.batches), self.side_by_side)
+
+    def together(self, number: int) -> range:
+        """The batches of the round that begins with that one."""
+        return range(number, min(number + self.side_by_side, len(self.manifest.batches)))
+
+    def integrate(self, number: int, integration: Round, state: State | None) -> None:
+        """Integrate a round of batches to its end, and write it; from a saved state where there is one."""
+        started = time.perf_counter()
+        if not self.compiling:
+            self.compiling = _compile(integration, self.manifest.config)
+        together = self.together(number)
+        runs = [run for batch in together for run in self.manifest.batches[batch]]
+        diverged = np.full(len(runs), np.nan)
+        if state:
+            integration.resume(state.step, state.carry)
+            diverged, started = state.diverged, started - state.batch_seconds
+        for segment in integration.segments(step_count(self.duration, self.dt)):
+            self.writing.result()
+            self.writing = self.writer.submit(self._write_segment, segment, diverged)
+            self.progress.advance(segment.steps * self.dt * len(together))
+            self._save(number, integration, started, diverged)
+        self.writing.result()
+        self._write_runs(runs, integration, diverged, started)
+        self.first += len(runs)
+
+    def end(self) -> None:
+        """Put the spikes in order, and say what the job took."""
+        if self.side_by_side > 1:
+            lengths = [len(batch) for batch in self.manifest.batches]
+            self.file.order_spikes(np.repeat(np.arange(len(lengths)), lengths))
+        took = {
+            "job_seconds": time.perf_counter() - self.began,
+            "start_seconds": self.starting,
+            "compile_seconds": self.compiling,
+            "peak_memory": peak_memory(),
+            "processor": processor(),
+        }
+        self.file.describe(took | accelerators())
+
+    def _save(self, number: int, integration: Round, started: float, diverged: Array) -> None:
+        """Save the state where it is due."""
+        if not (self.checkpoint and self.checkpoint.due()):
+            return
+        self.writing.result()
+        now = time.perf_counter()
+        seconds = now - self.began - self.starting - self.compiling, now - started
+        with self.file.closed() as path:
+            self.checkpoint.save(path, State.of(integration, number, *seconds, diverged))
+
+    def _write_segment(self, segment: Segment, diverged: Array) -> None:
+        """Write a segment of the round; note in `diverged` when a run stopped being finite."""
+        per_sample = self.program.steps_per_sample
+        note_divergence(diverged, segment, per_sample, self.dt)
+        self.file.write_samples(self.first, segment.first_step // per_sample, segment.mean_potential, segment.traces)
+        self.file.write_spikes(spike_times(segment, self.dt), segment.spike_cell, segment.spike_run + self.first)
+
+    def _write_runs(self, runs: Sequence[PlannedRun], integration: Round, diverged: Array, started: float) -> None:
+        """Write what there is one number of for each run of the round."""
+        finite, means = integration.ending()
+        diverged = np.where(~finite & np.isnan(diverged), self.duration, diverged)
+        ok = np.isnan(diverged)
+        mean, variance = moments(means, ok)
+        columns: dict[str, Array] = {
+            "run_id": np.array([run.id for run in runs]),
+            "network": np.array([run.network for run in runs]),
+            "trial": np.array([run.trial for run in runs]),
+            "seed": np.array([self.manifest.seed_of(run) for run in runs]),
+            "status": np.where(ok, STATUS["ok"], STATUS["diverged"]),
+            "diverged_time": diverged,
+            "potential_mean": mean,
+            "potential_variance": variance,
+            "wall_time": np.full(len(runs), (time.perf_counter() - started) / len(runs)),
+        }
+        self.file.write_runs(self.first, columns)
+
+
+def _origin(manifest: Manifest) -> dict[str, Any]:
+    """The global attributes that a chunk's file begins with."""
+    return (
+        CONVENTIONS
+        | {"title": "PSST chunk", "chunk": manifest.chunk, "manifest": json.dumps(manifest.planned())}
+        | {"hardware": json.dumps(manifest.config["hardware"])}
+        | job(manifest.provenance)
+        | {"xla_flags": os.environ.get("XLA_FLAGS", "")}
+    )
+
+
+def _new_file(path: Path, manifest: Manifest, program: Program) -> ChunkFile:
+    run, recorder = manifest.config["run"], manifest.config["recorder"]
+    samples = step_count(run["duration"], run["dt"]) // program.steps_per_sample
+    return ChunkFile(
+        path,
+        len(manifest.runs),
+        program.network.sizes,
+        sample_times(samples, recorder["interval"]),
+        {key: cells for key, (_, _, cells) in program.traced.items()},
+        [position for position, run in enumerate(manifest.runs) if run.traced],
+        recorder["precision"],
+        (manifest.lanes, program.samples_per_segment),
+        {},
+        plain=any(population.system is not None for population in program.network.populations.values()),
+    )
+
+
+def _compile(integration: Round, config: Config) -> float:
+    """How long the program takes to be compiled, or to be read where it was before, s.
+
+    Raises:
+        PsstError: where a plug-in uses what cannot be compiled.
+    """
+    started = time.perf_counter()
+    try:
+        integration.compile()
+    except tf.errors.InvalidArgumentError as error:
+        modules = (name.removeprefix("psst_core.") for name in deciding_modules(config))
+        own = [name for name in modules if name.startswith("plugins.")]
+        raise uncompilable(error, own) or error from error
+    return time.perf_counter() - started
+
+
+class _Progress:
+    """A line every five seconds: how far the chunk is and how long it will take."""
+
+    def __init__(self, manifest: Manifest, done: float, total: float, report: Report) -> None:
+        config = manifest.config
+        self.title = (
+            f"chunk {manifest.chunk[:6]} ({config['network']['size']} cells x {len(manifest.runs)} runs, "
+            f"{config['solver']['name']} {config['solver']['precision']})"
+        )
+        self.total, self.done, self.report = total, done, report
+        self.started = self.last = time.perf_counter()
+        self.compiled: float | None = None
+
+    def advance(self, milliseconds: float) -> None:
+        """Count simulated time; the first segment, with its compilation, does not enter the forecast."""
+        now = time.perf_counter()
+        self.done += milliseconds
+        if self.compiled is None:
+            self.compiled, self.started = self.done, now
+        if now - self.last < REPORT_SECONDS and self.done < self.total - 1e-9:
+            return
+        self.last = now
+        rate = (now - self.started) / max(self.done - self.compiled, 1e-9)
+        left = f", {rate * (self.total - self.done):.0f} s left" if self.done > self.compiled else ""
+        self.report(f"{self.title}: {100 * self.done / self.total:.0f} %{left}")
+
+
+def _check_unchanged(manifest: Manifest) -> None:
+    """Raise when the code that decides the numbers, a file that the runs read, or a run is not what was planned."""
+    if code_digest(deciding_modules(manifest.config)) != manifest.code or maker() != manifest.maker:
+        raise PsstError(
+            "the code of PSST or of a plugin has changed since the sweep was planned; start the sweep again"
+        )
+    present = data_files(manifest.config, [run.values for run in manifest.runs])
+    for key, found in present.items():
+        for path, content in found.items():
+            if content != manifest.files.get(key, {}).get(path):
+                raise PsstError(
+                    f"{key}={path}: the file has changed since the sweep was planned; start the sweep again"
+                )
+    planned = manifest.config["hardware"]["xla_flags"]
+    if (here := users_flags(planned)) != planned:
+        raise PsstError(
+            f"XLA_FLAGS: gives the flags {here}, the sweep was planned with {planned or 'none'}, and flags may change "
+            "every number; set it as it was, or start the sweep again"
+        )
+    if (run := foreign_run(manifest)) is not None:
+        raise PsstError(
+            f"{manifest.chunk}.json: changed since it was written, run {run} is not what its configuration "
+            f"computes; delete it and {AGAIN}"
+        )

@@ -1,0 +1,207 @@
+"""A simulate job, by one process or by several workers together.
+
+Here the job starts its workers itself, on the loopback network; in a Slurm job `srun` does, a task each, on all its
+nodes.
+"""
+
+import contextlib
+import json
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from psst_core.errors import PsstError
+from psst_core.integrate.devices import cores
+from psst_core.job.checkpoint import ECHO, SIGNALS
+from psst_core.job.chunk import simulate_chunk
+from psst_core.logs import Report
+from psst_core.store.manifest import read_claim
+
+POLL, PATIENCE = 0.1, 30.0  # s
+
+
+def simulate(manifest: Path, target: Path, report: Report, began: float | None = None) -> None:
+    """Make a chunk, with as many workers as its `hardware.workers` says.
+
+    Args:
+        manifest: the file of the chunk's manifest.
+        target: the NetCDF file; it appears when everything is in it.
+        report: takes a line of progress every five seconds.
+        began: when the job did, on the clock of `time.perf_counter`; by default when this process did.
+
+    Raises:
+        PsstError: also when a worker ends before the others; what was saved until then remains.
+        SystemExit: when SIGTERM or SIGINT asked for it; the state is saved.
+    """
+    claim = read_claim(manifest)
+    hardware = claim.config["hardware"]
+    if hardware["workers"] == 1:
+        simulate_chunk(claim, target, report, began=began)
+        return
+    command = [sys.executable, "-m", __name__, str(manifest), str(target)]
+    job = Job(command, hardware, report)
+    with job.listening():
+        job.wait()
+
+
+class Job:
+    """Workers that were started together, and end together.
+
+    Args:
+        command: that each runs.
+        hardware: as resolved.
+        report: takes the lines that the first one prints.
+    """
+
+    def __init__(self, command: Sequence[str], hardware: Mapping[str, Any], report: Report) -> None:
+        workers = self.workers = hardware["workers"]
+        self.report, self.asked = report, 0
+        self.in_slurm = "SLURM_JOB_ID" in os.environ
+        self.errors: list[IO[str]] = []
+        self.processes: list[subprocess.Popen[str]] = []
+        outside = dict(os.environ)
+        if self.in_slurm:
+            # This may be a task of a step itself, whose settings are not those of the step to come.
+            kept = {name: value for name, value in outside.items() if not name.startswith(("SLURM_", "SRUN_"))}
+            kept |= {"SLURM_JOB_ID": outside["SLURM_JOB_ID"]}
+            step = [f"--ntasks={workers}", f"--cpus-per-task={cores(hardware) // workers}"]
+            step += ["--overlap", "--kill-on-bad-exit=1"]
+            step += [f"--gpus-per-task={hardware['devices']}"] if hardware["device"] != "cpu" else []
+            self._start(["srun", *step, *command], kept)
+            return
+        cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(workers)]}
+        for rank in range(workers):
+            place = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": rank}})
+            self._start(command, outside | {"TF_CONFIG": place})
+
+    def _start(self, command: Sequence[str], environment: dict[str, str]) -> None:
+        # In a session of its own, so that Ctrl-C reaches this process alone. Told by its standard input, as srun ends
+        # all tasks where it gets a signal itself.
+        self.errors.append(tempfile.TemporaryFile("w+", errors="replace"))  # noqa: SIM115  (read after the end)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors[-1],
+            env=environment,
+            text=True,
+            start_new_session=True,
+        )
+        self.processes.append(process)
+        threading.Thread(target=self._hear, args=(process,), daemon=True).start()
+
+    def _hear(self, process: "subprocess.Popen[str]") -> None:
+        for line in process.stdout or ():
+            self.report(line.rstrip())
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """In this block SIGTERM and SIGINT ask the first worker to stop; a second one, later, ends all at once."""
+        first = math.inf
+
+        def ask(number: int, _: FrameType | None) -> None:
+            nonlocal first
+            if time.monotonic() > first + ECHO:
+                self._end()
+            if not self.asked:
+                self.asked, first = number, time.monotonic()
+                print("stop", file=self.processes[0].stdin, flush=True)
+
+        handlers = {number: signal.signal(number, ask) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+    def wait(self) -> None:
+        """Until the first one has ended, or another one has not ended well.
+
+        Raises:
+            PsstError: naming the worker that failed.
+            SystemExit: when the job was asked to stop.
+        """
+        try:
+            leader = self.processes[0]
+            while leader.poll() is None and not self._codes():
+                time.sleep(POLL)
+            if self.asked:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    leader.wait(PATIENCE)
+            if self.asked and leader.poll() == 128 + signal.SIGTERM:
+                raise SystemExit(128 + self.asked)
+            if leader.poll() != 0:
+                codes = self._codes()
+                # Who misses another one fails or is aborted by TensorFlow; who was ended from outside was the first.
+                first = min(codes, key=lambda rank: (codes[rank] == -signal.SIGABRT, codes[rank] > 0))
+                raise PsstError(self._told(first, codes[first]))
+        finally:
+            self._end()
+
+    def _codes(self) -> dict[int, int]:
+        """Of the workers that failed, what they ended with."""
+        return {rank: code for rank, process in enumerate(self.processes) if (code := process.poll())}
+
+    def _told(self, rank: int, code: int) -> str:
+        self.errors[rank].seek(0)
+        lines = [line for line in self.errors[rank].read().splitlines() if line.strip()]
+        process = self.processes[rank]
+        who = f"worker {rank} of {self.workers} (process {process.pid} on {socket.gethostname()})"
+        if self.in_slurm:
+            who, lines = "srun", [line for line in lines if line.startswith("srun: error")] or lines
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        said = f": {lines[-1]}" if lines and code > 0 else ""
+        return f"{who} {how}{said}; all others were ended; start again, it goes on from the last saved state"
+
+    def _end(self) -> None:
+        for process in self.processes:
+            process.kill()
+        for process in self.processes:
+            process.wait()
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports of the loopback network that no one listens at now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def obey() -> None:
+    """Stop as for SIGTERM at each line of standard input, which `srun` hands on; at its end the job has ended: end."""
+    for _ in sys.stdin:
+        os.kill(os.getpid(), signal.SIGTERM)
+    os._exit(1)
+
+
+def main(arguments: Sequence[Any]) -> None:
+    """A worker: `python -m psst_core.job.workers MANIFEST TARGET`."""
+    manifest, target = map(Path, arguments)
+    threading.Thread(target=obey, daemon=True).start()
+    code = 0
+    try:
+        simulate_chunk(read_claim(manifest), target, lambda line: print(line, flush=True), alone=False)
+    except SystemExit as stopped:
+        code = int(stopped.code or 0)
+    except BaseException as error:
+        code = 1
+        print(error if isinstance(error, PsstError) else traceback.format_exc(), file=sys.stderr, flush=True)
+    # At once: TensorFlow's own way out aborts those that leave a cluster last.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

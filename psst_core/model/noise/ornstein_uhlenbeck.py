@@ -1,0 +1,50 @@
+"""Coloured current noise."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from psst_core import tf
+from psst_core.model.kinetics import exp
+from psst_core.model.mechanisms import Clock, Current, Event, States, Tensor
+from psst_core.model.noise.base import Sampled
+from psst_core.registry import parameter, register
+
+
+@register("mechanism", "ornstein_uhlenbeck")
+@dataclass
+class OrnsteinUhlenbeck(Sampled, Current):
+    """Injected current I with mean μ, standard deviation σ and autocorrelation σ² exp(−|t|/τ), for each cell its own.
+
+    The process is drawn exactly at multiples of `interval` and joined by straight lines, so that the path is part of
+    the physics: the same at every dt and for every solver, which keep their order. It begins at μ and is stationary
+    after two intervals. Uhlenbeck & Ornstein 1930 (doi:10.1103/PhysRev.36.823); Gillespie 1996
+    (doi:10.1103/PhysRevE.54.2084).
+    """
+
+    held: ClassVar[dict[str, float]] = {"past": 0.0, "coming": 0.0, "share": 0.0}
+    mean: float = parameter(0.0, "uA/cm2")
+    sigma: float = parameter(1.0, "uA/cm2", minimum=0)
+    tau: float = parameter(5.0, "ms", minimum=1e-3)
+
+    def draws(self) -> bool:
+        return self.sigma != 0
+
+    def unread(self) -> dict[str, str]:
+        return {} if self.draws() else dict.fromkeys(("tau", "interval"), "sigma=0")
+
+    def membrane(self, x: States, held: States, v: Tensor, now: Clock) -> tuple[Tensor, Tensor]:
+        share = held["share"] + now.fraction * (now.dt / self.interval)
+        return 0.0, self.mean + self.sigma * (held["past"] + share * (held["coming"] - held["past"]))
+
+    def after_step(self, x: States, held: States, event: Event) -> dict[str, Tensor]:
+        due, number = event.every(self.interval)
+
+        def draw() -> tuple[Tensor, Tensor]:
+            keep = exp(tf.convert_to_tensor(-self.interval / self.tau, held["past"].dtype) * tf.ones_like(held["past"]))
+            fresh = event.random.normal(number)
+            following = tf.where(number == 1, fresh, keep * held["coming"] + tf.sqrt(1.0 - keep * keep) * fresh)
+            return held["coming"], following
+
+        past, coming = tf.cond(due, draw, lambda: (held["past"], held["coming"]))
+        share = tf.where(due, tf.zeros_like(past), held["share"] + event.dt / self.interval)
+        return {"past": past, "coming": coming, "share": share}

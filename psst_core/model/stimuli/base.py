@@ -1,0 +1,132 @@
+"""The base class of stimuli."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from psst_core.errors import PsstError
+from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.registry import lookup, setting
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The steps in which a run is integrated.
+
+    Attributes:
+        dt: ms.
+        duration: ms.
+        adaptive: whether the solver takes steps of its own within dt.
+    """
+
+    dt: float
+    duration: float
+    adaptive: bool = False
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "Grid":
+        """The grid of a resolved configuration."""
+        solver: Any = lookup("solver", config["solver"]["name"], "solver.name")
+        return cls(config["run"]["dt"], config["run"]["duration"], solver.adaptive)
+
+
+@dataclass(kw_only=True)
+class Stimulus:
+    """An injected current [µA/cm²]: a waveform of time, times a weight for each cell.
+
+    Attributes:
+        straight: whether the waveform is a straight line within every step; a solver of first order then takes its
+            middle, and so has its charge.
+        populations: which populations may receive it (none named: all of them).
+        cells: which cells of these, counted through them in order (none named: a random share).
+        share: the share of these cells that receives it, drawn at random, rounded down.
+        spread: coefficient of variation of a log-normal factor of mean 1 on each cell's weight.
+        scaled: whether `amplitude` is a factor on all of the current.
+    """
+
+    straight: ClassVar[bool] = False
+    populations: list[str] = setting([], per_run=True)
+    cells: list[int] = setting([], per_run=True)
+    share: float = setting(1.0, minimum=0, maximum=1, per_run=True)
+    spread: float = setting(0.0, minimum=0, per_run=True)
+
+    scaled: ClassVar[bool] = False
+
+    def draws(self) -> bool:
+        """Whether its weights are random; one that draws its own in `weights` is taken to, unless it says otherwise."""
+        if self.scaled and getattr(self, "amplitude", 1.0) == 0:
+            return False
+        own = type(self).weights is not Stimulus.weights
+        return bool(own or self.spread or (not self.cells and 0 < self.share < 1))
+
+    def unread(self) -> dict[str, str]:
+        """By field, why it decides nothing beside the others; of numbers it may look at whether they are 0 or 1."""
+        if self.scaled and getattr(self, "amplitude", 1.0) == 0:
+            return {f.name: "amplitude=0" for f in dataclasses.fields(self) if f.name != "amplitude"}
+        if self.cells and type(self).weights is Stimulus.weights:
+            return {"share": "cells names the cells"}
+        return {}
+
+    def waveform(self, now: Clock, table: Tensor) -> Tensor:
+        """The current at a moment, without weights: a scalar, [1, run], or [cell, 1] for all cells of the network.
+
+        All in float64. The time of a jump or a kink is to be asked for by `now.reached(time)`, wherever in a step it
+        lies: so the charge is right under every solver. It is not where `now.t` is compared.
+        """
+        raise NotImplementedError
+
+    def table(self, n_cells: int, grid: Grid) -> npt.NDArray[np.float64]:
+        """Numbers that the waveform looks up, one row a sample; most stimuli need none."""
+        return np.zeros((1, 1))
+
+    def amplitudes(self, n_targets: int) -> npt.NDArray[np.float64]:
+        """A factor for each cell that receives the stimulus."""
+        return np.ones(n_targets)
+
+    def weights(
+        self, sizes: dict[str, int], targets: np.random.Generator, spread: np.random.Generator
+    ) -> npt.NDArray[np.float64]:
+        """The factor of each cell of the network, populations one after the other: shape [cell]."""
+        chosen, cells = self._eligible(sizes), sum(sizes.values())
+        if self.cells:
+            chosen = chosen[self.cells]
+        elif self.share < 1:
+            chosen = np.sort(targets.choice(chosen, self._count(len(chosen)), replace=False))
+        weights = np.zeros(cells)
+        weights[chosen] = self.amplitudes(len(chosen))
+        if self.spread:
+            sigma = np.sqrt(np.log1p(self.spread**2))
+            weights *= np.exp(sigma * spread.standard_normal(cells) - 0.5 * sigma**2)
+        return weights
+
+    def check(self, sizes: dict[str, int], grid: Grid) -> None:
+        """Raise a PsstError where the targets do not fit the network, or the times the run."""
+        for name in self.populations:
+            if name not in sizes:
+                raise PsstError(f"stimulus.populations holds {name}: the network has {', '.join(sizes)}")
+        eligible = len(self._eligible(sizes))
+        for cell in self.cells:
+            if not 0 <= cell < eligible:
+                raise PsstError(f"stimulus.cells holds {cell}: must lie between 0 and {eligible - 1}")
+        if len(set(self.cells)) < len(self.cells):
+            raise PsstError(f"stimulus.cells={self.cells}: names a cell twice")
+        self.amplitudes(self._count(eligible))
+        self.table(sum(sizes.values()), grid)
+
+    def _count(self, eligible: int) -> int:
+        """How many cells receive it."""
+        return len(self.cells) or int(np.floor(self.share * eligible + 1e-9))
+
+    def _eligible(self, sizes: dict[str, int]) -> npt.NDArray[np.int64]:
+        """The cells of the populations that may receive it, counted through the network."""
+        offsets = np.cumsum([0, *sizes.values()])
+        ranges = [
+            np.arange(offsets[i], offsets[i + 1])
+            for i, name in enumerate(sizes)
+            if not self.populations or name in self.populations
+        ]
+        return np.concatenate(ranges)

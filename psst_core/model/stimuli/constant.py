@@ -1,0 +1,20 @@
+"""The same current all the time."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.model.stimuli.base import Stimulus
+from psst_core.registry import parameter, register
+
+
+@register("stimulus", "constant")
+@dataclass
+class Constant(Stimulus):
+    """I(t) = amplitude."""
+
+    scaled: ClassVar[bool] = True
+    amplitude: float = parameter(0.0, "uA/cm2")
+
+    def waveform(self, now: Clock, table: Tensor) -> Tensor:
+        return self.amplitude

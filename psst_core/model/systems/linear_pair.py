@@ -1,0 +1,28 @@
+"""Two coupled linear equations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from psst_core.model.mechanisms import Clock, Relaxation, States, System
+from psst_core.registry import register
+
+
+@register("system", "linear_pair")
+@dataclass
+class LinearPair(System):
+    """x' = x − y, y' = y − x; exact: x + y stays, x − y grows as exp(2t)."""
+
+    states: ClassVar[tuple[str, ...]] = ("x", "y")
+
+    def start(self) -> dict[str, float]:
+        return {"x": 1.0, "y": 0.0}
+
+    def field(self, x: States, now: Clock) -> dict[str, Relaxation]:
+        return {"x": Relaxation(-x["y"], -1.0), "y": Relaxation(-x["x"], -1.0)}
+
+    def exact(self, start: Mapping[str, Any], t: Any) -> dict[str, Any] | None:
+        total, difference = start["x"] + start["y"], (start["x"] - start["y"]) * np.exp(2.0 * t)
+        return {"x": (total + difference) / 2.0, "y": (total - difference) / 2.0}

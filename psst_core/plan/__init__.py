@@ -1,0 +1,1 @@
+"""Which job makes which run, and what it will cost; no TensorFlow."""

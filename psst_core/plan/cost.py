@@ -1,0 +1,270 @@
+"""What planned jobs will take: time, memory and disk, fitted on the jobs that are finished.
+
+Every quantity y is a sum of non-negative costs c_k of the work x_k that a job's manifest describes:
+
+    y = Σ_k c_k x_k,    minimising Σ_jobs (y/y_observed − 1)² + PULL² Σ_k ((c_k − p_k)/s_k)²
+
+p are the costs one level up, times the factor that suits the median job, and s the shipped ones, times all factors so
+far. The levels go from all jobs of a device to those on networks of the same mechanisms, in the same precision, by the
+same solver: what few jobs cannot tell is taken from many, and in the end from the shipped figures.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import numpy.typing as npt
+import scipy
+
+from psst_core.host.hardware import processor
+from psst_core.integrate.devices import at_once
+from psst_core.integrate.simulate import VECTOR, padded, step_count
+from psst_core.integrate.solvers import Solver
+from psst_core.integrate.wiring import GATHERED_COST
+from psst_core.model.network import share_out
+from psst_core.plan.machine import BYTES_PER_CELL, FIXED_MICROSECONDS, START_SECONDS, Machine
+from psst_core.registry import build, lookup
+from psst_core.store.folder import Folder
+from psst_core.store.manifest import Manifest
+
+Array = npt.NDArray[np.float64]
+Levels = tuple[str, ...]
+READ = 100
+
+# By quantity (s, s, MB, bytes) the cost of each feature; times of an AMD EPYC (Zen 5), November 2026.
+SHIPPED: dict[str, dict[str, float]] = {
+    "start": {"jobs": START_SECONDS},
+    "integration": {
+        "runs": 2e-3,
+        "values": 3e-8,
+        "rounds": 1e-6 * FIXED_MICROSECONDS,
+        "cell_steps": 1.07e-9,
+        "cell_stages": 0.99e-9,
+        "pair_stages": 5.2e-11,
+    },
+    "memory": {"jobs": 850.0, "runs": 0.01, "states": 1e-6 * BYTES_PER_CELL / 6.25, "pairs": 2e-5},
+    "disk": {"jobs": 8e4, "runs": 250.0, "value_bytes": 0.6, "cell_runs": 12.0, "cell_ms": 0.04},
+}
+# How much a finished job differs from its like, over how far the shipped costs may be off.
+PULL = {"start": 0.3, "integration": 0.3, "memory": 0.1, "disk": 0.02}
+# Of what is expected, how much more a job asks a cluster for, where its hardware does not say; MB and minutes are for
+# the two processes of Snakemake around it.
+MEMORY_MARGIN, WORKFLOW_MB = 1.3, 500
+TIME_MARGIN, WORKFLOW_MINUTES = 3.0, 5
+LEAST = 0.01  # of a shipped cost, where a level finds none
+PREDICTED = {"seconds": ("start", "integration"), "memory": ("memory",), "disk": ("disk",)}
+# A step of a lane of the 120-cell antennal lobe with RK4, of which machine.py has the costs.
+LOBE = {"cell_steps": 750.0, "cell_stages": 3000.0, "pair_stages": 25200.0}
+
+
+def features(manifest: Manifest) -> dict[str, float]:
+    """The work of a chunk's job.
+
+    `rounds` are steps, of as many batches as there are devices; `cell_steps` mechanisms (a membrane counts as one) x
+    cells x lanes x such steps, `cell_stages` the same at each evaluation of the solver, and `pair_stages` the pairs of
+    cells that its synaptic sums go through, all in units of double precision. `states` and `pairs` are those of one
+    process, `values` the samples that are written, `cell_ms` cells x runs x model time.
+    """
+    config, batches = manifest.config, manifest.batches
+    network, run, recorder, precision = (
+        config["network"],
+        config["run"],
+        config["recorder"],
+        config["solver"]["precision"],
+    )
+    sizes, runs = share_out(network), len(manifest.runs)
+    solver: type[Solver] = lookup("solver", config["solver"]["name"], "solver.name")
+    lanes = padded(manifest.lanes, precision) * VECTOR["float64"] / VECTOR[precision]
+    hardware = config["hardware"]
+    devices = min(hardware["devices"], len(batches))
+    steps = step_count(run["duration"], run["dt"]) * math.ceil(len(batches) / at_once(hardware))
+    parts = sum(sizes[name] * (1 + len(part["mechanisms"])) for name, part in network["populations"].items())
+    pairs = 0.0
+    for name, part in network["projections"].items():
+        rule = build("connectivity", part["connectivity"], f"network.projections.{name}.connectivity")
+        pre, post = sizes[part["pre"]], sizes[part["post"]]
+        pairs += min(pre, GATHERED_COST * rule.in_degree(pre, post)) * post
+    traced = sum(run.traced for run in manifest.runs)
+    cells = sum(
+        len(recorder["cells"] or range(sizes[name])) * len(kept) for name, kept in recorder["variables"].items()
+    )
+    values = (runs * len(sizes) + traced * cells) * run["duration"] / recorder["interval"]
+    return {
+        "jobs": 1.0,
+        "runs": runs,
+        "values": values,
+        "value_bytes": values * np.dtype(recorder["precision"]).itemsize,
+        "rounds": steps,
+        "cell_steps": steps * lanes * parts,
+        "cell_stages": steps * lanes * parts * solver.stages,
+        "pair_stages": steps * lanes * pairs * solver.stages,
+        "states": devices * lanes * parts,
+        "pairs": devices * pairs,
+        "cell_runs": runs * sum(sizes.values()),
+        "cell_ms": runs * sum(sizes.values()) * run["duration"],
+    }
+
+
+def levels(manifest: Manifest) -> Levels:
+    """What decides a job's costs, the coarsest first: device, mechanisms, precision, solver."""
+    config = manifest.config
+    network, solver = config["network"], config["solver"]
+    device = "cpu" if config["hardware"]["device"] == "cpu" else "gpu"
+    cells = [
+        [part["equations"] and part["equations"]["type"], sorted(m["type"] for m in part["mechanisms"].values())]
+        for part in network["populations"].values()
+    ]
+    synapses = sorted(network["synapses"][part["synapse"]]["type"] for part in network["projections"].values())
+    return device, json.dumps([cells, synapses]), solver["precision"], solver["name"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A finished job: its levels and its work, and by quantity what it took; `processor` is the kind of its own."""
+
+    levels: Levels
+    work: Mapping[str, float]
+    took: Mapping[str, float]
+    processor: str
+
+    @classmethod
+    def read(cls, path: Path) -> "Job | None":
+        """From a chunk's file; None from one that is damaged or no such file."""
+        try:
+            with netCDF4.Dataset(path) as file:
+                data = json.loads(file.manifest)
+                data["config"]["hardware"] = json.loads(file.hardware)
+                manifest = Manifest.of(data)
+                start = float(file.start_seconds + file.compile_seconds)
+                took = {"start": start, "integration": file.job_seconds - start, "memory": file.peak_memory}
+                kind = str(file.processor)
+            took = {name: float(value) for name, value in took.items()} | {"disk": float(path.stat().st_size)}
+            job = cls(levels(manifest), features(manifest), took, kind)
+        except (OSError, RuntimeError, AttributeError, LookupError, TypeError, ValueError, ArithmeticError):
+            return None
+        return job if all(0 < value < np.inf for value in took.values()) else None
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """The costs of planned jobs.
+
+    Attributes:
+        jobs: on which it is fitted.
+        shipped: by quantity and feature, the costs to which it is pulled.
+        source: for people, where the figures come from.
+        errors: of `seconds`, `memory` and `disk`, the median of `|y/y_observed − 1|` over the jobs most like those
+            wanted, each predicted from all others; None without jobs. What is larger than them may be further off.
+    """
+
+    jobs: tuple[Job, ...]
+    shipped: Mapping[str, Mapping[str, float]]
+    source: str
+    errors: Mapping[str, float | None] = field(default_factory=lambda: dict.fromkeys(PREDICTED))
+    _costs: dict[tuple[Levels, str], Array] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def seconds(self, manifest: Manifest) -> float:
+        """From the start of the job's process to its end, s."""
+        return self._predicted("seconds", levels(manifest), features(manifest))
+
+    def memory(self, manifest: Manifest) -> float:
+        """The most that a process of it holds at a time, MB."""
+        return self._predicted("memory", levels(manifest), features(manifest))
+
+    def disk(self, manifest: Manifest) -> float:
+        """Of the chunk's file, bytes; with as many spikes in each cell and ms as the jobs fitted have."""
+        return self._predicted("disk", levels(manifest), features(manifest))
+
+    def request(self, manifest: Manifest) -> dict[str, int]:
+        """What the job asks a cluster for: `mem_mb`, MB, `runtime`, minutes, and the number of GPUs, `gpu`."""
+        hardware = manifest.config["hardware"]
+        memory = MEMORY_MARGIN * self.memory(manifest) * hardware["workers"] + WORKFLOW_MB
+        mem_mb = 100 * math.ceil(memory / 100)
+        runtime = math.ceil(TIME_MARGIN * self.seconds(manifest) / 60) + WORKFLOW_MINUTES
+        return {
+            "mem_mb": hardware["mem_mb"] or mem_mb,
+            "runtime": hardware["runtime"] or runtime,
+            "gpu": at_once(hardware) if hardware["device"] != "cpu" else 0,
+        }
+
+    def judged(self, like: Sequence[Manifest]) -> "CostModel":
+        """With the errors on those of its jobs that are most like the wanted ones."""
+        near, wanted = list(self.jobs), {levels(manifest) for manifest in like}
+        for depth in range(1, 5):
+            near = [job for job in near if job.levels[:depth] in {at[:depth] for at in wanted}] or near
+        errors: dict[str, list[float]] = {name: [] for name in PREDICTED}
+        for job in near:
+            others = replace(self, jobs=tuple(other for other in self.jobs if other is not job))
+            for name, quantities in PREDICTED.items():
+                took = sum(job.took[quantity] for quantity in quantities)
+                errors[name].append(abs(others._predicted(name, job.levels, job.work) / took - 1.0))
+        return replace(self, errors={name: float(np.median(e)) if e else None for name, e in errors.items()})
+
+    def _predicted(self, name: str, at: Levels, work: Mapping[str, float]) -> float:
+        total = 0.0
+        for quantity in PREDICTED[name]:
+            if (at, quantity) not in self._costs:
+                self._costs[at, quantity] = costs(self.jobs, at, quantity, self.shipped[quantity])
+            total += float(_rows([work], self.shipped[quantity])[0] @ self._costs[at, quantity])
+        return total
+
+
+def fit(results: Path, like: Sequence[Manifest]) -> CostModel:
+    """The model for planned jobs, of the finished ones in `results` on their device.
+
+    Of many files about a hundred are read, half of them the newest. Jobs on another kind of processor count only where
+    there are none on this kind.
+    """
+    folder = Folder(results)
+    files = sorted(folder.chunk_files(), key=lambda file: -file.stat().st_mtime)
+    newest, older = files[: READ // 2], files[READ // 2 :]
+    read = [Job.read(file) for file in newest + older[:: len(older) // (READ // 2) + 1]]
+    devices = {levels(manifest)[0] for manifest in like}
+    found = [job for job in read if job is not None and job.levels[0] in devices]
+    here, kinds = processor(), [job.processor for job in found]
+    kind = here if here in kinds or not kinds else max(kinds, key=kinds.count)
+    jobs = tuple(job for job in found if job.processor == kind)
+    if jobs:
+        source = f"fitted on {len(jobs)} finished job{'s' if len(jobs) > 1 else ''} on "
+        source += "this kind of processor" if kind == here else f"another kind of processor ({kind})"
+    elif folder.machine_file.exists():
+        source = f"no finished jobs yet: steps as measured in {folder.machine_file}, all else from another machine"
+    else:
+        source = "no finished jobs yet: figures of another machine"
+    return CostModel(jobs, _shipped(results), source)
+
+
+def costs(jobs: Sequence[Job], at: Levels, quantity: str, shipped: Mapping[str, float]) -> Array:
+    """The cost of each feature of a quantity for jobs at those levels, in the order of the shipped ones."""
+    scale = np.array(list(shipped.values()))
+    pull, found, fitted = np.full(len(scale), PULL[quantity]), scale, 0
+    for depth in range(1, len(at) + 1):
+        near = [job for job in jobs if job.levels[:depth] == at[:depth]]
+        if len(near) in (0, fitted):
+            continue
+        rows = _rows([job.work for job in near], shipped) / np.array([[job.took[quantity]] for job in near])
+        found = np.maximum(found, LEAST * scale)
+        factor = 1.0 / np.median(rows @ found)
+        found, scale, fitted = found * factor, scale * factor, len(near)
+        wanted = np.concatenate([np.ones(fitted), pull * found / scale])
+        shares, _ = scipy.optimize.nnls(np.vstack([rows * scale, np.diag(pull)]), wanted)
+        found = shares * scale
+    return found
+
+
+def _rows(works: Sequence[Mapping[str, float]], shipped: Mapping[str, float]) -> Array:
+    """The features of a quantity, [job, feature]."""
+    return np.array([[work[name] for name in shipped] for work in works])
+
+
+def _shipped(results: Path) -> dict[str, dict[str, float]]:
+    """The shipped costs; those of a step as this machine measured them, where it did."""
+    step = {name: SHIPPED["integration"][name] for name in LOBE}
+    lane = sum(step[name] * LOBE[name] for name in LOBE)
+    table = Machine.here(results).costs["float64"]
+    factor = np.median([1e-6 * us / (lanes * lane) for lanes, us in table.items()])
+    return SHIPPED | {"integration": SHIPPED["integration"] | {name: float(factor * us) for name, us in step.items()}}

@@ -1,0 +1,95 @@
+"""The ledger of a results folder: which chunk holds, or is claimed to hold, which run.
+
+A claim is a chunk's manifest (`results/chunks/<chunk>.json`), all that its job reads. It is never changed once the
+chunk is made. A run is found in a finished chunk first, else in a claim that is wanted as a whole.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psst_core.config.checks import data_files
+from psst_core.digest import digest
+from psst_core.errors import PsstError
+from psst_core.store.folder import Folder
+from psst_core.store.manifest import Maker, Manifest, read_claim
+from psst_core.store.records import AGAIN as AGAIN
+from psst_core.sweep.identity import Identity
+
+OTHER_RUNS = "holds other runs than planned; delete it, its chunk and the chunk's manifest, and run again"
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run is found: its chunk, and its position among all runs of the chunk."""
+
+    chunk: str
+    position: int
+
+
+def recording(recorder: Mapping[str, Any], traced: bool) -> str:
+    """What of a run is kept: runs of one id and one recording are the same in a file."""
+    fields = ["interval", "window", "precision", *(("variables", "cells") if traced else ())]
+    return digest({field: recorder[field] for field in fields})
+
+
+def reuse(
+    results: Path, wanted: Collection[Key], hardware: Mapping[str, Any], maker: Maker
+) -> tuple[dict[Key, Place], dict[str, Manifest]]:
+    """The places of wanted runs that need no new claim, and the manifests of their chunks.
+
+    Args:
+        wanted: the ids of runs with their recordings.
+        hardware: of the sweep that wants them; an unfinished claim for another one is not kept.
+        maker: that they are wanted of; what another one, or other code of its, has made does not count.
+    """
+    places: dict[Key, Place] = {}
+    manifests: dict[str, Manifest] = {}
+    unfinished = []
+    folder = Folder(results)
+    for file in folder.manifest_files():
+        manifest = read_claim(file)
+        keys = _keys(manifest)
+        if manifest.maker != maker:
+            continue
+        if folder.chunk_file(file.stem).exists():
+            new = {key: Place(file.stem, i) for i, key in enumerate(keys) if key in wanted and key not in places}
+            places |= new
+            manifests |= {file.stem: manifest} if new else {}
+        elif all(key in wanted for key in keys):
+            unfinished.append((file.stem, manifest, keys))
+    for chunk, manifest, keys in unfinished:
+        if not any(key in places for key in keys) and _stands(manifest, hardware):
+            places |= {key: Place(chunk, i) for i, key in enumerate(keys)}
+            manifests[chunk] = manifest
+    return places, manifests
+
+
+def foreign_run(manifest: Manifest) -> str | None:
+    """The first run of a manifest whose id is not what its configuration computes, with the files and the code then."""
+    identity = Identity(manifest.config, manifest.files, manifest.code)
+    for run in manifest.runs:
+        own, values = identity, run.values
+        if not values.keys() <= identity.keys - manifest.files.keys():
+            own, values = Identity(manifest.config_of(run), manifest.files, manifest.code), {}
+        if own.run_id(values, run.network, run.trial) != run.id:
+            return run.id
+    return None
+
+
+def _keys(manifest: Manifest) -> list[Key]:
+    kept = [recording(manifest.config["recorder"], traced) for traced in (False, True)]
+    return [(run.id, kept[run.traced]) for run in manifest.runs]
+
+
+def _stands(manifest: Manifest, hardware: Mapping[str, Any]) -> bool:
+    """Whether an unfinished claim can still be made as it was claimed."""
+    try:
+        files = data_files(manifest.config, [run.values for run in manifest.runs])
+    except PsstError:
+        return False
+    claimed = manifest.config["hardware"]
+    wanted = dict(hardware) | ({"device": claimed["device"]} if hardware["device"] == "auto" else {})
+    return bool(claimed == wanted and files == manifest.files)

@@ -1,0 +1,1 @@
+"""From chunks to measures, the cube and an opened sweep."""

@@ -1,0 +1,281 @@
+"""From summaries to the cube: one labelled data set for a sweep, with a dimension for each axis of its grid."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from psst_core.attributes import REPLICATES, STATUS, file_units
+from psst_core.digest import code_digest
+from psst_core.errors import PsstError
+from psst_core.files import to_yaml, write_text
+from psst_core.plan.before import remove_partial
+from psst_core.plan.ledger import AGAIN, OTHER_RUNS
+from psst_core.results.analysis import MEASURES, PER_RUN, UNDEFINED, band_attributes, summarise
+from psst_core.store.dataset import Array, read_whole, write
+from psst_core.store.folder import PARTIAL, TWINS, Folder, SweepFolder
+from psst_core.store.made import marking, recipe, remove_made
+from psst_core.store.manifest import read_claim
+from psst_core.store.provenance import CONVENTIONS, now, source
+from psst_core.store.records import record_of, table_of
+from psst_core.sweep.axes import RUN
+from psst_core.sweep.lists import padded
+
+BLANK: dict[str, tuple[str, Any]] = {
+    "status": ("i1", STATUS["not_planned"]),
+    "undefined": ("i2", 0),
+    "seed": ("i8", -1),
+    "run_id": ("U16", ""),
+}
+
+
+def gather(folder: Path, plan: str, partial: bool = False) -> Path:
+    """Write `sweep.nc` into the folder of a sweep, from its chunks' summaries, and the plan's records beside it.
+
+    Args:
+        folder: `results/<name>`.
+        plan: the digest of the claimed plan.
+        partial: whether to take what is finished so far; it is written into `results/<name>/partial`.
+
+    Returns:
+        The folder that was written.
+
+    Raises:
+        PsstError: when a summary is missing, unreadable, or holds another run than planned.
+    """
+    sweep = SweepFolder(folder)
+    home = sweep.home
+    records = home.records(plan)
+    table, config = records["csv"], records["yaml"]
+    record = record_of(config, home.record_file(plan, "yaml"))
+
+    def finished(chunk: str) -> xr.Dataset | None:
+        try:
+            return _summary(chunk, record, home)
+        except PsstError:
+            return None
+
+    rows = table_of(table, home.record_file(plan, "csv"))
+    if not partial:
+        _check_finished(sweep, rows["chunk"].drop_duplicates(), record["analysis_digest"])
+
+    def required(chunk: str) -> xr.Dataset | None:
+        return _load_summary(home.summary_file(chunk, record["analysis_digest"]))
+
+    def failed(chunk: str) -> bool:
+        return home.state(chunk)[0] == "failed"
+
+    result = cube(record, rows, finished if partial else required, failed)
+    target = sweep.partial if partial else sweep
+    with marking(target.path, target.gathered, gather_recipe(plan)):
+        write(result, target.cube)
+        write_text(target.table, table)
+        write_text(target.configuration, config)
+    if not partial:
+        remove_partial(folder)
+        remove_made(folder, [] if TWINS in records else sweep.estimated)
+    return target.path
+
+
+def gather_recipe(plan: str) -> str:
+    """What the cube of a plan is made from."""
+    return recipe([plan, gather_digest()])
+
+
+def gather_digest() -> str:
+    """Changes with the code that makes cubes."""
+    return code_digest(("psst_core.results.gather", "psst_core.store.dataset", "psst_core.results.error_estimate"))
+
+
+def word_axes(record: Mapping[str, Any]) -> set[str]:
+    """The names of axes of words, by the record of their sweep."""
+    return {axis["name"] for axis in record["axes"] if axis.get("words")}
+
+
+def typed(column: pd.Series, words: bool = False) -> Array:
+    """Whole numbers, numbers or words.
+
+    Args:
+        words: whether they are words, even where they look like numbers.
+    """
+    texts = column.to_numpy(str)
+    for kind in () if words else (int, float):
+        try:
+            return texts.astype(kind)
+        except ValueError:
+            continue
+    return texts
+
+
+def cube(
+    record: dict[str, Any],
+    table: pd.DataFrame,
+    summary: Callable[[str], xr.Dataset | None],
+    failed: Callable[[str], bool] = lambda chunk: False,
+) -> xr.Dataset:
+    """The measures of all runs, with dimensions ([run,] axes…, network, trial[, population]).
+
+    `run` is there when axes move together; they are coordinates along it. What no row of the table plans has the status
+    not_planned, and what has no
+    summary not_run, or failed.
+
+    Args:
+        record: the sweep's `config.yaml`.
+        table: the sweep's `plan.csv`.
+        summary: of a chunk, by its name; None where there is none yet.
+        failed: whether that is so because its job has failed.
+
+    Raises:
+        PsstError: when a summary holds another run than planned.
+    """
+    config, axes = record["config"], record["axes"]
+    words = word_axes(record)
+    together = [axis["name"] for axis in axes if axis["dimension"] == RUN]
+    dimensions: dict[str, Any] = {axis["name"]: axis["values"] for axis in axes if axis["dimension"] == axis["name"]}
+    dimensions |= {name: range(config["sweep"][f"{name}s"]) for name in REPLICATES}
+    points = table.drop_duplicates(RUN).sort_values(RUN, key=typed) if together else table
+    dimensions = ({RUN: range(len(points))} if together else {}) | dimensions
+    places = tuple(
+        pd.Index([str(value) for value in values]).get_indexer(pd.Index(table[name]))
+        for name, values in dimensions.items()
+    )
+    shape, populations = tuple(map(len, dimensions.values())), list(config["network"]["populations"])
+    arrays = {name: _blank(name, shape) for name in PER_RUN}
+    arrays |= {name: _blank(name, (*shape, len(populations))) for name in (*MEASURES, "undefined")}
+    arrays["run_id"][places] = table["run_id"].to_numpy(str)
+    sources: set[str] = set()
+    finished, rows = set[str](), table.groupby("chunk", sort=False).indices
+    for chunk, mine in rows.items():
+        at = tuple(place[mine] for place in places)
+        if (found := summary(str(chunk))) is None:
+            arrays["status"][at] = STATUS["failed" if failed(str(chunk)) else "not_run"]
+            continue
+        position = table["position"].to_numpy(str)[mine].astype(int)
+        wanted, ids = table["run_id"].to_numpy(str)[mine], found["run_id"]
+        if ids.dims != ("run",) or position.max() >= ids.size or (ids.values[position] != wanted).any():
+            file = Folder(Path()).summary_file(str(chunk), record["analysis_digest"])
+            raise PsstError(f"{file}: {OTHER_RUNS}")
+        for name, array in arrays.items():
+            array[at] = found[name].values[position]
+        finished |= set(wanted)
+        sources.add(found.attrs.get("source", source({})))
+    dims = tuple(dimensions)
+    result = xr.Dataset(
+        {name: (dims if name in PER_RUN else (*dims, "population"), array) for name, array in arrays.items()},
+        {name: (name, np.asarray(values)) for name, values in dimensions.items()}
+        | {name: (RUN, typed(points[name], name in words)) for name in together}
+        | {"population": np.asarray(populations)},
+    )
+    result["undefined"].attrs = UNDEFINED
+    for name, attributes in band_attributes(config["analysis"], config["recorder"]["interval"]).items():
+        result[name].attrs = attributes
+    for axis in axes:
+        result[axis["name"]].attrs = axis_attributes(axis)
+        if "lists" in axis:
+            result = _with_lists(result, axis)
+    title = config["description"] or record["experiment"]
+    runs = table["run_id"].nunique()
+    part = {PARTIAL: f"{len(finished)} of {runs} runs"} if len(finished) < runs else {}
+    result.attrs = {
+        **CONVENTIONS,
+        "title": f"{title} (partial: {part[PARTIAL]})" if part else title,
+        **({"institution": config["institution"]} if config.get("institution") else {}),
+        "source": "; ".join(sorted(sources)) or source({}),
+        "history": f"{now()} gathered from {len(rows)} chunks",
+        "experiment": record["experiment"],
+        "overrides": " ".join(record["overrides"]),
+        "configuration": to_yaml(config),
+        **part,
+    }
+    return result
+
+
+def _check_finished(sweep: SweepFolder, names: Iterable[str], analysis: str) -> None:
+    home = sweep.home
+    found = {name: home.summary_file(name, analysis).exists() for name in names}
+    if missing := [name for name, there in found.items() if not there]:
+        raise PsstError(
+            f"{sweep.path}: {len(missing)} of {len(found)} chunks are not finished, {missing[0]} among them; start the "
+            f"sweep again, or gather what there is: psst gather {sweep.path.name} --partial"
+        )
+
+
+def _with_lists(data: xr.Dataset, axis: Mapping[str, Any]) -> xr.Dataset:
+    """With the lists of an axis beside their texts, where they are numbers; NaN is beyond the end of a shorter one."""
+    name, coordinate = axis["name"], data[axis["name"]]
+    numbers = padded([axis["lists"][text] for text in coordinate.values.tolist()])
+    if numbers is None:
+        return data
+    inner = [f"{name}_{part}" for part in ("item", "part")[: numbers.ndim - 1]]
+    attributes = {"long_name": f"{coordinate.attrs['long_name']}, one by one"} | (
+        {"units": file_units(axis["unit"])} if "unit" in axis else {}
+    )
+    return data.assign_coords({f"{name}_values": ((*coordinate.dims, *inner), numbers, attributes)})
+
+
+def axis_attributes(axis: Mapping[str, Any]) -> dict[str, str]:
+    """Of a coordinate: `network size` from network.size, the key itself, and its unit where the record has one."""
+    key, unit = axis["key"], None if "lists" in axis else axis.get("unit")
+    match key.split("."):
+        case ["network", "populations", name, "mechanisms", *rest]:
+            parts = [name, *rest]
+        case ["network", "populations" | "synapses" | "projections", *rest]:
+            parts = rest
+        case [*rest]:
+            parts = rest[1:] if len(rest) > 2 else rest
+    words = " ".join(parts).replace("_", " ")
+    return {"long_name": words, "key": key} | ({"units": file_units(unit)} if unit else {})
+
+
+def _summary(chunk: str, record: dict[str, Any], home: Folder) -> xr.Dataset:
+    """Of a finished chunk, made here where its job has not made it yet."""
+    window, analysis = record["config"]["recorder"]["window"], record["config"]["analysis"]
+    file = home.chunk_file(chunk)
+    if not file.exists():
+        raise PsstError(f"{file}: is missing; start the sweep again")
+    try:
+        return _load_summary(home.summary_file(chunk, record["analysis_digest"]))
+    except PsstError:
+        with read_whole(file) as data:  # whose runs are compared with the plan's
+            return summarise(data, window, analysis).load()
+
+
+def write_summary(chunk: Path, target: Path, window: tuple[float, float], analysis: Mapping[str, Any]) -> None:
+    """Write the measures of a chunk's runs, if its file holds the runs of its manifest, as they were written.
+
+    Raises:
+        PsstError: when it does not.
+    """
+    with read_chunk(chunk) as data:
+        write(summarise(data, window, analysis), target)
+
+
+def read_chunk(path: Path) -> xr.Dataset:
+    """Open a chunk's file, if it is whole and that of its manifest.
+
+    Raises:
+        PsstError: when it is not.
+    """
+    data = read_whole(path)
+    claim = Folder.of_chunk(path).manifest_file(path.stem)
+    runs = [run.id for run in read_claim(claim).runs]
+    if data.attrs.get("chunk") != path.stem or data["run_id"].values.tolist() != runs:
+        data.close()
+        raise PsstError(f"{path}: is not the file of this chunk, its runs are others; delete it and {AGAIN}")
+    return data
+
+
+def _load_summary(path: Path) -> xr.Dataset:
+    with read_whole(path) as data:
+        found = data.load()
+    if missing := {*MEASURES, *PER_RUN, "undefined"} - set(map(str, found.variables)):
+        raise PsstError(f"{path}: holds no {', '.join(sorted(missing))}; it is of another version, run snakemake again")
+    return found
+
+
+def _blank(name: str, shape: tuple[int, ...]) -> Array:
+    kind, value = BLANK.get(name, ("f8", np.nan))
+    return np.full(shape, value, dtype=kind)

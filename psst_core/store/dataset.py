@@ -1,0 +1,192 @@
+"""NetCDF files: every variable with its dimensions, unit and long name; every file whole or not there."""
+
+import contextlib
+import functools
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from psst_core.attributes import ATTRIBUTES, status_word
+from psst_core.errors import PsstError
+from psst_core.files import atomic, unwritable
+from psst_core.store.chunk_file import COMPRESSION
+
+Array = npt.NDArray[Any]
+# What a checksum leaves out: where, when and how fast a file was made.
+CIRCUMSTANCES = {"wall_time", "job_seconds", "start_seconds", "compile_seconds", "peak_memory", "processor", "host"}
+CIRCUMSTANCES |= {"versions", "xla_flags", "history", "checksum", "created", "job_id", "command", "source"}
+CIRCUMSTANCES |= {"git_commit", "git_dirty", "institution", "hardware", "partition", "gpus", "accelerator", "driver"}
+BLOCK_BYTES = 16_000_000
+RENEW = "delete it and start the sweep again: snakemake with the same words"
+IN_MEMORY = 2**28  # bytes of a file
+
+
+def status_counts(data: xr.Dataset) -> dict[str, int]:
+    """By what became of them, how many runs; places that share a run count once, places without one each."""
+    ids, numbers = data["run_id"].values.ravel(), data["status"].values.ravel()
+    planned = ids != ""
+    once = np.unique(ids[planned], return_index=True)[1]
+    numbers, counts = np.unique(np.append(numbers[planned][once], numbers[~planned]), return_counts=True)
+    return {status_word(number): int(count) for number, count in zip(numbers, counts, strict=True)}
+
+
+@contextlib.contextmanager
+def atomic_netcdf(target: Path, sizes: Mapping[Any, int] | None = None) -> Iterator[Path]:
+    """As `atomic`; before it takes its place the file is opened and read again, and given its checksum.
+
+    Args:
+        sizes: dimensions that it must have.
+
+    Raises:
+        PsstError: when it cannot be written, or is not what was written.
+    """
+    with atomic(target) as beside:
+        try:
+            yield beside
+            with netCDF4.Dataset(beside, "a") as file:
+                found = {name: len(dimension) for name, dimension in file.dimensions.items()}
+                if found != found | dict(sizes or {}):
+                    raise PsstError(f"{target}: was written with dimensions {found} in place of {dict(sizes or {})}")
+                file.checksum = _checksum(file)
+        except RuntimeError as error:
+            if not str(error).startswith("NetCDF"):
+                raise
+            raise unwritable(target, error) from error
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file's content: two that agree hold the same data, whenever, wherever and in what pieces made."""
+    with _opened(path) as file:
+        return _checksum(file)
+
+
+def _opened(path: Path) -> Any:
+    """A file that may be open in this process already: from memory, as NetCDF crashes where text is read twice."""
+    small = path.stat().st_size <= IN_MEMORY
+    return netCDF4.Dataset("in memory", memory=path.read_bytes()) if small else netCDF4.Dataset(path)
+
+
+def _checksum(file: Any) -> str:
+    file.set_auto_maskandscale(False)
+    found = hashlib.sha256()
+
+    def add(*entries: Any) -> None:
+        found.update(json.dumps(entries, ensure_ascii=False).encode() + b"\n")
+
+    def attributes(of: Any) -> list[Any]:
+        values = {name: np.asarray(of.getncattr(name)) for name in sorted(of.ncattrs()) if name not in CIRCUMSTANCES}
+        return [[name, value.dtype.str, value.tolist()] for name, value in values.items()]
+
+    add(sorted((name, len(dimension)) for name, dimension in file.dimensions.items()))
+    for name in sorted(file.variables.keys() - CIRCUMSTANCES):
+        variable = file.variables[name]
+        text = variable.dtype is str
+        add(name, "str" if text else variable.dtype.str, variable.dimensions, attributes(variable))
+        rows = variable.shape[0] if variable.shape else 1
+        step = rows if text else max(1, BLOCK_BYTES * rows // max(1, variable.size * variable.dtype.itemsize))
+        for first in range(0, rows, max(1, step)):
+            block = variable[first : first + step] if variable.shape else variable[...]
+            if text:
+                add(np.asarray(block).tolist())
+            else:
+                found.update(block.tobytes())
+    add(attributes(file))
+    return found.hexdigest()
+
+
+def write(dataset: xr.Dataset, target: Path) -> None:
+    """Write a data set whole or not at all, with the attributes of its variables."""
+    for name, variable in dataset.variables.items():
+        variable.attrs = ATTRIBUTES.get(str(name), {}) | variable.attrs
+    encoding: dict[Any, dict[str, Any]] = {name: {"_FillValue": None} for name in dataset.coords}
+    encoding |= {name: COMPRESSION for name, v in dataset.data_vars.items() if v.dtype.kind in "iuf" and v.ndim}
+    with atomic_netcdf(target, dataset.sizes) as beside:
+        dataset.to_netcdf(beside, engine="netcdf4", encoding=encoding)
+
+
+def read(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
+    """Open a file of ours lazily.
+
+    Args:
+        chunks: for dask, by dimension; its variables are then computed only when asked for.
+
+    Raises:
+        PsstError: when it is missing or cannot be read.
+    """
+    with _told(path):
+        return xr.open_dataset(path, engine="netcdf4", decode_timedelta=False, chunks=chunks)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say in our words that a file cannot be read."""
+    try:
+        yield
+    except PsstError:
+        raise
+    except FileNotFoundError as error:
+        raise PsstError(f"{path}: is missing; start the sweep again: snakemake with the same words") from error
+    except PermissionError as error:
+        raise PsstError(f"{path}: cannot be read: {error.strerror}") from error
+    except (OSError, ValueError, RuntimeError, LookupError, AttributeError, TypeError) as error:
+        raise PsstError(f"{path}: cannot be read, it is damaged or no NetCDF file; {RENEW}") from error
+
+
+def read_whole(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
+    """As `read`, where the file's content is what was written.
+
+    Raises:
+        PsstError: also when it is damaged, or its checksum is another.
+    """
+    if path.is_file():
+        check_whole(path)
+    return read(path, chunks)
+
+
+def check_whole(path: Path) -> None:
+    """Raise when the content of a file is not what was written."""
+    stat = path.stat()
+    if (why := _damage(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)) is not None:
+        raise PsstError(f"{path}: {why}; {RENEW}")
+
+
+@functools.lru_cache(maxsize=4096)
+def _damage(path: Path, *_: int) -> str | None:
+    """The same, asked once while the times and the size of the file stay."""
+    return damage(path)
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with the content of a file of ours; None where it is as it was written."""
+    try:
+        with _opened(path) as file:
+            written = getattr(file, "checksum", None)
+            if written is None:
+                return "foreign or damaged, it has no checksum of ours"
+            return None if _checksum(file) == written else "changed since it was written, its checksum is another"
+    except PermissionError as error:
+        return f"cannot be read: {error.strerror}"
+    except Exception:  # a damaged file makes NetCDF raise almost anything
+        return "damaged, it cannot be read"
+
+
+def read_cube(path: Path) -> xr.Dataset:
+    """A cube, in memory: netCDF ends the process where a file that is open is opened once more and its words are read.
+
+    Raises:
+        PsstError: also when it is another kind of file.
+    """
+    with _told(path), read(path) as file:
+        found = file.load()
+    runs = [name for name in ("status", "run_id", "undefined") if name not in found]
+    if runs or found["status"].dtype.kind != "i" or found["status"].dims != found["run_id"].dims:
+        what = f"no {runs[0]}" if runs else "no status"
+        raise PsstError(f"{path}: holds {what} of runs; it is no cube that psst gather made, gather the sweep again")
+    return found

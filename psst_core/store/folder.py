@@ -1,0 +1,486 @@
+"""A results folder: the path of each of its files, its lock, and what became of its jobs.
+
+No other module, rule or script knows what these files are called::
+
+    results/
+        machine.json                        what a step takes on this machine
+        chunks/CHUNK.json, .nc              what a job has to do, and what it made
+        chunks/CHUNK.ANALYSIS.summary.nc    the measures of its runs
+        plans/PLAN.csv, .yaml, .twins.csv   the records of a plan
+        saved/CHUNK.zip                     the state of a job that was stopped
+        compiled/                           programs that jobs share
+        logs/STAGE/NAME.log
+        benchmark/, references/             PSST beside other programs, a Comparison
+        NAME/                               a sweep, in a SweepFolder
+            planned                         the note that says of which plan it is
+            sweep.nc, plan.csv, config.yaml, error_estimate.nc, twins.csv, about.html
+            figures/, tables/
+            partial/                        what was finished of it when it was gathered
+            before/PLAN/                    a sweep that had the name before
+            .made/                          a mark for each file
+"""
+
+import contextlib
+import errno
+import fcntl
+import itertools
+import os
+import platform
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from psst_core.digest import LENGTH
+from psst_core.errors import PsstError
+from psst_core.files import read_text, unwritable
+from psst_core.logs import STOPPED
+from psst_core.store.records import AGAIN, ID, records_digest
+
+RESULTS = Path("results")
+CHUNKS, PLANS, LOGS, COMPILED, SAVED = "chunks", "plans", "logs", "compiled", "saved"
+BENCHMARK, REFERENCES, MACHINE, LOCK = "benchmark", "references", "machine.json", ".lock"
+NO_SWEEPS = (CHUNKS, PLANS, LOGS, COMPILED, SAVED, BENCHMARK, REFERENCES, MACHINE)
+PLANNED, BEFORE, PARTIAL, MARKS, EDITED = "planned", "before", "partial", ".made", "edited"
+FIGURES, TABLES, KEPT = "figures", "tables", "kept"
+CUBE, TABLE, CONFIGURATION, TWINS = "sweep.nc", "plan.csv", "config.yaml", "twins.csv"
+ERROR_ESTIMATE, ABOUT = "error_estimate.nc", "about.html"
+RECORDS = ("csv", "yaml", TWINS)  # the endings of a plan's records; the last one where runs have twins
+MANIFEST, CHUNK, SUMMARY, SAVED_STATE, LOG = ".json", ".nc", ".summary.nc", ".zip", ".log"
+
+STATES = ("finished", "running", "failed", "interrupted", "waiting")
+PLAN_BYTES = 1000
+SILENT = 60.0  # seconds after which a job that says nothing is taken for dead
+UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network disks have no locks; Snakemake's own remains
+
+HEX = "[0-9a-f]" * LENGTH
+_ID = f"[0-9a-f]{{{LENGTH}}}"
+# Where, what our files are called there, and from which parts of the name it follows whether they are used.
+OURS = {
+    CHUNKS: re.compile(rf"({_ID})\.(?:nc|json|({_ID})\.summary\.nc)"),
+    SAVED: re.compile(rf"({_ID})\.zip"),
+    PLANS: re.compile(rf"({_ID})\.(?:csv|yaml|twins\.csv)"),
+    f"{LOGS}/simulate": re.compile(rf"({_ID})\.log"),
+    f"{LOGS}/summarise": re.compile(rf"({_ID})\.{_ID}\.log"),
+}
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A results folder, there or not."""
+
+    path: Path
+
+    @classmethod
+    def of_chunk(cls, file: Path) -> "Folder":
+        """The results folder that a chunk's file, or its manifest, lies in."""
+        return cls(file.parent.parent)
+
+    @property
+    def chunks(self) -> Path:
+        """The folder of manifests, chunks and summaries."""
+        return self.path / CHUNKS
+
+    def manifest_file(self, chunk: str) -> Path:
+        """The manifest of a chunk: what its job has to do."""
+        return self.chunks / f"{chunk}{MANIFEST}"
+
+    def chunk_file(self, chunk: str) -> Path:
+        """The file of a chunk: what its job made."""
+        return self.chunks / f"{chunk}{CHUNK}"
+
+    def summary_file(self, chunk: str, analysis: str) -> Path:
+        """The measures of a chunk's runs.
+
+        Args:
+            analysis: the digest of what measures them.
+        """
+        return self.chunks / f"{chunk}.{analysis}{SUMMARY}"
+
+    def manifest_files(self) -> list[Path]:
+        """All manifests, in the order of their names."""
+        return sorted(self.chunks.glob(f"{HEX}{MANIFEST}"))
+
+    def chunk_files(self) -> list[Path]:
+        """The files of all finished chunks, in the order of their names."""
+        return sorted(file for file in self.chunks.glob(f"{HEX}{CHUNK}") if file.is_file())
+
+    def record_file(self, plan: str, ending: str) -> Path:
+        """One of the records of a plan.
+
+        Args:
+            plan: its digest.
+            ending: one of `RECORDS`, or `*` for all of them.
+        """
+        return self.path / PLANS / f"{plan}.{ending}"
+
+    def saved_state(self, chunk: str) -> Path:
+        """The state of a chunk's job that was stopped."""
+        return self.path / SAVED / f"{chunk}{SAVED_STATE}"
+
+    @property
+    def compiled(self) -> Path:
+        """The folder of compiled programs that jobs share."""
+        return self.path / COMPILED
+
+    @property
+    def machine_file(self) -> Path:
+        """The costs of a step on this machine, where they were measured."""
+        return self.path / MACHINE
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / LOCK
+
+    def logs(self, stage: str) -> Path:
+        """The folder of the logs of a stage's jobs."""
+        return self.path / LOGS / stage
+
+    def log(self, stage: str, *names: str) -> Path:
+        """The log of a job.
+
+        Args:
+            stage: such as simulate.
+            names: of what it makes, such as a chunk, or a sweep and a figure.
+        """
+        return self.logs(stage) / f"{'.'.join(names)}{LOG}"
+
+    @property
+    def slurm(self) -> Path:
+        """The logs that Snakemake keeps of simulate jobs of Slurm, in a folder for each chunk."""
+        return self.logs("slurm") / "rule_simulate"
+
+    def slurm_logs(self, chunk: str) -> list[Path]:
+        """The logs of a chunk's Slurm jobs, the first one first."""
+        return sorted((self.slurm / chunk).glob(f"[0-9]*{LOG}"), key=lambda log: int(log.stem))
+
+    @property
+    def benchmark(self) -> "Comparison":
+        """The results of `experiment=benchmark`."""
+        return Comparison(self.path / BENCHMARK)
+
+    @property
+    def references(self) -> "Comparison":
+        """The results of `experiment=references`."""
+        return Comparison(self.path / REFERENCES)
+
+    def sweep(self, name: str) -> "SweepFolder":
+        """The folder of the sweep NAME, or of one that had the name before, NAME/before/PLAN."""
+        return SweepFolder(self.path / name)
+
+    def sweeps(self) -> list["SweepFolder"]:
+        """The folders of all sweeps, also of those that had a name before and those whose plan's note is lost."""
+        folders = (file for place in ("*", f"*/{BEFORE}/*") for file in self.path.glob(place) if file.is_dir())
+        return [sweep for sweep in map(SweepFolder, sorted(folders)) if sweep.is_one]
+
+    def gathered(self) -> list["SweepFolder"]:
+        """The folders of the sweeps that have a cube, in the order of their names."""
+        return [SweepFolder(file.parent) for file in sorted(self.path.glob(f"*/{CUBE}"))]
+
+    def planned(self, name: str) -> str:
+        """The digest of the plan that a sweep was last claimed by.
+
+        Raises:
+            PsstError: when no sweep of that name was.
+        """
+        file = self.sweep(name).note
+        if not file.exists():
+            known = ", ".join(sorted(other.parent.name for other in self.path.glob(f"*/{PLANNED}")))
+            raise PsstError(
+                f"{name}: no sweep of this name in {self.path}/; there are: {known or 'none'}; where {file} "
+                f"was deleted, {AGAIN}"
+            )
+        plan = read_text(file, PLAN_BYTES, AGAIN).strip()
+        if not ID.fullmatch(plan):
+            raise PsstError(f"{file}: is not as it was written, it names no plan; {AGAIN}")
+        return plan
+
+    def records(self, plan: str) -> dict[str, str]:
+        """By their ending, the texts that stay of a plan, as they were written.
+
+        Raises:
+            PsstError: when one is missing, or was changed.
+        """
+        files = {ending: self.record_file(plan, ending) for ending in RECORDS}
+        there = {ending: file for ending, file in files.items() if file.exists() or file.is_symlink()}
+        found = {ending: read_text(file, remedy=AGAIN) for ending, file in there.items()}
+        for ending in RECORDS[:2]:
+            if ending not in found:
+                raise PsstError(f"{files[ending]}: is missing; {AGAIN}")
+        if records_digest(found) != plan:
+            raise PsstError(
+                f"{self.record_file(plan, '*')}: changed since they were written, their digest is not their name; "
+                f"{AGAIN}, which writes them anew"
+            )
+        return found
+
+    def state(self, chunk: str) -> tuple[str, str]:
+        """The state of a chunk's job, one of `STATES`, with the last line that it wrote unless it is finished."""
+        log = self.log("simulate", chunk)
+        if self.chunk_file(chunk).exists():
+            return "finished", ""
+        try:
+            lines, written = read_text(log).splitlines(), log.stat().st_mtime
+        except (OSError, PsstError):
+            return "waiting", ""
+        last = lines[-1] if lines else ""
+        if any(line.startswith("Traceback") for line in lines):
+            return "failed", last
+        stopped = STOPPED in last or time.time() - written >= SILENT
+        return "interrupted" if stopped else "running", last
+
+    def snapshot(self) -> frozenset[str]:
+        """The names of the files of claims and of finished chunks."""
+        names = (file.name for file in self.chunks.glob("*.*"))
+        return frozenset(name for name in names if name.count(".") == 1)
+
+    def lock(self) -> IO[str]:
+        """Keep others from claiming and cleaning in this folder, until the file is closed or the process ends.
+
+        On a disk that has no locks nobody is kept out.
+
+        Raises:
+            PsstError: when another process has it, or it cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = open(self.lock_file, "a+", encoding="utf-8")  # noqa: SIM115  (held open by the caller)
+        except OSError as error:
+            raise unwritable(self.lock_file, error) from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with file:
+                file.seek(0)
+                owner = file.read().strip() or "another process"
+            raise PsstError(f"{self.path}: is in use by {owner}; wait until that has ended") from None
+        except OSError as error:
+            if error.errno not in UNKNOWN:
+                file.close()
+                raise unwritable(self.lock_file, error) from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}")
+        file.flush()
+        return file
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder in this one that is gone when the block ends."""
+        with tempfile.TemporaryDirectory(prefix=".again-", dir=self.path) as folder:
+            yield Path(folder)
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """The folder of a sweep, there or not: results/NAME, NAME/before/PLAN, or `partial/` in one of them."""
+
+    path: Path
+
+    @property
+    def home(self) -> Folder:
+        """The results folder that it lies in."""
+        above = [Folder(parent) for parent in self.path.absolute().parents]
+        return next((one for one in above[:4] if one.chunks.is_dir() or (one.path / PLANS).is_dir()), above[0])
+
+    @property
+    def note(self) -> Path:
+        """The digest of the plan that the sweep was last claimed by."""
+        return self.path / PLANNED
+
+    @property
+    def cube(self) -> Path:
+        """The measures of all runs."""
+        return self.path / CUBE
+
+    @property
+    def table(self) -> Path:
+        """A row a run."""
+        return self.path / TABLE
+
+    @property
+    def configuration(self) -> Path:
+        """The record: what was asked for, the axes, and the resolved configuration."""
+        return self.path / CONFIGURATION
+
+    @property
+    def error_estimate(self) -> Path:
+        """Runs beside their twins at half the step."""
+        return self.path / ERROR_ESTIMATE
+
+    @property
+    def twins(self) -> Path:
+        """A row a run that was integrated once more at half the step."""
+        return self.path / TWINS
+
+    @property
+    def about(self) -> Path:
+        """The page that says where the sweep comes from."""
+        return self.path / ABOUT
+
+    @property
+    def gathered(self) -> list[Path]:
+        """The cube, and the records of its plan."""
+        return [self.cube, self.table, self.configuration]
+
+    @property
+    def estimated(self) -> list[Path]:
+        """The error estimate, and the record of the twins."""
+        return [self.error_estimate, self.twins]
+
+    @property
+    def records(self) -> dict[str, Path]:
+        """By the endings of a plan's records, the copies of those that the cube was gathered by."""
+        return dict(zip(RECORDS, (self.table, self.configuration, self.twins), strict=True))
+
+    @property
+    def files(self) -> list[Path]:
+        """All files but its note, figures and tables."""
+        return [*self.records.values(), self.cube, self.error_estimate, self.about]
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the figures."""
+        return self.path / FIGURES
+
+    def figure(self, name: str, ending: str) -> Path:
+        """A figure in one of its formats."""
+        return self.figures / f"{name}.{ending}"
+
+    def table_of(self, figure: str) -> Path:
+        """The numbers of a figure."""
+        return self.path / TABLES / f"{figure}.csv"
+
+    def figure_files(self, ending: str = "*") -> list[Path]:
+        """The figures that are there, whoever made them."""
+        return sorted(self.figures.glob(f"*.{ending}"))
+
+    def table_files(self) -> list[Path]:
+        """The tables of figures that are there, whoever made them."""
+        return sorted((self.path / TABLES).glob("*.*"))
+
+    def kept(self, figure: str) -> Path:
+        """The copy of a figure that can be shown in the report, but not drawn again."""
+        return self.path / KEPT / f"{figure}.png"
+
+    @property
+    def partial(self) -> "SweepFolder":
+        """The folder of what is finished so far, where it is gathered."""
+        return SweepFolder(self.path / PARTIAL)
+
+    @property
+    def is_partial(self) -> bool:
+        return self.path.name == PARTIAL
+
+    @property
+    def whole(self) -> "SweepFolder":
+        """The sweep itself, also of what was gathered of it before it was finished."""
+        return SweepFolder(self.path.parent) if self.is_partial else self
+
+    @property
+    def parts(self) -> tuple["SweepFolder", "SweepFolder"]:
+        """The sweep, and what was gathered of it before it was finished."""
+        return self, self.partial
+
+    def before(self, plan: str) -> "SweepFolder":
+        """The folder of a sweep of that plan, which had the name before."""
+        return SweepFolder(self.path / BEFORE / plan)
+
+    @property
+    def is_before(self) -> bool:
+        return self.path.parent.name == BEFORE
+
+    @property
+    def is_one(self) -> bool:
+        """True where there is a sweep: its note, a cube, something marked, or the records of its plan."""
+        return (
+            self.note.is_file()
+            or any(part.cube.is_file() or part.marked() for part in self.parts)
+            or (self.table.is_file() and self.configuration.is_file())
+        )
+
+    def mark(self, file: Path) -> Path:
+        """The mark of a file in this folder, which says by which recipe it was made."""
+        return self.path / MARKS / file.relative_to(self.path)
+
+    def marked(self) -> list[Path]:
+        """The files that have a mark, whether they are there or not."""
+        marks = self.path / MARKS
+        found = (file for file in marks.rglob("*") if file.is_file() and not file.name.startswith("."))
+        return sorted(self.path / file.relative_to(marks) for file in found)
+
+    def ours(self) -> list[Path]:
+        """The files that PSST makes here, there or not, but for the note."""
+        return sorted({*self.files, *self.marked()})
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The folder of PSST beside other programs: results/benchmark or results/references."""
+
+    path: Path
+
+    def data(self, name: str) -> Path:
+        """The numbers of a case, or of all."""
+        return self.path / f"{name}{CHUNK}"
+
+    @property
+    def measured(self) -> Path:
+        """The measurements of the benchmark."""
+        return self.data(BENCHMARK)
+
+    @property
+    def table(self) -> Path:
+        """The benchmark's table, for people."""
+        return self.path / "table.md"
+
+    @property
+    def differences(self) -> Path:
+        """The table of how far the references are from PSST."""
+        return self.path / "references.csv"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the figures."""
+        return self.path / FIGURES
+
+    def figure(self, name: str, ending: str) -> Path:
+        """A figure in one of its formats."""
+        return self.figures / f"{name}.{ending}"
+
+    def problem(self, name: str) -> Path:
+        """The arrays that each program of the benchmark is given."""
+        return self.path / "problems" / f"{name}.npz"
+
+    def log(self, name: str) -> Path:
+        """The log of a job, or of a program of the benchmark."""
+        return self.path / LOGS / f"{name}{LOG}"
+
+    @property
+    def peers(self) -> Path:
+        """The environment of the other programs."""
+        return self.path / "peers"
+
+    @property
+    def peers_ready(self) -> Path:
+        """An empty file, there when that environment is."""
+        return self.peers / "ready"
+
+    @property
+    def peers_python(self) -> Path:
+        return self.peers / "bin" / "python"
+
+
+def cubes(folder: Path) -> list[Path]:
+    """The cubes in the folder of a sweep, or of all sweeps in a results folder, those of unfinished ones at the end."""
+    patterns = (CUBE, f"[!.]*/{CUBE}", f"[!.]*/{PARTIAL}/{CUBE}")  # not the marks
+    found = (file for pattern in patterns for file in folder.glob(pattern))
+    return sorted(found, key=lambda file: (SweepFolder(file.parent).is_partial, file))
+
+
+def edited(file: Path) -> Path:
+    """A path beside a file, not taken yet, for what a person changed in it: `NAME.edited.ENDING`, `NAME.edited2…`."""
+    names = (f".{EDITED}{number if number > 1 else ''}{file.suffix}" for number in itertools.count(1))
+    return next(place for place in map(file.with_suffix, names) if not place.exists())

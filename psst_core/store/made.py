@@ -1,0 +1,124 @@
+"""Marks: what each file of a sweep was made from, and which bytes were written.
+
+A file is what a plan and its code make if its mark names both: the recipe, a digest of the settings, the code and the
+content of what was read, and the file's own content. Neither clocks nor Snakemake's memory count.
+"""
+
+import contextlib
+import functools
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from psst_core.digest import LENGTH, digest
+from psst_core.errors import PsstError
+from psst_core.files import write_text
+from psst_core.store.folder import SweepFolder, edited
+
+
+def recipe(settings: Any, *read: Path) -> str:
+    """The digest of what a file is made from.
+
+    Args:
+        settings: plain data, the digest of the deciding code in it.
+        read: files that are read.
+    """
+    return digest([settings, [[file.name, _content(file)] for file in read]])
+
+
+@contextlib.contextmanager
+def marking(folder: Path, files: Sequence[Path], made_from: str) -> Iterator[None]:
+    """Mark files of a sweep's folder that are written in this block; what a person edited there is kept beside it."""
+    keep_edited(folder, files)
+    for file in files:
+        SweepFolder(folder).mark(file).unlink(missing_ok=True)
+    yield
+    for file in files:
+        write_text(SweepFolder(folder).mark(file), f"{made_from} {_content(file)}\n")
+
+
+def is_made(folder: Path, file: Path, made_from: str) -> bool:
+    """Whether a file was made by this recipe and has not changed since."""
+    marked = _marked(folder, file)
+    return len(marked) == 2 and marked[0] == made_from and _holds(file, marked[1])
+
+
+def check_unchanged(folder: Path, file: Path) -> None:
+    """Raise when the bytes of a file are not those that its mark, if it has one, was written for."""
+    marked = _marked(folder, file)
+    if marked and file.is_file() and not _holds(file, marked[-1]):
+        raise PsstError(f"{file}: was changed since it was written; start the sweep again, or psst gather NAME")
+
+
+def keep_edited(folder: Path, files: Iterable[Path]) -> list[Path]:
+    """Move away files whose content is not what was written there, and not empty, to `NAME.edited.ENDING`.
+
+    Returns:
+        Where they are now.
+    """
+    kept = []
+    for file in files:
+        marked = _marked(folder, file)
+        if marked and file.is_file() and file.stat().st_size and not _holds(file, marked[-1]):
+            kept.append(file.replace(edited(file)))
+    return kept
+
+
+def remove_made(folder: Path, files: Iterable[Path]) -> None:
+    """Remove files with their marks, and folders that are then empty."""
+    for file in files:
+        for one in (file, SweepFolder(folder).mark(file)):
+            one.unlink(missing_ok=True)
+            remove_empty(one.parent, folder)
+
+
+def move_made(folder: Path, target: Path, files: Iterable[Path]) -> None:
+    """Move files with their marks to another folder; folders that are then empty go."""
+    for file in files:
+        moved = target / file.relative_to(folder)
+        for one, there in ((file, moved), (SweepFolder(folder).mark(file), SweepFolder(target).mark(moved))):
+            if one.is_file():
+                there.parent.mkdir(parents=True, exist_ok=True)
+                one.replace(there)
+                remove_empty(one.parent, folder)
+
+
+def remove_empty(folder: Path, top: Path) -> None:
+    """Remove a folder below `top` that is empty, and those above it that become so."""
+    with contextlib.suppress(OSError):
+        while folder != top:
+            folder.rmdir()
+            folder = folder.parent
+
+
+def _marked(folder: Path, file: Path) -> list[str]:
+    """The recipe and the content that a mark names; empty where there is none to read."""
+    try:
+        return SweepFolder(folder).mark(file).read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return []
+
+
+def _content(file: Path) -> str | None:
+    """The size of a file and the digest of its bytes; None where there is none to read."""
+    try:
+        stat = file.stat()
+        return f"{stat.st_size}:{_digest(file, stat.st_ino, stat.st_size, stat.st_mtime_ns)}"
+    except OSError:
+        return None
+
+
+def _holds(file: Path, content: str) -> bool:
+    """Whether a file has that content; one of another size is not read."""
+    try:
+        return content.partition(":")[0] == str(file.stat().st_size) and content == _content(file)
+    except OSError:
+        return False
+
+
+@functools.lru_cache(maxsize=1024)
+def _digest(file: Path, *_: int) -> str:
+    """The same, read once while its times and size stay."""
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()[:LENGTH]

@@ -1,0 +1,168 @@
+"""The manifest of a chunk: all that its job reads."""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from psst_core.digest import digest
+from psst_core.errors import PsstError
+from psst_core.keys import Config, get, put
+from psst_core.store.records import AGAIN, manifest_data
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run of a chunk.
+
+    Attributes:
+        id: digest of what it computes.
+        network, trial: its replicate numbers.
+        values: by key, what takes the place of the configuration's values.
+        traced: whether traces of it are kept.
+    """
+
+    id: str
+    network: int
+    trial: int
+    values: Mapping[str, Any]
+    traced: bool
+
+
+Batch = tuple[PlannedRun, ...]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Who integrates a chunk: a backend, with the digest of its code."""
+
+    backend: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A chunk as planned: batches of runs that share one compiled program.
+
+    Attributes:
+        config: resolved, of the first run, with the hardware of the job.
+        varying: keys of the parameters in which the runs may differ.
+        lanes: runs in the widest batch.
+        batches: of runs that are integrated together.
+        code: digest of the code that decides what the runs ask for.
+        maker: of the chunk's numbers.
+        files: by key and path, the SHA-256 of the input files.
+        plugins: by module, the digest of its code.
+        provenance: what the plan knew of its origin; empty in a chunk's own file.
+    """
+
+    config: Config
+    varying: tuple[str, ...]
+    lanes: int
+    batches: tuple[Batch, ...]
+    code: str
+    maker: Maker
+    files: Mapping[str, Mapping[str, str]]
+    plugins: Mapping[str, str]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def chunk(self) -> str:
+        """The name of the chunk: the digest of what its job computes and keeps."""
+        content = self.data()
+        content["recorder"] = self.config["recorder"]
+        return digest({name: content[name] for name in ("varying", "lanes", "recorder", "batches", "maker")})
+
+    @cached_property
+    def runs(self) -> list[PlannedRun]:
+        """All runs, batch after batch, as they lie in the chunk's file."""
+        return list(itertools.chain.from_iterable(self.batches))
+
+    def config_of(self, run: PlannedRun) -> Config:
+        return put(self.config, run.values)
+
+    def seed_of(self, run: PlannedRun) -> int:
+        return int(run.values.get("run.seed", get(self.config, "run.seed")))
+
+    def alone(self, run: PlannedRun) -> "Manifest":
+        """The same for one of its runs, in a batch of the same width."""
+        return replace(self, batches=((run,),))
+
+    def data(self) -> dict[str, Any]:
+        """Plain data, as it is written."""
+        return {
+            "varying": list(self.varying),
+            "lanes": self.lanes,
+            "batches": [[dict(vars(run)) for run in batch] for batch in self.batches],
+            "config": self.config,
+            "code": self.code,
+            "maker": dict(vars(self.maker)),
+            "plugins": dict(self.plugins),
+            "files": {key: dict(found) for key, found in self.files.items()},
+            **({"provenance": dict(self.provenance)} if self.provenance else {}),
+        }
+
+    def text(self) -> str:
+        """The content of its file."""
+        return json.dumps({"chunk": self.chunk} | self.data(), indent=1)
+
+    def planned(self) -> dict[str, Any]:
+        """What of it the chunk's file repeats: all but where it comes from, and where and how it is made."""
+        data = replace(self, provenance={}).data()
+        data["config"] = {key: value for key, value in self.config.items() if key != "hardware"}
+        return {"chunk": self.chunk} | data
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "Manifest":
+        """From plain data that has the form of one."""
+        return cls(
+            config=data["config"],
+            varying=tuple(data["varying"]),
+            lanes=data["lanes"],
+            batches=tuple(tuple(_run(run) for run in batch) for batch in data["batches"]),
+            code=data["code"],
+            maker=Maker(data["maker"]["backend"], data["maker"]["code"]),
+            files=data["files"],
+            plugins=data["plugins"],
+            provenance=data.get("provenance", {}),
+        )
+
+
+def _run(data: Mapping[str, Any]) -> PlannedRun:
+    return PlannedRun(*(data[name] for name in ("id", "network", "trial", "values", "traced")))
+
+
+def total(batches: Sequence[Batch]) -> int:
+    """How many runs some batches hold."""
+    return sum(map(len, batches))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a chunk, as it lies there.
+
+    Raises:
+        PsstError: when it cannot be read, or has not the form of one.
+    """
+    try:
+        return Manifest.of(manifest_data(path))
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, PsstError):
+            raise
+        raise PsstError(f"{path}: is no manifest of a chunk; move it away, or delete it, and {AGAIN}") from error
+
+
+def read_claim(path: Path) -> Manifest:
+    """The manifest of a chunk, if its runs are those that its name is the digest of.
+
+    Raises:
+        PsstError: also when it was changed since it was written.
+    """
+    manifest = read_manifest(path)
+    if path.stem != manifest.chunk:
+        raise PsstError(
+            f"{path}: changed since it was written, its digest is not its name; move it away, or delete it, and {AGAIN}"
+        )
+    return manifest

@@ -1,0 +1,1 @@
+"""Axes, constraints and points: which runs there are, and their ids; no TensorFlow."""

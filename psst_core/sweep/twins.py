@@ -1,0 +1,36 @@
+"""An error estimate on demand: a share of the runs once more, at half the step."""
+
+import math
+from dataclasses import replace
+
+from psst_core.config.checks import check
+from psst_core.keys import Config, put
+from psst_core.sweep.expand import Sweep, SweepRun
+from psst_core.sweep.identity import Identity
+
+
+def twins(sweep: Sweep) -> dict[str, SweepRun]:
+    """By the id of a chosen run, the run that differs from it in `run.dt` alone; empty without `numerics.check`.
+
+    The runs are chosen by their ids: at random, but the same ones each time.
+    """
+    numerics = sweep.config["numerics"]
+    if numerics["check"] == "none":
+        return {}
+    different = {run.id: run for run in sweep.runs}
+    chosen = sorted(different.values(), key=lambda run: run.id)[: math.ceil(numerics["share"] * len(different))]
+    halved: dict[int, tuple[Config, Identity]] = {}
+    found = {}
+    for run in chosen:
+        if id(run.base) not in halved:
+            config = put(run.base, {"run.dt": run.base["run"]["dt"] / 2})
+            check(config)
+            halved[id(run.base)] = config, Identity(config)
+        config, identity = halved[id(run.base)]
+        found[run.id] = replace(run, id=identity.run_id(run.values, *run.drawn), base=config)
+    return found
+
+
+def sweep_of(sweep: Sweep, found: dict[str, SweepRun]) -> Sweep:
+    """The twins as a sweep of their own, to be packed."""
+    return replace(sweep, runs=tuple(found.values()))

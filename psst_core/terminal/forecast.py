@@ -1,0 +1,113 @@
+"""What a plan says before it starts: what it consists of, what of it is there, and what the rest will take."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from psst_core.figures import available
+from psst_core.integrate.devices import cores
+from psst_core.plan.cost import CostModel
+from psst_core.plan.machine import schedule
+from psst_core.plan.plausible import unusual
+from psst_core.plan.sweep_plan import Plan, axis_lines, counted
+
+WARNINGS = 10  # that are shown
+FIGURE_SECONDS = 2.0  # that a job takes to draw one, most of it to start
+
+
+def expected(made: Plan, costs: CostModel, at_once: int | None = None) -> dict[str, Any]:
+    """The plan as plain data.
+
+    `chunks` has a row for each shape: cells, solver, precision and steps, with its chunks, batches and runs, those that
+    are finished, and the expected minutes and MB of a job that is not. `expected` sums these up.
+    """
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    seconds, disk = [], 0.0
+    for chunk, manifest in made.manifests.items():
+        config = manifest.config
+        steps = round(config["run"]["duration"] / config["run"]["dt"])
+        shape = (config["network"]["size"], config["solver"]["name"], config["solver"]["precision"], steps)
+        row = rows.setdefault(shape, dict.fromkeys(("chunks", "finished", "batches", "runs"), 0) | {"minutes": 0.0})
+        row["chunks"] += 1
+        row["batches"] += len(manifest.batches)
+        row["runs"] += len(manifest.runs)
+        row["finished"] += chunk in made.finished
+        if chunk not in made.finished:
+            seconds.append(costs.seconds(manifest))
+            disk += costs.disk(manifest)
+            row["minutes"] += seconds[-1] / 60
+            row["memory_mb"] = max(costs.memory(manifest), row.get("memory_mb", 0.0))
+    there = [place.chunk in made.finished for place in set(made.places)]
+    jobs, busy = at_once or made.machine.jobs_at_once(made.config["hardware"]), cores(made.config["hardware"])
+    figures = available(made.figures, made.axes, made.config)
+    names = ("cells", "solver", "precision", "steps")
+    return {
+        "name": made.name,
+        "experiment": made.sweep.experiment,
+        "overrides": list(made.sweep.overrides),
+        "axes": [
+            {"key": axis.key, "name": axis.name, "dimension": axis.dimension, "values": list(axis.values)}
+            for axis in made.axes
+        ],
+        "networks": made.config["sweep"]["networks"],
+        "trials": made.config["sweep"]["trials"],
+        "runs": len(there),
+        "finished": sum(there),
+        "twins": len(made.twins),
+        "warnings": unusual(made.sweep),
+        "notes": list(made.sweep.notes),
+        "undrawn": [name for name in made.figures if name not in figures],
+        "chunks": [dict(zip(names, shape, strict=True)) | row for shape, row in sorted(rows.items())],
+        "expected": {
+            "core_hours": busy * sum(seconds) / 3600,
+            "wall_hours": schedule(seconds, jobs) / 3600,
+            "jobs_at_once": jobs,
+            "figures": len(figures),
+            "drawing_hours": FIGURE_SECONDS * (len(figures) + 1) / max(1, min(made.machine.cores, jobs)) / 3600,
+            "memory_mb": max((row.get("memory_mb", 0.0) for row in rows.values()), default=0.0),
+            "disk_mb": disk / 1e6,
+            "relative_errors": dict(costs.errors),
+            "source": costs.source,
+        },
+    }
+
+
+def as_text(made: Plan, found: dict[str, Any]) -> str:
+    """The same for people."""
+    table = pd.DataFrame(found["chunks"])
+    numbers = {"minutes": "{:.1f}".format, "MB a job": "{:.0f}".format}
+    text = table.rename(columns={"memory_mb": "MB a job"}).to_string(index=False, formatters=numbers, na_rep="-")
+    cost = found["expected"]
+    lines = [
+        f"{made.name}: {counted(found['runs'], 'run')}, of which {found['finished']:,} are there",
+        *axis_lines(made),
+        text,
+    ]
+    if found["runs"] > found["finished"] or cost["core_hours"]:
+        errors = cost["relative_errors"]
+        lines += [
+            f"  expected: {duration(cost['core_hours'])} of one core{error_of(errors['seconds'])}, "
+            f"{duration(cost['wall_hours'])} with {counted(cost['jobs_at_once'], 'job')} at once, "
+            f"then {duration(cost['drawing_hours'])} to gather and draw {counted(cost['figures'], 'figure')}",
+            f"  memory of the largest job {cost['memory_mb']:.0f} MB{error_of(errors['memory'])}, "
+            f"disk {cost['disk_mb']:.1f} MB{error_of(errors['disk'])}",
+            f"  {cost['source']}",
+        ]
+    if found["undrawn"]:
+        lines.append(f"  not drawn, as this sweep has not the axes or traces for it: {', '.join(found['undrawn'])}")
+    more = len(found["warnings"]) - WARNINGS
+    lines += [f"  warning: {text}" for text in found["warnings"][:WARNINGS]]
+    return "\n".join(lines + ([f"  and {counted(more, 'more warning')}"] if more > 0 else []))
+
+
+def duration(hours: float) -> str:
+    if math.isnan(hours):
+        return "unknown time (of plugins)"
+    if hours >= 1:
+        return f"{hours:.1f} h"
+    return f"{60 * hours:.1f} min" if hours >= 1 / 60 else f"{3600 * hours:.0f} s"
+
+
+def error_of(relative: float | None) -> str:
+    return "" if relative is None else f" (median error {100 * relative:.0f} %)"
