@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from conftest import run_sweep
 
-from psst_core.files import from_yaml
-from psst_core.store.provenance import TOP
+from psst_core.files import CHECKOUT, from_yaml
 
 pytestmark = pytest.mark.peers
 
@@ -36,7 +35,7 @@ ABSENT = {  # what neither PSST's CITATION.cff nor this sweep's configuration te
 def python(tmp_path_factory):
     """The Python of an environment with the extra `conventions`."""
     folder = tmp_path_factory.mktemp("conventions")
-    extras = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, *extras["conventions"]], check=True)
@@ -75,7 +74,7 @@ def export(python, top, *words):
     purelib = sysconfig.get_path("purelib", vars={"base": str(python.parents[1])})
     code = f"import sys; sys.path.append({purelib!r})\n"
     code += "from psst_core.commands.cli import main\nsys.exit(main(sys.argv[1:]))"
-    environment = os.environ | {"PYTHONPATH": str(TOP)}
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
     subprocess.run([sys.executable, "-c", code, "export", *words], cwd=top, env=environment, check=True)
 
 

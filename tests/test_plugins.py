@@ -165,7 +165,7 @@ def test_changed_code_changes_the_ids_of_its_own_runs_alone(project):
     assert not set(ids()) & set(own)
     assert ids(overrides="") == shipped
     with_helper = channel.replace("3.3 *", "FACTOR *").replace(
-        "from psst_core.kin", "from .rates import FACTOR\nfrom psst_core.kin"
+        "from psst_core.model.kin", "from .rates import FACTOR\nfrom psst_core.model.kin"
     )
     found = set()
     for factor in ("3.3", "3.4"):
@@ -189,7 +189,7 @@ BROKEN = {
     "a missing package": ("import no_such_package\n", "No module named 'no_such_package'"),
     "a name that PSST has": (
         FILES["plugins/m_current.py"].replace('"m_current"', '"sodium"'),
-        r"psst_core\.plugins\.broken registers the mechanism sodium, which psst_core\.channels\.sodium has already",
+        r"psst_core\.plugins\.broken registers the mechanism sodium, which psst_core\.model\.channels\.sodium has",
     ),
     "no dataclass": (
         FILES["plugins/m_current.py"].replace("@dataclass", ""),

@@ -23,7 +23,7 @@ ONE = TINY + "network.size=8 network.coupling=0 solver=rk4"
 
 
 def test_a_checkout_is_known_by_its_commit_and_whether_it_is_changed(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "TOP", tmp_path)
+    monkeypatch.setattr(provenance, "CHECKOUT", tmp_path)
     assert provenance.checkout()["git_commit"].startswith("unknown: the code is no git checkout")
     assert "commit" not in provenance.source({})
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
@@ -42,7 +42,7 @@ def test_why_a_commit_is_unknown_is_told_and_recorded(tmp_path, monkeypatch):
     """A folder of another user, no git, no commit yet, a broken checkout; a worktree and a shallow clone are known."""
     checkout = tmp_path / "checkout"
     checkout.mkdir()
-    monkeypatch.setattr(provenance, "TOP", checkout)
+    monkeypatch.setattr(provenance, "CHECKOUT", checkout)
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
     subprocess.run([*git, "init", "-q"], cwd=checkout, check=True)
     assert provenance.checkout() == {"git_commit": "unknown: the checkout has no commit yet"}
@@ -51,10 +51,10 @@ def test_why_a_commit_is_unknown_is_told_and_recorded(tmp_path, monkeypatch):
     for words, place in ((["worktree", "add", "-q"], "tree"), (["clone", "-q", "--depth=1"], "shallow")):
         source = [f"file://{checkout}"] if place == "shallow" else []
         subprocess.run([*git, *words, *source, tmp_path / place], cwd=checkout, capture_output=True, check=True)
-        monkeypatch.setattr(provenance, "TOP", tmp_path / place)
+        monkeypatch.setattr(provenance, "CHECKOUT", tmp_path / place)
         assert provenance.checkout() == known
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "shallow" / ".git"))
-    monkeypatch.setattr(provenance, "TOP", checkout)
+    monkeypatch.setattr(provenance, "CHECKOUT", checkout)
     assert provenance.checkout() == known
     with monkeypatch.context() as changed:
         changed.setenv("PATH", str(tmp_path))

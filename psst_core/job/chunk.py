@@ -60,8 +60,8 @@ def simulate_chunk(
     """
     began = time.perf_counter() - process_seconds() if began is None else began
     plugins.load()
-    _check_unchanged(manifest)
     folder = Folder.of_chunk(target)
+    _check_unchanged(manifest, folder.manifest_file(manifest.chunk))
     programs, saved = Programs(folder.compiled), folder.saved_state(manifest.chunk)
     devices = prepare(manifest.config["hardware"], programs, *([] if alone else [connect]))
     team = None if alone else Team(devices)
@@ -306,7 +306,7 @@ class _Progress:
         self.report(f"{self.title}: {100 * self.done / self.total:.0f} %{left}")
 
 
-def _check_unchanged(manifest: Manifest) -> None:
+def _check_unchanged(manifest: Manifest, file: Path) -> None:
     """Raise when the code that decides the numbers, a file that the runs read, or a run is not what was planned."""
     if code_digest(deciding_modules(manifest.config)) != manifest.code or maker() != manifest.maker:
         raise PsstError(
@@ -327,6 +327,6 @@ def _check_unchanged(manifest: Manifest) -> None:
         )
     if (run := foreign_run(manifest)) is not None:
         raise PsstError(
-            f"{manifest.chunk}.json: changed since it was written, run {run} is not what its configuration "
+            f"{file}: changed since it was written, run {run} is not what its configuration "
             f"computes; delete it and {AGAIN}"
         )
