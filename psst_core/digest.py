@@ -7,7 +7,7 @@ import importlib.util
 import json
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
@@ -50,25 +50,30 @@ def imported(modules: Iterable[str]) -> set[str]:
     return found
 
 
-@functools.cache
 def _code(module: str) -> str:
-    tree = _tree(module)
-    names = sorted(_imported_names(tree, module))
-    return digest([names, _plain(_Deciding(module).visit(tree))])
+    return _read(module)[1]
+
+
+def _imports(module: str) -> tuple[str, ...]:
+    """List the modules of PSST, and of its own package, that a module imports by name."""
+    return _read(module)[0]
 
 
 @functools.cache
-def _imports(module: str) -> tuple[str, ...]:
-    """The modules of PSST, and of its own package, that a module imports by name."""
+def _read(module: str) -> tuple[tuple[str, ...], str]:
+    """Read a module once: what it imports from near, and the digest of its code."""
+    tree = ast.parse(_file(module).read_text(encoding="utf-8"))
     names: set[str] = set()
-    for node in ast.walk(_tree(module)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             origin = _absolute(node, module)
             names |= {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
-    near = {name for name in names if _is_near(name, module) and name != PACKAGE}
-    return tuple(sorted(name for name in near if _source(name) is not None))
+    near = sorted(name for name in names if _is_near(name, module) and name != PACKAGE)
+    imports = tuple(name for name in near if _source(name) is not None)
+    imported_names = sorted(_imported_names(tree, module))
+    return imports, digest([imported_names, _plain(_Deciding(module).visit(tree))])
 
 
 def _imported_names(tree: ast.Module, module: str) -> set[tuple[str, str, str]]:
@@ -101,10 +106,6 @@ def _absolute(node: ast.ImportFrom, module: str) -> str:
         return node.module or ""
     package = module if _file(module).name == "__init__.py" else module.rpartition(".")[0]
     return importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-
-
-def _tree(module: str) -> ast.Module:
-    return ast.parse(_file(module).read_text(encoding="utf-8"))
 
 
 def _file(module: str) -> Path:
@@ -158,7 +159,7 @@ class _Deciding(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         messages = _messages(node)
-        for part in ast.walk(node):
+        for part in ast.walk(node) if messages else ():
             for name in ("body", "orelse", "finalbody"):
                 if isinstance(body := getattr(part, name, None), list):
                     setattr(part, name, [line for line in body if line not in messages])
@@ -176,30 +177,33 @@ class _Deciding(ast.NodeTransformer):
 
 
 def _messages(function: ast.FunctionDef) -> set[ast.stmt]:
-    """The lines that assign text to names that are read in `raise`, or in such lines, and nowhere else."""
-    reads = _reads(function)
-    telling: set[ast.stmt] = {part for part in ast.walk(function) if isinstance(part, ast.Raise)}
-    found: set[ast.stmt] = set()
-    while True:
-        told = sum((_reads(line) for line in telling), Counter())
+    """Find the lines that assign text to names that are read in `raise`, or in such lines, and nowhere else."""
+    nodes = list(ast.walk(function))
+    telling: set[ast.stmt] = {node for node in nodes if isinstance(node, ast.Raise)}
+    texts = [node for node in nodes if isinstance(node, ast.Assign) and _is_text(node)] if telling else []
+    reads, found = _reads(nodes) if texts else Counter(), set[ast.stmt]()
+    while texts:
+        told = sum((_reads(ast.walk(line)) for line in telling), Counter())
         alone = {name for name, count in told.items() if count == reads[name]}
-        new = {line for line in ast.walk(function) if isinstance(line, ast.Assign) and _is_text(line, alone)} - found
+        new = {
+            line for line in texts if all(isinstance(to, ast.Name) and to.id in alone for to in line.targets)
+        } - found
         if not new:
-            return found
+            break
         found |= new
         telling |= new
+    return found
 
 
-def _reads(node: ast.AST) -> Counter[str]:
-    """How often each name is read in a node."""
-    return Counter(p.id for p in ast.walk(node) if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Load))
+def _reads(nodes: Iterable[ast.AST]) -> Counter[str]:
+    """Count how often each name is read in some nodes."""
+    return Counter(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
 
 
-def _is_text(line: ast.Assign, names: Collection[str]) -> bool:
-    """Whether a line assigns text to some of these names, and does nothing else."""
-    values = list(ast.walk(line.value))
-    text = any(isinstance(part, ast.JoinedStr) or isinstance(getattr(part, "value", None), str) for part in values)
-    return text and all(isinstance(at, ast.Name) and at.id in names for at in line.targets)
+def _is_text(line: ast.Assign) -> bool:
+    """Say whether a line assigns text, or a choice of texts."""
+    values = ast.walk(line.value)
+    return any(isinstance(part, ast.JoinedStr) or isinstance(getattr(part, "value", None), str) for part in values)
 
 
 def _plain(node: Any) -> Any:

@@ -37,8 +37,7 @@ def write(folder, files):
 def forget():
     """What a new process does not know."""
     plugins.load.cache_clear()
-    digest._code.cache_clear()
-    digest._imports.cache_clear()
+    digest._read.cache_clear()
     importlib.invalidate_caches()
     for module in [name for name in sys.modules if name.startswith("psst_core.plugins.") or name.startswith("mylab")]:
         del sys.modules[module]

@@ -144,7 +144,7 @@ def test_code_counts_but_its_comments_do_not(tmp_path, monkeypatch):
 
     def digest_of(text):
         source.write_text(text)
-        digest_module._code.cache_clear()
+        digest_module._read.cache_clear()
         return code_digest(("model",))
 
     plain = digest_of("def f(x):\n    return 2 * x\n")
