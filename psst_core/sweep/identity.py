@@ -102,7 +102,7 @@ def deciding_modules(config: Config, known: Collection[str] = ()) -> tuple[str, 
 
 
 def maker(backend: str = "tensorflow") -> Maker:
-    """Return who integrates: the backend, with the digest of its code as it is here."""
+    """Return the maker of numbers: the backend, with the digest of its code as it is here."""
     return Maker(backend, code_digest(BACKENDS[backend]))
 
 
