@@ -1,4 +1,4 @@
-"""Identity by content: of plain data, and of the code that decides numbers."""
+"""Digests of plain data and of the code that decides numbers: what has the same content has the same digest."""
 
 import ast
 import functools
@@ -20,26 +20,27 @@ UNCOUNTED = ("kind", "type_comment")  # of a syntax tree's nodes
 
 
 def digest(data: Any) -> str:
-    """Sixteen hex digits of plain data, whatever the order of its keys."""
+    """Return sixteen hex digits for plain data. The order of its keys does not count."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
 
 def code_digest(modules: Iterable[str]) -> str:
-    """The digest of what some modules do, each known by the last part of its name.
+    """Return the digest of what some modules do, each named by the last part of its name.
 
-    Where a module lies, comments, docstrings, layout, the texts of errors and the Python version do not count.
+    The folder of a module, comments, docstrings, layout, the texts of errors and the Python version do not count.
     """
     return digest(sorted([module.rpartition(".")[2], _code(module)] for module in modules))
 
 
 def code_of(module: str) -> str | None:
-    """The digest of one module's code; None where there is none of that name."""
+    """Return the digest of one module's code; None where no module has that name."""
     return code_digest([module]) if _source(module) is not None else None
 
 
 def imported(modules: Iterable[str]) -> set[str]:
-    """These modules and all that they import, directly or not, from PSST and from the package that each is in."""
+    """Return these modules and all that they import, directly or not, from PSST and from the package that each is in.
+    """
     found: set[str] = set()
     waiting = list(modules)
     while waiting:
@@ -59,7 +60,7 @@ def _code(module: str) -> str:
 
 @functools.cache
 def _imports(module: str) -> tuple[str, ...]:
-    """The modules of PSST, and of its own package, that a module imports by name."""
+    """Return the modules of PSST, and of the module's own package, that a module imports by name."""
     names: set[str] = set()
     for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
@@ -72,7 +73,12 @@ def _imports(module: str) -> tuple[str, ...]:
 
 
 def _imported_names(tree: ast.Module, module: str) -> set[tuple[str, str, str]]:
-    """By what a module calls them, the names that it imports from near: of a module and, in it, of what."""
+    """Return the names that a module imports from PSST or from its own package.
+
+    Returns:
+        For each, what the module calls it, the last part of the module that it is from, and its name there; that name
+        is empty where the module itself is imported.
+    """
     found: set[tuple[str, str, str]] = set()
     for node in ast.walk(tree):
         if not isinstance(node, ast.Import | ast.ImportFrom) or not _imports_near(node, module):
@@ -91,12 +97,12 @@ def _imports_near(node: ast.Import | ast.ImportFrom, module: str) -> bool:
 
 
 def _is_near(name: str, module: str) -> bool:
-    """Whether a name is that of a module of PSST, or of the importing module's own package."""
+    """Return whether a name is of a module of PSST, or of the importing module's own package."""
     return name.partition(".")[0] in {PACKAGE, module.partition(".")[0]}
 
 
 def _absolute(node: ast.ImportFrom, module: str) -> str:
-    """What `from … import` imports from, with the dots of a relative import resolved."""
+    """Return the module that `from … import` imports from, with the dots of a relative import resolved."""
     if not node.level:
         return node.module or ""
     package = module if _file(module).name == "__init__.py" else module.rpartition(".")[0]
@@ -115,7 +121,7 @@ def _file(module: str) -> Path:
 
 
 def _source(module: str) -> Path | None:
-    """The file of a module, found without importing it or its package; None for a name that is no module in Python."""
+    """Find the file of a module, without importing it or its package; None where the name is of no module in Python."""
     top, *below = module.split(".")
     try:
         spec = importlib.util.find_spec(top) if top else None
@@ -130,15 +136,18 @@ def _source(module: str) -> Path | None:
 
 
 def _places(package: ModuleSpec) -> list[str]:
-    """Where a package's modules lie: where it says, if it is imported, else where Python would look."""
+    """Return the folders of a package's modules: from the package where it is imported, else those that Python would
+    search.
+    """
     known = getattr(sys.modules.get(package.name), "__path__", None) or package.submodule_search_locations
     return list(known or [])
 
 
 class _Deciding(ast.NodeTransformer):
-    """Leaves of a module what decides numbers: no docstring, no import from near, no text of an error.
+    """A filter of a module's syntax tree, which keeps what decides numbers.
 
-    The text of an error is what stands in `raise`, and the text that is assigned to names that are read there alone.
+    It removes docstrings, imports from PSST or from the module's own package, and the texts of errors. These texts are
+    what stands in `raise`, and what is assigned to names that are read there alone.
     """
 
     def __init__(self, module: str) -> None:
@@ -176,7 +185,7 @@ class _Deciding(ast.NodeTransformer):
 
 
 def _messages(function: ast.FunctionDef) -> set[ast.stmt]:
-    """The lines that assign text to names that are read in `raise`, or in such lines, and nowhere else."""
+    """Return the lines that assign text to names that are read in `raise`, or in other such lines, and nowhere else."""
     reads = _reads(function)
     telling: set[ast.stmt] = {part for part in ast.walk(function) if isinstance(part, ast.Raise)}
     found: set[ast.stmt] = set()
@@ -191,19 +200,19 @@ def _messages(function: ast.FunctionDef) -> set[ast.stmt]:
 
 
 def _reads(node: ast.AST) -> Counter[str]:
-    """How often each name is read in a node."""
+    """Count how often each name is read in a node."""
     return Counter(p.id for p in ast.walk(node) if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Load))
 
 
 def _is_text(line: ast.Assign, names: Collection[str]) -> bool:
-    """Whether a line assigns text to some of these names, and does nothing else."""
+    """Return whether a line assigns text to some of these names, and does nothing else."""
     values = list(ast.walk(line.value))
     text = any(isinstance(part, ast.JoinedStr) or isinstance(getattr(part, "value", None), str) for part in values)
     return text and all(isinstance(at, ast.Name) and at.id in names for at in line.targets)
 
 
 def _plain(node: Any) -> Any:
-    """A syntax tree as plain data that every Python writes alike."""
+    """Convert a syntax tree to plain data that is the same in every version of Python."""
     if isinstance(node, list):
         return [_plain(item) for item in node]
     if not isinstance(node, ast.AST):

@@ -10,10 +10,9 @@ LOOPS = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion,xla_cpu_sma
 
 
 def users_flags(given: str) -> str:
-    """Return the flags in `hardware.xla_flags`, then those in the variable `XLA_FLAGS`. A flag in both stands only
-    once.
+    """Return the user's flags: those in `hardware.xla_flags`, then those in the variable `XLA_FLAGS`.
 
-    XLA follows the last of several flags.
+    A flag in both stands only once. XLA follows the last of flags that differ. Flags that write files are left out.
     """
     outside = [flag for flag in _outside() if not flag.startswith(DUMPING)]
     return " ".join([*(flag for flag in given.split() if flag not in outside), *outside])
