@@ -22,8 +22,8 @@ from psst_core.errors import PsstError
 Array = npt.NDArray[np.float64]
 MOST_NUMBERS = 2**28
 MOST_BYTES = 2**33
-UNWRITTEN = 9.969209968386869e36  # what NetCDF holds where no float was written, in both precisions
-BYTES_UNWRITTEN = {"i1": -127, "u1": 255}  # the same of bytes, which netCDF4 masks only where `_FillValue` says so
+UNWRITTEN = 9.969209968386869e36  # in NetCDF where no float was written, in both precisions
+BYTES_UNWRITTEN = {"i1": -127, "u1": 255}  # likewise for bytes; netCDF4 masks these only where `_FillValue` says so
 NUMBERS = "iuf"
 
 

@@ -16,7 +16,7 @@ from psst_core.errors import PsstError
 
 LENGTH = 16
 PACKAGE = "psst_core"
-UNCOUNTED = ("kind", "type_comment")  # of a syntax tree's nodes
+UNCOUNTED = ("kind", "type_comment")  # these fields of a syntax tree's nodes do not count
 
 
 def digest(data: Any) -> str:

@@ -16,6 +16,8 @@ class PsstError(ValueError):
 def named(key: str) -> Iterator[None]:
     """Put the key of a part before the message of an error that is raised in this block, unless the message begins
     with it.
+
+    An error that is no PsstError becomes one, which says that the part's code raised it.
     """
     try:
         yield

@@ -13,8 +13,8 @@ import yaml
 
 from psst_core.errors import PsstError
 
-CHECKOUT = Path(__file__).resolve().parents[1]  # where conf/ and workflow/ lie beside the package
-TEXT_BYTES = 1_000_000_000  # of a text that is read at all; a plan of a million runs has 0.2 GB
+CHECKOUT = Path(__file__).resolve().parents[1]  # the folder with the package, conf/ and workflow/
+TEXT_BYTES = 1_000_000_000  # a larger text is not read; a plan of a million runs has 0.2 GB
 YAML_BYTES = 100_000_000
 YAML_NODES, YAML_DEPTH = 5_000_000, 100  # with aliases written out
 BLOCK_BYTES = 1 << 16
@@ -34,7 +34,7 @@ def atomic(target: Path) -> Iterator[Path]:
         yield beside
         _sync(beside)
         beside.replace(target)
-        with contextlib.suppress(OSError):  # some network disks know no such thing
+        with contextlib.suppress(OSError):  # some network disks cannot sync a folder
             _sync(target.parent)
     except OSError as error:
         raise unwritable(target, error) from error
@@ -154,7 +154,7 @@ def _check_yaml(text: str, source: Any) -> None:
             case yaml.ScalarEvent():
                 anchor, size = event.anchor, 1
             case yaml.AliasEvent():
-                anchor, size = None, sizes.get(event.anchor, YAML_NODES + 1)  # unknown: it is inside itself
+                anchor, size = None, sizes.get(event.anchor, YAML_NODES + 1)  # unknown: the alias is inside its anchor
             case _:
                 continue
         if anchor:

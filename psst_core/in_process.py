@@ -167,7 +167,7 @@ def _failure(task: Task, log: Path) -> Failure:
 def _simulate(plan: Plan, results: Path, simulations: Sequence[Task], failed: list[Failure]) -> None:
     """Make chunks, the largest first: in this process where TensorFlow can be set up for them, else in another one."""
     programs, elsewhere = Programs(Folder(results).compiled), dict[Settings, list[Task]]()
-    in_main_thread = threading.current_thread() is threading.main_thread()  # which alone hears signals
+    in_main_thread = threading.current_thread() is threading.main_thread()  # signals reach only the main thread
     for task in sorted(simulations, key=lambda task: -work(plan.manifests[task.name])):
         hardware = plan.manifests[task.name].config["hardware"]
         if not in_main_thread or not (hardware["workers"] > 1 or fits(hardware, programs)):
@@ -182,7 +182,7 @@ def _simulate(plan: Plan, results: Path, simulations: Sequence[Task], failed: li
 def _simulate_elsewhere(plan: Plan, results: Path, group: Sequence[Task], failed: list[Failure]) -> None:
     """Make chunks in another process. It saves its state when this process is asked to stop, and ends with it."""
     command = [sys.executable, "-m", __name__, str(results), *(task.name for task in group)]
-    # In a session of its own, so that Ctrl-C reaches this process alone; it is told by its standard input.
+    # It has a session of its own, so that Ctrl-C reaches only this process. Its standard input tells it to stop.
     with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             code = process.wait()

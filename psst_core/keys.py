@@ -12,7 +12,7 @@ from typing import Any
 from psst_core.registry import file_fields, lookup, parameters, run_settings
 
 Config = dict[str, Any]
-NAMING = {"distribution": "distribution", "solver": "name"}  # where a part names its class; the others by `type`
+NAMING = {"distribution": "distribution", "solver": "name"}  # names the class of such a part; else it is `type`
 
 
 def get(config: Mapping[str, Any], key: str) -> Any:
@@ -82,7 +82,7 @@ def part_file_keys(config: Mapping[str, Any]) -> list[str]:
     return [
         f"{key}.{name}"
         for kind, key, settings in parts(config)
-        if kind != "solver"  # whose settings are its tolerances
+        if kind != "solver"  # a solver's settings are only its tolerances
         for name in file_fields(class_of_part(kind, settings, key))
     ]
 

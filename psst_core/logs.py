@@ -10,8 +10,8 @@ from pathlib import Path
 
 from psst_core.errors import PsstError
 
-ALOUD = "PSST_ALOUD"  # among the variables of a process that runs a job for a cluster
-STOPPED = "stopped by"  # what a job says last that was asked to end
+ALOUD = "PSST_ALOUD"  # a variable that is set in a process that runs a job for a cluster
+STOPPED = "stopped by"  # begins the last line of a job that was asked to end
 FAILED = "failed: "
 STAMP = "%Y-%m-%d %H:%M:%S"
 

@@ -12,9 +12,9 @@ from psst_core.errors import PsstError
 
 PART = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 CHOICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-OWN = {"type": "key", "distribution": "key", "v": "variable"}  # where parts, or their states, have their names
+OWN = {"type": "key", "distribution": "key", "v": "variable"}  # stand where parts, or their states, have names
 YAML = {"true", "false", "null", "yes", "no", "on", "off"}
-FORMULA = tuple("=+-@")  # by which a text in a table begins that a spreadsheet calculates
+FORMULA = tuple("=+-@")  # a spreadsheet calculates a text that begins so
 
 
 def check_part(name: str, kind: str, key: str) -> None:

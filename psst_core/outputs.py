@@ -19,7 +19,7 @@ from psst_core.store.folder import Folder, SweepFolder
 from psst_core.store.made import is_made, keep_edited
 
 STAGES = ("simulate", "summarise", "gather", "estimate", "draw", "tabulate", "describe")
-SHOWING = STAGES[4:]  # what people look at; all numbers are there before
+SHOWING = STAGES[4:]  # for people to look at; all numbers are there before them
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def _unit(text: str) -> Any:
         return None
     try:
         return _registry().Quantity(Fraction(1), text.replace("%", "percent"))
-    except Exception:  # whatever the library says of what is no unit
+    except Exception:  # Pint raises many kinds of errors for what is no unit
         return None
 
 
@@ -68,6 +68,6 @@ def _ratio(found: Any, target: Any) -> Fraction | None:
     try:
         ratio = found.to(target.units).magnitude
         zero = (0 * found).to(target.units).magnitude
-    except Exception:  # of another dimension
+    except Exception:  # it has another dimension
         return None
     return Fraction(ratio) if zero == 0 else None

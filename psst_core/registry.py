@@ -151,7 +151,7 @@ def build(kind: str, settings: Mapping[str, Any], key: str, naming: str = "type"
 
 
 def _declared(paths: Any, key: str) -> Any:
-    """Turn paths into `InputFile`s, which know the key that names them."""
+    """Return paths of files as `InputFile`, which knows the key that names them."""
     return [InputFile(path, key) for path in paths] if isinstance(paths, list) else InputFile(paths, key)
 
 

@@ -1,6 +1,6 @@
 """The words behind `--config` on Snakemake's command line, checked before Snakemake reads them.
 
-The profile of this machine (workflow/profiles/default) checks them, as Snakemake reads it before the rest of the
+The profile for this machine (workflow/profiles/default) has them checked, as Snakemake reads it before the rest of the
 workflow.
 """
 
@@ -89,7 +89,7 @@ def _together(words: Sequence[str]) -> str:
         if equals and key in ("experiment", "name"):
             named[key] = value or "…"
         elif overrides and (overrides[-1].endswith((",", "=", "(")) or word.startswith((",", "=", ")"))):
-            overrides[-1] += word  # a value that a space has torn
+            overrides[-1] += word  # a space has torn this value apart
         else:
             overrides += [value if equals and key == "overrides" else word]
     text = " ".join(part for part in overrides if part)

@@ -16,8 +16,8 @@ from psst_core.errors import PsstError
 WHOLE = re.compile(r"[+-]?[0-9]+")
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 NOT_FINITE = re.compile(r"[+-]?\.?(inf|infinity|nan)", re.IGNORECASE)
-LONGEST = 400  # characters of a number
-EXACT = 2**53  # beyond which a double skips whole numbers
+LONGEST = 400  # characters; a longer number is refused
+EXACT = 2**53  # beyond this a double skips whole numbers
 TRUTHS = re.compile(r"yes|no|on|off", re.IGNORECASE)
 FOREIGN = {
     "a number with underscores, which other programs leave out": re.compile(r"[+-]?\.?[0-9][0-9.eE+-]*_[0-9_.eE+-]*"),

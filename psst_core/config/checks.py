@@ -154,7 +154,7 @@ def _check_no_hidden_file(cls: type, settings: Mapping[str, Any], key: str) -> N
     for name, value in settings.items():
         for text in _texts(value) if name not in file_fields(cls) else ():
             looks = name in theirs or "/" in text or "." in text
-            # A Path would raise for what cannot be one.
+            # Path(text) would raise for a text that cannot be a path.
             if looks and (os.path.isfile(text) or ("/" in text and os.path.isdir(text))):  # noqa: PTH112, PTH113
                 raise undeclared(text, f"{key}.{name}", several=isinstance(value, list))
 

@@ -39,8 +39,8 @@ from psst_core.registry import lookup, parameters, suggestion
 from psst_core.written import shown, typed
 
 HEADER = "# @package _global_"
-OPEN = {"recorder.variables": "pn=[v]", "recorder.runs": "trial=[0]"}  # begin empty; what may stand there: checks.py
-ALIKE = 0.95  # of two keys, the similarity from which on one is the other with a letter wrong
+OPEN = {"recorder.variables": "pn=[v]", "recorder.runs": "trial=[0]"}  # begin empty; checks.py has what they take
+ALIKE = 0.95  # the similarity of two keys from which on one is the other with a wrong letter
 CONF = CHECKOUT / "conf"
 
 
@@ -120,7 +120,7 @@ class Compositions:
     def compose(self, choices: Mapping[str, str]) -> DictConfig:
         """Return the typed configuration for these choices of groups, as a copy that the caller may change."""
         for asked, chosen, config in self._made:
-            # A sweep that is asked for takes the place of the experiment's, even of one of its own name.
+            # A sweep that is asked for replaces the experiment's, even one of the same name.
             more = choices.keys() - asked.keys()
             if asked.items() <= choices.items() <= chosen.items() and "sweep" not in more:
                 return copy.deepcopy(config)

@@ -235,8 +235,8 @@ class PsstConfig:
         figures: the figures to draw; one is left out where the sweep does not have what it shows.
         formats: formats of the figures, such as pdf, beside PNG and SVG.
         style: a style of matplotlib's or the path of a style file, laid over PSST's own style.
-        scale: small, or paper. With paper the overrides in `paper` are applied; those of the command line come before
-            them.
+        scale: small, or paper. With paper the overrides in `paper` are applied, except where the command line has the
+            same key.
         paper: by key, the value that differs at the size of a publication.
     """
 

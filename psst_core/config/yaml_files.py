@@ -71,7 +71,7 @@ class _Reader:
             )
         above = (*above, node)
         match node:
-            case yaml.ScalarNode() if not node.style:  # None or "", as the loader has it
+            case yaml.ScalarNode() if not node.style:  # without quotes: the loader gives None or ""
                 return Plain(node.value, line)
             case yaml.ScalarNode():
                 return str(node.value)

@@ -12,7 +12,7 @@ from psst_core.errors import PsstError
 from psst_core.files import write_text
 
 ENDING, SUM, BESIDE = ".pb", ".sha256", ".tmp"
-OLD = 3_600.0  # seconds after which nobody is still writing a program beside its place
+OLD = 3_600.0  # seconds; after that no job is still writing a program beside its place
 
 
 class Programs:
@@ -44,7 +44,7 @@ class Programs:
                     continue
                 file.unlink()
         damaged = {file.name for file in self.folder.glob(f"*{ENDING}")} - self.whole
-        if damaged or not self.folder.is_dir():  # in a folder that may not be changed
+        if damaged or not self.folder.is_dir():  # the folder may not be changed
             return ""
         flags = f"--tf_xla_persistent_cache_directory='{self.folder}' --tf_xla_persistent_cache_device_types=CPU"
         return flags if os.access(self.folder, os.W_OK) else f"{flags} --tf_xla_persistent_cache_read_only=true"

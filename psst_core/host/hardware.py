@@ -28,7 +28,7 @@ from psst_core.store.provenance import UNKNOWN
 
 DRIVER = re.compile(r"Kernel Module\b.*?\s(\d+\.[\d.]+)")
 ANSWER_SECONDS = 20
-# What `prepare` sets, and TensorFlow and XLA read once.
+# The variables that `prepare` sets, and that TensorFlow and XLA read once.
 VARIABLES = (
     *(flags.OUTSIDE, flags.OWN, "TF_XLA_FLAGS", "TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS"),
     *("CUDA_VISIBLE_DEVICES", "TF_OVERRIDE_GLOBAL_THREADPOOL"),

@@ -68,7 +68,7 @@ def _plans(home: Folder, name: str) -> dict[str, str | None]:
             pass
     if "csv" in (gathered := gathered_records(home.sweep(name).path)):
         plan = records_digest(gathered)
-        # One that was edited, or damaged, is no plan of its own: the note says which it was.
+        # Records that were edited or damaged are no plan of their own: the note says which plan it was.
         if None in found.values() or not found or home.record_file(plan, "csv").is_file():
             found[plan] = gathered["csv"]
     return found

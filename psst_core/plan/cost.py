@@ -36,7 +36,7 @@ Array = npt.NDArray[np.float64]
 Levels = tuple[str, ...]
 READ = 100
 
-# By quantity (s, s, MB, bytes) the cost of each feature; times of an AMD EPYC (Zen 5), November 2026.
+# By quantity (in s, s, MB, bytes), the cost of each feature. Times are of an AMD EPYC (Zen 5), November 2026.
 SHIPPED: dict[str, dict[str, float]] = {
     "start": {"jobs": START_SECONDS},
     "integration": {
@@ -50,15 +50,15 @@ SHIPPED: dict[str, dict[str, float]] = {
     "memory": {"jobs": 850.0, "runs": 0.01, "states": 1e-6 * BYTES_PER_CELL / 6.25, "pairs": 2e-5},
     "disk": {"jobs": 8e4, "runs": 250.0, "value_bytes": 0.6, "cell_runs": 12.0, "cell_ms": 0.04},
 }
-# How much a finished job differs from its like, over how far the shipped costs may be off.
+# The relative spread of similar jobs, divided by the relative error that the shipped costs may have.
 PULL = {"start": 0.3, "integration": 0.3, "memory": 0.1, "disk": 0.02}
-# Of what is expected, how much more a job asks a cluster for, where its hardware does not say; MB and minutes are for
-# the two processes of Snakemake around it.
+# Where its hardware does not say it, a job asks a cluster for what is expected, times a margin. The MB and minutes
+# are added for the two processes of Snakemake around the job.
 MEMORY_MARGIN, WORKFLOW_MB = 1.3, 500
 TIME_MARGIN, WORKFLOW_MINUTES = 3.0, 5
-LEAST = 0.01  # of a shipped cost, where a level finds none
+LEAST = 0.01  # of the shipped cost: from this, or more, the next level starts
 PREDICTED = {"seconds": ("start", "integration"), "memory": ("memory",), "disk": ("disk",)}
-# A step of a lane of the 120-cell antennal lobe with RK4, of which machine.py has the costs.
+# The work of one step of one lane of the 120-cell antennal lobe with RK4; machine.py has what it costs.
 LOBE = {"cell_steps": 750.0, "cell_stages": 3000.0, "pair_stages": 25200.0}
 
 

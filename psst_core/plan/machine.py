@@ -30,12 +30,12 @@ from psst_core.store.folder import RESULTS, Folder
 
 MOST_BYTES = 100_000
 START_SECONDS = 6.0
-MEMORY_MB = 1500  # for which batches are made where hardware.mem_mb does not say
-BYTES_PER_CELL = 2_000  # and lane, of states, stages and records
-FIXED_MICROSECONDS = 2.0  # of a step, whatever the number of cells
+MEMORY_MB = 1500  # into which a batch must fit where hardware.mem_mb is not given
+BYTES_PER_CELL = 2_000  # and lane: its states, stages and records
+FIXED_MICROSECONDS = 2.0  # of each step, for any number of cells
 MEASURED_LANES = (1, 16, 32, 64, 128)
 
-# µs a step by precision and lanes, as `measure` gives them; one core of an AMD EPYC (Zen 4), November 2026.
+# µs a step, by precision and lanes, as `measure` returns them. One core of an AMD EPYC (Zen 4), November 2026.
 REFERENCE: dict[str, dict[int, float]] = {
     "float64": {1: 11.3, 16: 150.0, 32: 260.0, 64: 545.0, 128: 1080.0},
     "float32": {1: 7.4, 16: 64.0, 32: 126.0, 64: 225.0, 128: 450.0},

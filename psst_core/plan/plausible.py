@@ -17,7 +17,7 @@ from psst_core.registry import lookup
 from psst_core.sweep.expand import Sweep
 
 PARTS = ("network", "stimulus", "run")
-CLAMP = 1e9  # µF/cm², from which on a capacitance holds the potential where it is, as in conf/network/clamped.yaml
+CLAMP = 1e9  # µF/cm²; from here on a capacitance holds the potential where it is, as in conf/network/clamped.yaml
 USUAL: dict[str, tuple[float, float]] = {
     "mV": (-500.0, 500.0),
     "mS/cm2": (0.0, 1e3),
@@ -30,8 +30,8 @@ USUAL: dict[str, tuple[float, float]] = {
     "degC": (-20.0, 60.0),
 }
 NAMED = {"reversal": (-1e4, 1e4)}  # mV; far from the potential it makes the conductance a current
-LONGEST_STEP = 0.1  # ms, at which explicit solvers still integrate the gates of a spike
-SHORTEST = 0.36  # of a step, the time constant below which Kutta's method is not stable
+LONGEST_STEP = 0.1  # ms; the longest dt at which explicit solvers integrate the gates of a spike
+SHORTEST = 0.36  # of dt; for a shorter time constant Kutta's method is not stable
 
 
 def unusual(sweep: Sweep) -> list[str]:

@@ -28,7 +28,7 @@ from psst_core.sweep.expand import PAPER, Axis, Sweep, expand, split_overrides
 from psst_core.sweep.twins import sweep_of, twins
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-EXPERIMENT = "locust_coupling"  # where none is named
+EXPERIMENT = "locust_coupling"  # the experiment where none is named
 SHOWN = 20
 
 
@@ -41,7 +41,7 @@ class Plan:
         finished: the chunks that are made already.
         places: the place of each run of the sweep.
         twins: by the id of a run that is integrated once more at half the step, the id and the place of this twin.
-        snapshot: the ledger's files when the plan was made.
+        snapshot: the names of the ledger's files before the plan was made.
     """
 
     name: str

@@ -19,13 +19,13 @@ from psst_core.files import atomic, unwritable
 from psst_core.store.chunk_file import COMPRESSION
 
 Array = npt.NDArray[Any]
-# What a checksum leaves out: where, when and how fast a file was made.
+# The variables and attributes that a checksum leaves out: where, when and how fast a file was made.
 CIRCUMSTANCES = {"wall_time", "job_seconds", "start_seconds", "compile_seconds", "peak_memory", "processor", "host"}
 CIRCUMSTANCES |= {"versions", "xla_flags", "history", "checksum", "created", "job_id", "command", "source"}
 CIRCUMSTANCES |= {"git_commit", "git_dirty", "institution", "hardware", "partition", "gpus", "accelerator", "driver"}
 BLOCK_BYTES = 16_000_000
 RENEW = "delete it and start the sweep again: snakemake with the same words"
-IN_MEMORY = 2**28  # bytes of a file
+IN_MEMORY = 2**28  # bytes; a file up to this size is opened from memory
 
 
 def status_counts(data: xr.Dataset) -> dict[str, int]:

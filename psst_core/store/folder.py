@@ -1,6 +1,6 @@
-"""A results folder: the path of each of its files, its lock, and what became of its jobs.
+"""A results folder: the path of each of its files, its lock, and the states of its jobs.
 
-No other module, rule or script knows what these files are called::
+No other module, rule or script knows the names of these files::
 
     results/
         machine.json                        what a step takes on this machine
@@ -12,7 +12,7 @@ No other module, rule or script knows what these files are called::
         logs/STAGE/NAME.log
         benchmark/, references/             PSST beside other programs, a Comparison
         NAME/                               a sweep, in a SweepFolder
-            planned                         the note that says of which plan it is
+            planned                         the note that names its plan
             sweep.nc, plan.csv, config.yaml, error_estimate.nc, twins.csv, about.html
             figures/, tables/
             partial/                        what was finished of it when it was gathered
@@ -53,12 +53,12 @@ MANIFEST, CHUNK, SUMMARY, SAVED_STATE, LOG = ".json", ".nc", ".summary.nc", ".zi
 
 STATES = ("finished", "running", "failed", "interrupted", "waiting")
 PLAN_BYTES = 1000
-SILENT = 60.0  # seconds after which a job that says nothing is taken for dead
-UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network disks have no locks; Snakemake's own remains
+SILENT = 60.0  # seconds; a job that writes nothing for so long is taken for dead
+UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network disks have no locks; Snakemake's still works
 
 HEX = "[0-9a-f]" * LENGTH
 _ID = f"[0-9a-f]{{{LENGTH}}}"
-# Where, what our files are called there, and from which parts of the name it follows whether they are used.
+# By folder, the names of PSST's files there. The digests in groups tell whether a sweep uses the file.
 OURS = {
     CHUNKS: re.compile(rf"({_ID})\.(?:nc|json|({_ID})\.summary\.nc)"),
     SAVED: re.compile(rf"({_ID})\.zip"),
@@ -487,7 +487,7 @@ def cubes(folder: Path) -> list[Path]:
     """List the cubes in the folder of a sweep, or of all sweeps in a results folder. Those of unfinished sweeps come
     last.
     """
-    patterns = (CUBE, f"[!.]*/{CUBE}", f"[!.]*/{PARTIAL}/{CUBE}")  # not the marks
+    patterns = (CUBE, f"[!.]*/{CUBE}", f"[!.]*/{PARTIAL}/{CUBE}")  # leaves out the marks
     found = (file for pattern in patterns for file in folder.glob(pattern))
     return sorted(found, key=lambda file: (SweepFolder(file.parent).is_partial, file))
 

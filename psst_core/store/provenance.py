@@ -12,15 +12,15 @@ from typing import Any
 from psst_core.files import CHECKOUT
 
 CODE = ("psst_core", "conf", "workflow", ":(exclude)workflow/profiles")
-# By attribute, the variables in which Slurm says what it granted.
+# By attribute, the variable in which Slurm says what it granted.
 GRANTED = {"job_id": "SLURM_JOB_ID", "partition": "SLURM_JOB_PARTITION", "gpus": "CUDA_VISIBLE_DEVICES"}
-UNKNOWN = "unknown"  # what a commit begins with that cannot be told
+UNKNOWN = "unknown"  # begins the entry for a commit that is not known
 OTHER_CHECKOUT = (
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
     "GIT_COMMON_DIR",
-)  # would make git answer of another one
+)  # these would make git answer for another checkout
 CONVENTIONS = {"Conventions": "CF-1.11", "references": "https://doi.org/10.51628/001c.37893"}
 LINEAGE = ("chunk", "institution", "source", "git_commit", "git_dirty")
 

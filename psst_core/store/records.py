@@ -23,7 +23,7 @@ MANIFEST_BYTES = 500_000_000
 ID = re.compile(f"[0-9a-f]{{{LENGTH}}}")
 NUMBER, ANY = (int, float), "*"
 COLUMNS = ("run_id", "chunk", "position")
-# What stands where: a type or several, a list of one item's form, a mapping of forms by key; `*` is every other key.
+# Forms of records: a type or several, a list with the form of an item, or forms by key; `*` is every other key.
 NETWORK: dict[str, Any] = {
     "size": int,
     "populations": {ANY: {"mechanisms": {ANY: {"type": str}}, "equations": (dict, type(None)), "share": NUMBER}},

@@ -22,8 +22,8 @@ from psst_core.written import exact, shown
 
 Array = npt.NDArray[Any]
 LONGEST = 1000
-ROUNDING = 2.0**-51  # more than the relative error of an operation on doubles
-LEAST = 1e-300  # and its absolute one
+ROUNDING = 2.0**-51  # above the relative error of an operation on doubles
+LEAST = 1e-300  # above its absolute error
 Exact = Callable[[Array], list[Fraction]]
 ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

@@ -30,7 +30,7 @@ from psst_core.sweep.identity import Identity
 from psst_core.sweep.lists import Lists, check_depth, depth_of, depth_of_key, read_list, settings, text_of
 from psst_core.written import SWEEPABLE, Plain, shown, typed
 
-# Why the other groups cannot be axes.
+# By key or group, why it cannot be an axis.
 UNSWEEPABLE = {
     "hardware": "says where and how runs are made, which changes no number of them; give one value, and compare "
     "machines and programs with experiment=benchmark",
@@ -232,8 +232,8 @@ def _requested(
 ) -> tuple[DictConfig, dict[str, Any]]:
     """Return the configuration at the first choices, and by key the axes of the sweep file and of the overrides.
 
-    Fixed values of these axes are taken out of `choices` and `fixed`. Several lists for a key become an axis. Lists
-    among the values of axes become their texts.
+    A fixed value or choice takes the place of the values of the sweep file's axis, and leaves `fixed` or `choices`.
+    Several lists for a key become an axis. Lists among the values of axes become their texts.
     """
     first = compositions.compose(choices)
     written = dict(first.sweep.axes.items())
@@ -419,7 +419,8 @@ class _Variant:
             place: by key, the place of its value.
 
         Returns:
-            A checked configuration that points share, its identity, the point's own values by key, and what is read.
+            A checked configuration that points share, its identity, the point's own values by key, and which keys
+            decide nothing.
         """
         values = {key: self.typed[key][place[key]] for key in self.light}
         others = {key: self.typed[key][place[key]] for key in self.heavy}
@@ -437,12 +438,12 @@ class _Variant:
         """Check the points of one sort together.
 
         Args:
-            values: by key, the values of light keys. They may differ between runs of one program.
+            values: by key, the values of light keys, which may differ between runs of one program.
             others: by key, the values of the other keys.
 
         Returns:
-            What the points read; by light key that is not read, its value without the sweep; and their configuration,
-            with its identity.
+            Which keys decide nothing; for the light ones of them, by key, the value without the sweep; and the
+            configuration that the points share, with its identity.
         """
         config = put(self.config, values | others)
         try:
@@ -539,7 +540,7 @@ def _check_axis(axis: Axis) -> None:
 
 
 def _counted(runs: Sequence[SweepRun]) -> list[tuple[Reads, int]]:
-    """Return the different reads of runs, each with the number of the runs that have it."""
+    """Return each different `Reads` of the runs, with the number of the runs that have it."""
     each = {id(run.reads): run.reads for run in runs}
     return [(each[number], count) for number, count in Counter(id(run.reads) for run in runs).items()]
 

@@ -44,7 +44,7 @@ FORMS = (
     "interval(low,high) or loginterval(low,high) for a sample"
 )
 WRITE = "write it as key=value, without spaces"
-DIGITS = 60  # of the arithmetic of logspace
+DIGITS = 60  # with which logspace calculates
 NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 RUNS = "recorder.runs."
 CAST = ("int", "float", "str", "bool", "tag")
@@ -368,7 +368,7 @@ def _count(count: Any, first: Any, last: Any) -> int:
 
 
 def _steps(first: Fraction, by: Fraction, count: int, whole: bool) -> list[Any]:
-    """Return first + i by for 0 <= i < count: exact whole numbers, or the closest doubles."""
+    """Return first + i·by for 0 <= i < count: exact whole numbers, or the closest doubles."""
     below = math.lcm(first.denominator, by.denominator)
     start, step = int(first * below), int(by * below)
     if whole:

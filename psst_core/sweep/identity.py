@@ -15,9 +15,9 @@ from psst_core.store.manifest import Maker
 
 FLAGS = "hardware.xla_flags"
 WIDTH = 16
-# What decides the equations of every run; a backend integrates them.
+# The modules that decide the equations of every run; a backend integrates these equations.
 EQUATIONS = {"psst_core.integrate.batch", "psst_core.integrate.drive", "psst_core.integrate.dynamics"}
-SAYING = {"psst_core.errors", "psst_core.model.returned"}  # they refuse and tell, and give back what they were given
+SAYING = {"psst_core.errors", "psst_core.model.returned"}  # they raise errors, or return what they are given
 BACKENDS = {
     "tensorflow": (
         "psst_core.integrate.simulate",
@@ -92,7 +92,8 @@ def deciding_modules(config: Config, known: Collection[str] = ()) -> tuple[str, 
     """Return the modules whose code decides what the runs of this configuration compute.
 
     Args:
-        known: modules of plugins. Where these are given, a part whose plugin is not imported is left out.
+        known: modules of plugins that are among them. Where some are given, a part whose plugin is not imported is
+            left out.
     """
     used = set(known)
     for kind, key, settings in parts(config):
