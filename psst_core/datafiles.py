@@ -283,9 +283,7 @@ class _NetCDF:
         return set(self.file.variables)
 
     def coordinates(self) -> set[str]:
-        """Return the variables along a dimension of their name, and those that another variable names as its
-        coordinates.
-        """
+        """Return the variables along a dimension of their name, and those that a variable names as its coordinates."""
         named = (str(getattr(v, "coordinates", "")).split() for v in self.file.variables.values())
         return self.names() & {*self.file.dimensions, *itertools.chain(*named)}
 
@@ -343,8 +341,9 @@ def _check_size(count: int, where: str) -> None:
 
 
 def _complete(array: Any, kinds: str, where: str, decimal: bool) -> Array:
-    """Return numbers as float64; raise where one is missing. With `decimal`, single-precision ones are read as
-    decimals.
+    """Return numbers as float64; raise where one is missing.
+
+    With `decimal`, a number in single precision is read as the shortest decimal number that rounds to it.
     """
     if array.dtype.kind not in kinds:
         found = {"b": "true and false", "c": "complex numbers", "M": "dates", "m": "spans of time"}

@@ -39,8 +39,7 @@ def code_of(module: str) -> str | None:
 
 
 def imported(modules: Iterable[str]) -> set[str]:
-    """Return these modules and all that they import, directly or not, from PSST and from the package that each is in.
-    """
+    """Return these modules and all that they import, directly or not, from PSST and from each one's own package."""
     found: set[str] = set()
     waiting = list(modules)
     while waiting:
@@ -136,9 +135,7 @@ def _source(module: str) -> Path | None:
 
 
 def _places(package: ModuleSpec) -> list[str]:
-    """Return the folders of a package's modules: from the package where it is imported, else those that Python would
-    search.
-    """
+    """Return the folders of a package's modules: its own where it is imported, else those that Python would search."""
     known = getattr(sys.modules.get(package.name), "__path__", None) or package.submodule_search_locations
     return list(known or [])
 

@@ -14,8 +14,7 @@ class PsstError(ValueError):
 
 @contextlib.contextmanager
 def named(key: str) -> Iterator[None]:
-    """Put the key of a part before the message of an error that is raised in this block, unless the message begins
-    with it.
+    """Put the key of a part before the message of an error in this block, unless the message begins with the key.
 
     An error that is no PsstError becomes one, which says that the part's code raised it.
     """

@@ -22,8 +22,9 @@ BLOCK_BYTES = 1 << 16
 
 @contextlib.contextmanager
 def atomic(target: Path) -> Iterator[Path]:
-    """Yield a path beside `target` to write to. The file takes the target's place when the block ends without an
-    error.
+    """Yield a path beside `target` to write to.
+
+    The file takes the target's place when the block ends without an error.
 
     Raises:
         PsstError: when the system does not let it be written.

@@ -148,8 +148,9 @@ def connectivity_name(config: Config, network: int) -> str:
 
 
 def transmitters(network: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return, by transmitter, the names of a network's synapses that release it. `network.TRANSMITTER` is a factor on
-    them.
+    """Return, by transmitter, the names of a network's synapses that release it.
+
+    `network.TRANSMITTER` is a factor on these synapses.
     """
     found: dict[str, list[str]] = {}
     for name, settings in network["synapses"].items():

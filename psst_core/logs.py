@@ -20,8 +20,9 @@ Report = Callable[[str], None]
 
 @contextlib.contextmanager
 def logged(path: str, aloud: bool = False) -> Iterator[Report]:
-    """Keep a log as `noted` does, in a process that only does this job. An error ends the process with 1, Ctrl-C with
-    130.
+    """Keep a log as `noted` does, in a process that only does this job.
+
+    An error ends the process with 1, Ctrl-C with 130.
     """
     try:
         with noted(path, aloud) as report:

@@ -48,8 +48,7 @@ def _registry() -> Any:
 
 
 def _unit(text: str) -> Any:
-    """Return Pint's quantity for a unit such as `uA/cm2`, `uA cm-2`, `uA.cm^-2` or `µA/cm²`; None where the text is no
-    unit.
+    """Return Pint's quantity for a unit: `uA/cm2`, `uA cm-2`, `uA.cm^-2` or `µA/cm²`; None where the text is no unit.
     """
     text = re.sub(r" *(\^|\*\*) *", "", text.strip().translate(SIGNS))
     text = re.sub(r"(?<=[A-Za-zµΩ%°_])\.(?=[A-Za-zµΩ%°_])", " ", text)
@@ -63,8 +62,7 @@ def _unit(text: str) -> Any:
 
 
 def _ratio(found: Any, target: Any) -> Fraction | None:
-    """Return how many of the target unit make one of the found; None where they differ in dimension, or in their zero.
-    """
+    """Return how many of the target unit make one of the found; None where their dimension or their zero differs."""
     try:
         ratio = found.to(target.units).magnitude
         zero = (0 * found).to(target.units).magnitude

@@ -1,5 +1,4 @@
-"""The registry of classes: every mechanism, stimulus, connectivity rule and solver is found by its name, also a
-plugin's.
+"""The registry of classes: every mechanism, stimulus, connectivity rule and solver, also a plugin's, by its name.
 
 A registered class is a dataclass whose fields are its parameters. A field made by `parameter` is a number with a unit
 that enters the equations. It may differ between the runs of one compiled program. Every other field (a list, a file, a
@@ -24,8 +23,8 @@ _CLASSES: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
 
 
 def parameter(default: float, unit: str = "1", *, minimum: float = -math.inf, maximum: float = math.inf) -> Any:
-    """Declare a field that is a number of the equations, with its default, its unit and the closed interval it must
-    lie in.
+    """Declare a field that is a number of the equations, with its default, its unit and the closed interval it lies
+    in.
     """
     metadata = {"parameter": True, "unit": unit, "minimum": minimum, "maximum": maximum}
     return dataclasses.field(default=default, metadata=metadata)
@@ -87,8 +86,7 @@ def import_all(package: str, path: Iterable[str]) -> None:
 
 
 class NeedsPluginError(PsstError):
-    """An unknown class while plugins are not imported: it may be a plugin's, and what only looks at results imports
-    none.
+    """An unknown class, while no plugins are imported. It may be a plugin's; what only looks at results imports none.
     """
 
 

@@ -61,8 +61,9 @@ def check_words(arguments: Sequence[str]) -> None:
 
 
 def _behind(arguments: Sequence[str], *options: str) -> list[list[str]]:
-    """Return the words behind each of these options, up to the next option. A short option may be joined to its first
-    word.
+    """Return the words behind each of these options, up to the next option.
+
+    A short option may be joined to its first word.
     """
     groups: list[list[str]] = []
     inside = False

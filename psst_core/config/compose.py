@@ -1,5 +1,4 @@
-"""Configurations: composed by Hydra from the user's and PSST's `conf/`, completed with defaults, resolved to plain
-data.
+"""Configurations: composed by Hydra from the user's and PSST's `conf/`, completed with defaults, and resolved.
 
 A resolved configuration is plain data: dicts, lists, numbers and text. It does not depend on the order of its keys or
 on the way in which its numbers were written.
@@ -45,8 +44,9 @@ CONF = CHECKOUT / "conf"
 
 
 def groups() -> dict[str, list[str]]:
-    """Return each configuration group with its choices: first those in the user's own folder `conf/`, then those of
-    PSST.
+    """Return each configuration group with its choices.
+
+    Those in the user's own folder `conf/` come first, then those of PSST.
 
     Raises:
         PsstError: where both have a choice of the same name, which could then mean either.
@@ -83,8 +83,7 @@ def _own() -> Path | None:
 
 
 def _check_header(experiment: str) -> None:
-    """Raise where the file of an experiment does not begin with the line that lets it set keys of all groups in Hydra.
-    """
+    """Raise where an experiment's file does not begin with the line that lets it set keys of all groups in Hydra."""
     path = (_own() or CONF) / "experiment" / f"{experiment}.yaml"
     if path.is_file() and HEADER not in path.read_text(encoding="utf-8"):
         raise PsstError(f"{path}: must begin with the line `{HEADER}`, as it sets keys of all groups")
@@ -96,8 +95,7 @@ def is_file(group: str, choice: str) -> bool:
 
 
 def compose(choices: Mapping[str, str]) -> DictConfig:
-    """Compose the typed configuration for these choices of groups (`experiment`, `solver`, …), with every default
-    filled in.
+    """Compose the typed configuration for these choices of groups (`experiment`, `solver`, …), with every default.
 
     The choice of `sweep` is a file in conf/sweep/ or the path of another one. It replaces all that the experiment says
     of the sweep.
@@ -364,8 +362,7 @@ def _typed(kind: str, settings: Any, key: str, naming: str = "type") -> DictConf
 
 
 def unknown(config: Any, node: Any, key: str, name: str, asked: str) -> PsstError:
-    """Return the error for a key that does not exist, with the key that may be meant: a similar one, or one of that
-    name.
+    """Return the error for a key that does not exist, with the key that may be meant.
 
     Args:
         node: where the key's last part, `name`, was looked for.

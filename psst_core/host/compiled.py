@@ -1,6 +1,4 @@
-"""The compiled programs that jobs share. TensorFlow may read one only after its bytes were compared with their
-SHA-256.
-"""
+"""The compiled programs that jobs share. TensorFlow may read one only once its bytes match their SHA-256."""
 
 import contextlib
 import hashlib

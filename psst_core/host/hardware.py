@@ -76,8 +76,9 @@ def fits(hardware: Mapping[str, Any], programs: Programs | None = None) -> bool:
 
 @contextlib.contextmanager
 def variables_kept() -> Iterator[None]:
-    """Restore, behind this block, the variables that `prepare` sets in it. Processes started later are to inherit the
-    old ones.
+    """Restore, behind this block, the variables that `prepare` sets in it.
+
+    Processes that are started later inherit the old ones.
     """
     before = {name: os.environ.get(name) for name in VARIABLES}
     try:

@@ -1,4 +1,5 @@
-"""The sweep that had a name before. What was made of it moves to `results/NAME/before/DIGEST`, where it can be opened.
+"""The sweep that had a name before: what was made of it moves to `results/NAME/before/DIGEST`, and can be opened
+there.
 """
 
 import csv

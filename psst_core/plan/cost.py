@@ -186,7 +186,9 @@ class CostModel:
         return self._predicted("memory", levels(manifest), features(manifest))
 
     def disk(self, manifest: Manifest) -> float:
-        """Predict the size of the chunk's file, bytes. Cells are taken to spike as often as those of the fitted jobs.
+        """Predict the size of the chunk's file, bytes.
+
+        Cells are taken to spike as often as those of the fitted jobs.
         """
         return self._predicted("disk", levels(manifest), features(manifest))
 

@@ -73,8 +73,7 @@ def reuse(
 
 
 def foreign_run(manifest: Manifest) -> str | None:
-    """Return the id of the first run in a manifest that is not the id of what the manifest describes; None without
-    any.
+    """Return the id of the first run in a manifest that is not computed from the manifest; None where all are.
 
     The ids are computed anew from the manifest's configuration, files and code.
     """

@@ -1,5 +1,4 @@
-"""The machine on which jobs are expected to run. It decides how many runs are in a batch, and how many jobs in a
-sweep.
+"""The machine on which jobs are expected to run. It decides how many runs a batch has, and how many jobs a sweep.
 
 The time of a step was measured on one machine, for several widths of a batch. `make measure` measures it on another
 one and writes `results/machine.json`, which plans then read.
@@ -184,9 +183,7 @@ def remember(results: Path = RESULTS) -> None:
 
 
 def _between(table: Mapping[int, float], lanes: int) -> float:
-    """Return the cost at a width that was not measured: linear between its neighbours, proportional beyond the last
-    one.
-    """
+    """Return the cost at a width that was not measured: linear between its neighbours, proportional beyond the last."""
     known = sorted(table)
     if lanes in table:
         return table[lanes]

@@ -101,8 +101,7 @@ def _placed(config: Config, runs: int) -> Config:
 
 
 def _by_network(numbers: Sequence[int], config: Config, sweep: Sweep, machine: Machine) -> list[list[int]]:
-    """Group the runs that may share a batch: all of them where a matrix for each is small, else those of one network.
-    """
+    """Group the runs that may share a batch: all where a matrix for each run is small, else those of one network."""
     sizes = share_out(config["network"])
     pairs = sum(sizes[part["pre"]] * sizes[part["post"]] for part in config["network"]["projections"].values())
     if pairs * max(machine.widths(config)) <= OWN_MATRIX_BYTES:

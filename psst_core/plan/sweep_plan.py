@@ -151,8 +151,9 @@ def _command(experiment: str, overrides: Sequence[str], name: str) -> str:
 
 
 def _entry(axis: Axis, config: Config) -> dict[str, Any]:
-    """Return an axis as it stands in the plan's record, with its unit where it has one. Values along `run` stand in
-    its table.
+    """Return an axis as it stands in the plan's record, with its unit where it has one.
+
+    Values along `run` are not in it, as they stand in the plan's table.
     """
     entry: dict[str, Any] = {"key": axis.key, "name": axis.name, "dimension": axis.dimension, "words": axis.words}
     unit = units(config, axis.key)
@@ -224,8 +225,7 @@ def unclaimed(plan: Plan, results: Path) -> bool:
 
 
 def claim(plan: Plan, results: Path) -> list[str]:
-    """Claim a plan's sweep: write the manifests of chunks that are not made yet, the plan's records, and the name's
-    note.
+    """Claim a sweep: write the manifests of chunks that are not made yet, the plan's records, and the name's note.
 
     The note says which plan the name belongs to. Where the name had runs that this plan does not hold, what was made
     of them is moved first.

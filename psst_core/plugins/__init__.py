@@ -1,10 +1,10 @@
-"""The user's own code, found without a change to PSST: in the folder `plugins/` where the user starts, and in
-packages.
+"""The user's own code, found without a change to PSST: in a folder `plugins/`, and in installed packages.
 
-A file `plugins/NAME.py` is the module `psst_core.plugins.NAME`. An installed package names its modules in entry points
-of the group `psst_core.plugins`. To compose a configuration, to make a job's numbers or to draw, PSST first imports
-them all (`load`). The classes that they register are then found like those that PSST ships. Commands that only look at
-results (audit, status, blame, export, …) import none, so that no code in or beside a folder that they look at runs.
+A file `plugins/NAME.py`, in the folder where the user starts, is the module `psst_core.plugins.NAME`. An installed
+package names its modules in entry points of the group `psst_core.plugins`. To compose a configuration, to make a job's
+numbers or to draw, PSST first imports them all (`load`). The classes that they register are then found like those that
+PSST ships. Commands that only look at results (audit, status, blame, export, …) import none, so that no code in or
+beside a folder that they look at runs.
 """
 
 import functools
@@ -36,7 +36,9 @@ def load() -> None:
 
 
 def locate() -> str:
-    """Return the folder of the plugins where the user starts. From then on their code is found by its modules' names.
+    """Return the folder of the plugins where the user starts.
+
+    From then on their code is found by the names of their modules.
     """
     own = str(FOLDER.resolve())
     if own not in __path__:

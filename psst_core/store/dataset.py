@@ -42,8 +42,9 @@ def status_counts(data: xr.Dataset) -> dict[str, int]:
 
 @contextlib.contextmanager
 def atomic_netcdf(target: Path, sizes: Mapping[Any, int] | None = None) -> Iterator[Path]:
-    """Yield a path to write to, as `atomic` does. Before the file takes its place it is opened, checked and given a
-    checksum.
+    """Yield a path to write to, as `atomic` does.
+
+    Before the file takes its place it is opened, checked and given a checksum.
 
     Args:
         sizes: dimensions that it must have, with their lengths.
@@ -72,8 +73,9 @@ def checksum(path: Path) -> str:
 
 
 def _opened(path: Path) -> Any:
-    """Open a file, from memory where it is small. It may be open in this process already, and NetCDF crashes where
-    text is read twice.
+    """Open a file, from memory where it is small.
+
+    It may be open in this process already, and NetCDF crashes where text is read twice.
     """
     small = path.stat().st_size <= IN_MEMORY
     return netCDF4.Dataset("in memory", memory=path.read_bytes()) if small else netCDF4.Dataset(path)
@@ -184,8 +186,9 @@ def damage(path: Path) -> str | None:
 
 
 def read_cube(path: Path) -> xr.Dataset:
-    """Read a cube into memory. It must not stay open: netCDF ends the process where it is opened again and its text is
-    read.
+    """Read a cube into memory.
+
+    It must not stay open: netCDF ends the process where an open file is opened again and its text is read.
 
     Raises:
         PsstError: when it is missing or damaged, or no cube.

@@ -172,8 +172,9 @@ class Folder:
         return SweepFolder(self.path / name)
 
     def sweeps(self) -> list["SweepFolder"]:
-        """List the folders of all sweeps, also of those that had a name before, and of those that lost the note of
-        their plan.
+        """List the folders of all sweeps.
+
+        Those that had a name before are among them, and those that lost the note of their plan.
         """
         folders = (file for place in ("*", f"*/{BEFORE}/*") for file in self.path.glob(place) if file.is_dir())
         return [sweep for sweep in map(SweepFolder, sorted(folders)) if sweep.is_one]
@@ -244,10 +245,10 @@ class Folder:
         return frozenset(name for name in names if name.count(".") == 1)
 
     def lock(self) -> IO[str]:
-        """Keep other processes from claiming and cleaning in this folder, until the file is closed or the process
-        ends.
+        """Keep other processes from claiming and cleaning in this folder.
 
-        On a disk that has no locks no process is kept out.
+        The lock lasts until the file is closed or the process ends. On a disk that has no locks no process is kept
+        out.
 
         Returns:
             The open file that holds the lock.
@@ -484,8 +485,9 @@ class Comparison:
 
 
 def cubes(folder: Path) -> list[Path]:
-    """List the cubes in the folder of a sweep, or of all sweeps in a results folder. Those of unfinished sweeps come
-    last.
+    """List the cubes in the folder of a sweep, or of all sweeps in a results folder.
+
+    Those of unfinished sweeps come last.
     """
     patterns = (CUBE, f"[!.]*/{CUBE}", f"[!.]*/{PARTIAL}/{CUBE}")  # leaves out the marks
     found = (file for pattern in patterns for file in folder.glob(pattern))
@@ -493,8 +495,6 @@ def cubes(folder: Path) -> list[Path]:
 
 
 def edited(file: Path) -> Path:
-    """Return a path beside a file, not taken yet, for a person's changed version: `NAME.edited.ENDING`,
-    `NAME.edited2…`.
-    """
+    """Return a free path beside a file for a version that a person changed: `NAME.edited.ENDING`, `NAME.edited2…`."""
     names = (f".{EDITED}{number if number > 1 else ''}{file.suffix}" for number in itertools.count(1))
     return next(place for place in map(file.with_suffix, names) if not place.exists())

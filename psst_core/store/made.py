@@ -30,8 +30,9 @@ def recipe(settings: Any, *read: Path) -> str:
 
 @contextlib.contextmanager
 def marking(folder: Path, files: Sequence[Path], made_from: str) -> Iterator[None]:
-    """Mark the files of a sweep's folder that are written in this block. What a person edited in them is kept beside
-    them.
+    """Mark the files of a sweep's folder that are written in this block.
+
+    What a person edited in them is kept beside them.
     """
     keep_edited(folder, files)
     for file in files:

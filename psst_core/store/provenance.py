@@ -26,10 +26,11 @@ LINEAGE = ("chunk", "institution", "source", "git_commit", "git_dirty")
 
 
 def checkout() -> dict[str, Any]:
-    """Return `git_commit` of the checkout that this code is in, and `git_dirty`: 1 where code or configuration differ
-    from it.
+    """Return the commit of the checkout that this code is in.
 
-    Where the commit is not known, `git_commit` says why: `unknown: …`.
+    Returns:
+        `git_commit`; and `git_dirty`, which is 1 where code or configuration differ from the commit. Where the commit
+        is not known, `git_commit` says why: `unknown: …`.
     """
     if not (CHECKOUT / ".git").exists():
         return {"git_commit": f"{UNKNOWN}: the code is no git checkout, but an archive or an installed package"}

@@ -90,7 +90,7 @@ class SweepRun:
         id: digest of what it computes.
         point: by the axis's name, its value; with `run`, its place on that dimension.
         network, trial: the replicates of its row.
-        values: by key, the values that differ from `base`.
+        values: by key, the values that may differ from `base`.
         base: a checked configuration that many runs share.
         drawn: the numbers of the network and the trial that it computes with: 0 where replicates are identical.
         reads: the keys that decide nothing. Such a key has the value that it would have without the sweep.

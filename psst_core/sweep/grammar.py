@@ -198,7 +198,9 @@ def _mistake(text: str, column: int | None = None) -> str:
 
 
 class _Visitor(HydraOverrideVisitor):
-    """An evaluator of a syntax tree. A text without quotes becomes `Plain`; functions have the meaning of this module.
+    """An evaluator of a syntax tree.
+
+    A text without quotes becomes `Plain`. Functions have the meaning of this module.
     """
 
     def __init__(self, words: bool, choices: Sequence[str]) -> None:
@@ -295,17 +297,14 @@ def _range(start: Any, stop: Any = None, step: Any = "1") -> _Several:
 
 
 def _linspace(first: Any, last: Any, count: Any) -> _Several:
-    """Return `count` numbers at equal distances, with both ends. They are whole where the ends and all between them
-    are.
-    """
+    """Return `count` numbers at equal distances, with both ends; whole ones where the ends and all between them are."""
     (low, high), number_of = _numbers(first, last), _count(count, first, last)
     by = (high - low) / (number_of - 1) if number_of > 1 else Fraction(0)
     return _Several(_steps(low, by, number_of, _whole(first, last) and by.denominator == 1))
 
 
 def _logspace(first: Any, last: Any, count: Any) -> _Several:
-    """Return `count` numbers at equal ratios, with both ends: the closest doubles, or whole numbers where all are
-    whole.
+    """Return `count` numbers at equal ratios, with both ends: the closest doubles, or whole ones where all are whole.
     """
     (low, high), number_of = _numbers(first, last), _count(count, first, last)
     if not low * high > 0:

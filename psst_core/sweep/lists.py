@@ -77,9 +77,7 @@ class Lists:
         return [shown(value) if isinstance(value, list) else value for value in values]
 
     def cells(self, key: str, column: Sequence[Any]) -> list[Any]:
-        """Return a column of a table with texts in place of lists, and remember these. The cells of a table are texts
-        already.
-        """
+        """Return a column of a table, whose cells are texts, with one text for each list, and remember these lists."""
         return self.texts(key, [read_list(value, key) for value in column])
 
     def value(self, key: str, value: Any) -> Any:
@@ -105,15 +103,13 @@ def plain(value: Any) -> Any:
 
 
 def text_of(value: Any, known: Mapping[str, list[Any]]) -> str | None:
-    """Find the text, among those known, of a list. The list is given as a list or as a text; None where it is unknown.
-    """
+    """Find the text of a list among those known; None where it is unknown. The list may be given as a text."""
     wanted = read_list(value) if isinstance(value, str) else plain(value)
     return next((text for text, its in known.items() if its == wanted), None)
 
 
 def padded(lists: Sequence[list[Any]]) -> Array | None:
-    """Return lists of numbers as an array [list, item…], with NaN beyond the end of each; None where they hold words.
-    """
+    """Return lists of numbers as an array [list, item…], NaN beyond the end of each; None where they hold words."""
     if not all(map(_numeric, lists)):
         return None
     depth = max(map(depth_of, lists))
