@@ -23,9 +23,7 @@ _CLASSES: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
 
 
 def parameter(default: float, unit: str = "1", *, minimum: float = -math.inf, maximum: float = math.inf) -> Any:
-    """Declare a field that is a number of the equations, with its default, its unit and the closed interval it lies
-    in.
-    """
+    """Declare a field that is a number of the equations: its default, unit and closed interval."""
     metadata = {"parameter": True, "unit": unit, "minimum": minimum, "maximum": maximum}
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -1,5 +1,4 @@
-"""The records of a results folder. One function reads each of them, and returns it in the form in which it was
-written.
+"""The records of a results folder. Each is read by one function, which returns it in the form in which it was written.
 
 A record that is empty, cut off, damaged or of another kind is refused with the name of its file. One that is larger
 than any record of PSST's is refused before it is read.
