@@ -48,8 +48,7 @@ def _registry() -> Any:
 
 
 def _unit(text: str) -> Any:
-    """Return Pint's quantity for a unit: `uA/cm2`, `uA cm-2`, `uA.cm^-2` or `µA/cm²`; None where the text is no unit.
-    """
+    """Return Pint's quantity for a unit: `uA/cm2`, `uA cm-2`, `uA.cm^-2` or `µA/cm²`; None for any other text."""
     text = re.sub(r" *(\^|\*\*) *", "", text.strip().translate(SIGNS))
     text = re.sub(r"(?<=[A-Za-zµΩ%°_])\.(?=[A-Za-zµΩ%°_])", " ", text)
     text = re.sub(r"(?<=[A-Za-zµΩ%°_])(-?[1-9])(?![0-9])", r"**\1", text) or "1"

@@ -84,7 +84,9 @@ def import_all(package: str, path: Iterable[str]) -> None:
 
 
 class NeedsPluginError(PsstError):
-    """An unknown class, while no plugins are imported. It may be a plugin's; what only looks at results imports none.
+    """An unknown class, while no plugins are imported: it may be a plugin's.
+
+    What only looks at results imports no plugins.
     """
 
 

@@ -1,6 +1,4 @@
-"""The sweep that had a name before: what was made of it moves to `results/NAME/before/DIGEST`, and can be opened
-there.
-"""
+"""The sweep that had a name before: what was made of it moves to `results/NAME/before/DIGEST`, to be opened there."""
 
 import csv
 import io

@@ -304,8 +304,7 @@ def _linspace(first: Any, last: Any, count: Any) -> _Several:
 
 
 def _logspace(first: Any, last: Any, count: Any) -> _Several:
-    """Return `count` numbers at equal ratios, with both ends: the closest doubles, or whole ones where all are whole.
-    """
+    """Return `count` numbers at equal ratios, with both ends: the closest doubles, or whole ones if all are whole."""
     (low, high), number_of = _numbers(first, last), _count(count, first, last)
     if not low * high > 0:
         raise PsstError("both ends must be above 0, or both below")
