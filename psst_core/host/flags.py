@@ -4,7 +4,7 @@ import os
 
 OUTSIDE, OWN = "XLA_FLAGS", "PSST_OWN_XLA_FLAGS"
 DUMPING = "--xla_dump"  # a flag that begins so writes files and changes no number
-# They make each loop over steps, stages or synapses one function, and let one pass over memory write several arrays.
+# With LOOPS each loop over steps, stages or synapses is one function, and a pass over memory writes several arrays.
 # --xla_cpu_copy_insertion_use_region_analysis would save another 3 %, but let traces read states already overwritten.
 LOOPS = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion,xla_cpu_small_while_loop_byte_threshold=1000000000"
 
@@ -12,8 +12,8 @@ LOOPS = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion,xla_cpu_sma
 def users_flags(given: str) -> str:
     """Return the user's flags: those in `hardware.xla_flags`, then those in the variable `XLA_FLAGS`.
 
-    A flag in both stands only once. Where one has several values, XLA takes the last. Flags that write files are left
-    out.
+    A flag in both stands only once. Where one has several values, XLA takes the last. Those in `XLA_FLAGS` that write
+    files are left out.
     """
     outside = [flag for flag in _outside() if not flag.startswith(DUMPING)]
     return " ".join([*(flag for flag in given.split() if flag not in outside), *outside])
