@@ -1,7 +1,7 @@
-"""What the variables of files are called: units, long names and flags, as CF-1.11 has them.
+"""The names and attributes of the variables of files: units, long names and flags, as in CF-1.11.
 
-CF is followed but where it speaks of the earth. Words along a dimension, such as populations, have the dimension's
-name, by which xarray selects; to CF they are labels. Time has no standard name, which would need a date that it counts
+CF is followed, except where it speaks of the earth. Words along a dimension, such as populations, have the dimension's
+name, by which xarray selects; to CF they are labels. Time has no standard name, since that would need a date to count
 from. Spikes lie as in CF's indexed ragged arrays, but do not claim to be one: its feature types need longitudes.
 """
 
@@ -82,15 +82,15 @@ PLAIN = {
 
 
 def status_word(number: Any) -> str:
-    """For people, what became of a run: `not run`."""
+    """Say, for people, what became of a run: `not run`."""
     return next(word for word, value in STATUS.items() if value == number).replace("_", " ")
 
 
 def file_units(text: str) -> str:
-    """A unit as UDUNITS and Pint both read it: cm^2 for cm2, and mol/L for M, which UDUNITS lacks."""
+    """Write a unit so that UDUNITS and Pint both read it: cm^2 for cm2, and mol/L for M, which UDUNITS lacks."""
     return re.sub(r"([A-Za-z)])(\d)", r"\1^\2", re.sub(r"\b([a-z]?)M(?![A-Za-z])", r"(\1mol/L)", text))
 
 
 def trace_name(key: str) -> str:
-    """Of the traces of `population.variable` in a file."""
+    """Return the name that the traces of `population.variable` have in a file."""
     return f"trace_{key.replace('.', '_')}"

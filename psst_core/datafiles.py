@@ -1,7 +1,7 @@
-"""Arrays that a user brings: NetCDF, or npz without pickle.
+"""The arrays that a user brings: NetCDF, or npz without pickle.
 
-A NetCDF variable counts with all that it says of itself: the names of its dimensions, their coordinates, its unit, its
-packing, its missing values. An array in an npz file has a shape and nothing else.
+All that a NetCDF variable says of itself counts: the names of its dimensions, their coordinates, its unit, its packing
+and its missing values. An array in an npz file has a shape and nothing else.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ from psst_core.errors import PsstError
 Array = npt.NDArray[np.float64]
 MOST_NUMBERS = 2**28
 MOST_BYTES = 2**33
-UNWRITTEN = 9.969209968386869e36  # what NetCDF holds where no float was written, in both precisions
-BYTES_UNWRITTEN = {"i1": -127, "u1": 255}  # the same of bytes, which netCDF4 masks only where `_FillValue` says so
+UNWRITTEN = 9.969209968386869e36  # in NetCDF where no float was written, in both precisions
+BYTES_UNWRITTEN = {"i1": -127, "u1": 255}  # likewise for bytes; netCDF4 masks these only where `_FillValue` says so
 NUMBERS = "iuf"
 
 
@@ -31,7 +31,7 @@ class InputFile(str):
     """The path of a file whose content decides the ids of runs.
 
     Attributes:
-        key: where the configuration names it, in full.
+        key: the whole key under which the configuration names the file.
     """
 
     key: str
@@ -60,9 +60,9 @@ class Variable:
     Attributes:
         where: the key, the file and the name of the variable, for messages.
         values: as they lie in the file, in the order of `dims`.
-        dims: names of its dimensions; None where the file knows no names.
+        dims: names of its dimensions; None where the file has no names.
         unit: as the file writes it; None where it gives none.
-        coordinates: by dimension, where it has one.
+        coordinates: by dimension, its coordinate where it has one.
     """
 
     where: str
@@ -72,10 +72,10 @@ class Variable:
     coordinates: Mapping[str, Coordinate] = field(default_factory=dict)
 
     def along(self, *names: str) -> Array:
-        """The values with these dimensions in this order, each cell in the place of its number.
+        """Return the values with these dimensions in this order, each cell in the place of its number.
 
         Raises:
-            PsstError: where the dimensions are others, or the coordinate of one does not number its cells from 0.
+            PsstError: where the variable has other dimensions, or a coordinate does not number the cells from 0.
         """
         wanted = ", ".join(names)
         if self.dims is None:
@@ -91,7 +91,7 @@ class Variable:
         return self.values.transpose([self.dims.index(name) for name in names])[np.ix_(*places)]
 
     def _places(self, name: str) -> npt.NDArray[np.int64]:
-        """Where along a dimension the cells 0, 1, … stand."""
+        """Return the places of the cells 0, 1, … along a dimension, [cell]."""
         count = self.values.shape[(self.dims or ()).index(name)]
         if name not in self.coordinates:
             return np.arange(count)
@@ -106,17 +106,18 @@ class Variable:
 
 
 def read_variable(path: str, variable: str, key: str, kinds: str = NUMBERS, decimal: bool = False) -> Variable:
-    """One variable of a file.
+    """Read one variable of a file.
 
     Args:
-        path: of an `InputFile`; `key` is what a class calls it where it is none.
-        kinds: NumPy's letters of what it may hold; "b" besides makes 1 of true.
-        decimal: whether numbers in single precision are the shortest decimal ones that round to them, as those along a
-            dimension are: 0.1 ms, and not 0.10000000149.
+        path: an `InputFile`.
+        key: for messages, the field of the class where `path` is no `InputFile`.
+        kinds: NumPy's letters of the types that it may hold; with "b" among them true becomes 1.
+        decimal: whether a number in single precision is read as the shortest decimal number that rounds to it, as
+            numbers along a dimension are: 0.1 ms, and not 0.10000000149.
 
     Raises:
-        PsstError: where the file is no declared one, is missing, damaged or too large, or has no such variable of
-            finite numbers with none missing.
+        PsstError: where the file is not declared as one, is missing, damaged or too large; or where it has no such
+            variable of finite numbers with none missing.
     """
     file = _declared(path, key)
     with _reader(file) as reader:
@@ -127,16 +128,17 @@ def read_variable(path: str, variable: str, key: str, kinds: str = NUMBERS, deci
 
 
 def variable_names(path: str, key: str) -> list[str]:
-    """What a file holds, but for coordinates of other variables."""
+    """List the variables of a file, without those that are coordinates of others."""
     with _reader(_declared(path, key)) as reader:
         return sorted(reader.names() - reader.coordinates())
 
 
 def in_unit(values: Array, unit: str | None, wanted: str, where: str) -> Array:
-    """The values in another unit of the same dimension; as they are where none is given.
+    """Convert values to another unit of the same dimension; leave them as they are where no unit is given.
 
     Args:
-        wanted: such as `uA/cm2`; `1` is none.
+        unit: of the values; None where none is given.
+        wanted: such as `uA/cm2`; `1` for numbers without a unit.
         where: the key, the file and the variable, for messages.
 
     Raises:
@@ -151,13 +153,17 @@ def in_unit(values: Array, unit: str | None, wanted: str, where: str) -> Array:
 
 
 def digest_file(path: str, key: str) -> str:
-    """The SHA-256 of a file's bytes: what a run's identity holds in place of its path."""
+    """Return the SHA-256 of a file's bytes. A run's identity holds it in place of the file's path."""
     with open(_existing(path, key), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def undeclared(path: str, key: str, several: bool = False) -> PsstError:
-    """For a file, or a folder of them, in a field that is declared as no file; `several` where it holds a list."""
+    """Return the error for a file or folder in a field that is not declared as one.
+
+    Args:
+        several: whether the field holds a list.
+    """
     name = key.rpartition(".")[2]
     if Path(path).is_dir():
         what, field = "a folder", f"{name}: list[str] = data_file([])` for the files in it"
@@ -176,7 +182,7 @@ def _declared(path: str, key: str) -> InputFile:
 
 
 def _existing(path: str, key: str) -> Path:
-    """The file, or a message that says where it was looked for and what is there."""
+    """Return the path of a file; raise, with where it was looked for and what is there, if it cannot be read."""
     file = Path(path)
     named = f"{key}={path}" if path else f"{key}: is empty"
     if not path:
@@ -197,7 +203,7 @@ def _existing(path: str, key: str) -> Path:
 
 
 def _beside(file: Path) -> str:
-    """What is in the folder where a file is missing."""
+    """Say what is in the folder in which a file is missing."""
     how = "" if file.is_absolute() else " (paths are relative to the folder where you start)"
     if file.is_dir():
         return f"{how}, which is a folder"
@@ -217,7 +223,7 @@ def _suggestion(name: str, known: list[str]) -> str:
 
 @contextlib.contextmanager
 def _reader(file: InputFile) -> Iterator["_Npz | _NetCDF"]:
-    """An open file; whatever its library meets in a damaged one is told in our words."""
+    """Open a file, and turn what its library raises on a damaged one into PSST's words."""
     path = _existing(file, file.key)
     named = f"{file.key}={file}"
     if path.suffix not in (".npz", ".nc"):
@@ -233,7 +239,7 @@ def _reader(file: InputFile) -> Iterator["_Npz | _NetCDF"]:
 
 
 class _Npz:
-    """Arrays of NumPy in a zip file."""
+    """The arrays of NumPy in a zip file."""
 
     title = "npz file of NumPy"
 
@@ -261,7 +267,7 @@ class _Npz:
 
 
 class _NetCDF:
-    """Variables of a NetCDF file."""
+    """The variables of a NetCDF file."""
 
     title = "NetCDF file"
 
@@ -277,7 +283,7 @@ class _NetCDF:
         return set(self.file.variables)
 
     def coordinates(self) -> set[str]:
-        """Those along a dimension of their name, and those that a variable names as its coordinates."""
+        """Return the variables along a dimension of their name, and those that a variable names as its coordinates."""
         named = (str(getattr(v, "coordinates", "")).split() for v in self.file.variables.values())
         return self.names() & {*self.file.dimensions, *itertools.chain(*named)}
 
@@ -298,7 +304,7 @@ class _NetCDF:
         return next((str(unit).strip() for unit in given if unit is not None), None)
 
     def _values(self, name: str, kinds: str, where: str, decimal: bool) -> Array:
-        """Unpacked, with whatever the variable's attributes call missing refused."""
+        """Return a variable's values, unpacked; raise where its attributes call one of them missing."""
         import netCDF4
 
         variable = self.file.variables[name]
@@ -335,7 +341,10 @@ def _check_size(count: int, where: str) -> None:
 
 
 def _complete(array: Any, kinds: str, where: str, decimal: bool) -> Array:
-    """Numbers as float64, none of them missing; those in single precision as decimals, where that is asked for."""
+    """Return numbers as float64; raise where one is missing.
+
+    With `decimal`, a number in single precision is read as the shortest decimal number that rounds to it.
+    """
     if array.dtype.kind not in kinds:
         found = {"b": "true and false", "c": "complex numbers", "M": "dates", "m": "spans of time"}
         text = found.get(array.dtype.kind, "text" if array.dtype.kind in "SU" else "no numbers")

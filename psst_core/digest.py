@@ -1,4 +1,4 @@
-"""Identity by content: of plain data, and of the code that decides numbers."""
+"""Digests of plain data and of the code that decides numbers: what has the same content has the same digest."""
 
 import ast
 import functools
@@ -16,30 +16,30 @@ from psst_core.errors import PsstError
 
 LENGTH = 16
 PACKAGE = "psst_core"
-UNCOUNTED = ("kind", "type_comment")  # of a syntax tree's nodes
+UNCOUNTED = ("kind", "type_comment")  # these fields of a syntax tree's nodes do not count
 
 
 def digest(data: Any) -> str:
-    """Sixteen hex digits of plain data, whatever the order of its keys."""
+    """Return sixteen hex digits for plain data. The order of its keys does not count."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
 
 def code_digest(modules: Iterable[str]) -> str:
-    """The digest of what some modules do, each known by the last part of its name.
+    """Return the digest of what some modules do, each named by the last part of its name.
 
-    Where a module lies, comments, docstrings, layout, the texts of errors and the Python version do not count.
+    The folder of a module, comments, docstrings, layout, the texts of errors and the Python version do not count.
     """
     return digest(sorted([module.rpartition(".")[2], _code(module)] for module in modules))
 
 
 def code_of(module: str) -> str | None:
-    """The digest of one module's code; None where there is none of that name."""
+    """Return the digest of one module's code; None where no module has that name."""
     return code_digest([module]) if _source(module) is not None else None
 
 
 def imported(modules: Iterable[str]) -> set[str]:
-    """These modules and all that they import, directly or not, from PSST and from the package that each is in."""
+    """Return these modules and all that they import, directly or not, from PSST and from each one's own package."""
     found: set[str] = set()
     waiting = list(modules)
     while waiting:
@@ -77,7 +77,12 @@ def _read(module: str) -> tuple[tuple[str, ...], str]:
 
 
 def _imported_names(tree: ast.Module, module: str) -> set[tuple[str, str, str]]:
-    """By what a module calls them, the names that it imports from near: of a module and, in it, of what."""
+    """Return the names that a module imports from PSST or from its own package.
+
+    Returns:
+        For each, what the module calls it, the last part of the module that it is from, and its name there; that name
+        is empty where the module itself is imported.
+    """
     found: set[tuple[str, str, str]] = set()
     for node in ast.walk(tree):
         if not isinstance(node, ast.Import | ast.ImportFrom) or not _imports_near(node, module):
@@ -96,12 +101,12 @@ def _imports_near(node: ast.Import | ast.ImportFrom, module: str) -> bool:
 
 
 def _is_near(name: str, module: str) -> bool:
-    """Whether a name is that of a module of PSST, or of the importing module's own package."""
+    """Return whether a name is of a module of PSST, or of the importing module's own package."""
     return name.partition(".")[0] in {PACKAGE, module.partition(".")[0]}
 
 
 def _absolute(node: ast.ImportFrom, module: str) -> str:
-    """What `from … import` imports from, with the dots of a relative import resolved."""
+    """Return the module that `from … import` imports from, with the dots of a relative import resolved."""
     if not node.level:
         return node.module or ""
     package = module if _file(module).name == "__init__.py" else module.rpartition(".")[0]
@@ -116,7 +121,7 @@ def _file(module: str) -> Path:
 
 
 def _source(module: str) -> Path | None:
-    """The file of a module, found without importing it or its package; None for a name that is no module in Python."""
+    """Find the file of a module, without importing it or its package; None where the name is of no module in Python."""
     top, *below = module.split(".")
     try:
         spec = importlib.util.find_spec(top) if top else None
@@ -131,15 +136,16 @@ def _source(module: str) -> Path | None:
 
 
 def _places(package: ModuleSpec) -> list[str]:
-    """Where a package's modules lie: where it says, if it is imported, else where Python would look."""
+    """Return the folders of a package's modules: its own where it is imported, else those that Python would search."""
     known = getattr(sys.modules.get(package.name), "__path__", None) or package.submodule_search_locations
     return list(known or [])
 
 
 class _Deciding(ast.NodeTransformer):
-    """Leaves of a module what decides numbers: no docstring, no import from near, no text of an error.
+    """A filter of a module's syntax tree, which keeps what decides numbers.
 
-    The text of an error is what stands in `raise`, and the text that is assigned to names that are read there alone.
+    It removes docstrings, imports from PSST or from the module's own package, and the texts of errors. These texts are
+    what stands in `raise`, and what is assigned to names that are read there alone.
     """
 
     def __init__(self, module: str) -> None:
@@ -207,7 +213,7 @@ def _is_text(line: ast.Assign) -> bool:
 
 
 def _plain(node: Any) -> Any:
-    """A syntax tree as plain data that every Python writes alike."""
+    """Convert a syntax tree to plain data that is the same in every version of Python."""
     if isinstance(node, list):
         return [_plain(item) for item in node]
     if not isinstance(node, ast.AST):

@@ -1,4 +1,4 @@
-"""The one exception that speaks to people."""
+"""The one exception with messages for people."""
 
 import contextlib
 import traceback
@@ -9,12 +9,15 @@ OWN = Path(__file__).resolve().parent
 
 
 class PsstError(ValueError):
-    """Bad input: the message names the key, the value and what to do."""
+    """An error in what the user gave: the message names the key, the value and what to do."""
 
 
 @contextlib.contextmanager
 def named(key: str) -> Iterator[None]:
-    """Put the key of a part before what it says of its own keys, where that does not begin with it already."""
+    """Put the key of a part before the message of an error in this block, unless the message begins with the key.
+
+    An error that is no PsstError becomes one, which says that the part's code raised it.
+    """
     try:
         yield
     except PsstError as error:
@@ -24,7 +27,7 @@ def named(key: str) -> Iterator[None]:
 
 
 def raised(error: BaseException) -> str:
-    """An error in a line: its kind, its first line, and where in code of one's own it came up."""
+    """Write an error in one line: its kind, its first line, and the line of the user's own code that it came from."""
     said = str(error).strip().partition("\n")[0]
     if type(error).__name__ == "OperatorNotAllowedInGraphError":
         said = "a tensor has no truth value while the program is made; write tf.where in place of if, and, or"
@@ -34,6 +37,6 @@ def raised(error: BaseException) -> str:
 
 
 def _is_own(file: str) -> bool:
-    """Whether a file is neither PSST's nor a library's."""
+    """Return whether a file is neither PSST's nor a library's."""
     path = Path(file)
     return path.parent.name == "plugins" or not (path.is_relative_to(OWN) or "site-packages" in path.parts)

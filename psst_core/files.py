@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, synced, then moved; and plain data as YAML."""
+"""Files that are whole or not there: written beside their place, synced, then moved. Also plain data as YAML."""
 
 import contextlib
 import os
@@ -13,8 +13,8 @@ import yaml
 
 from psst_core.errors import PsstError
 
-CHECKOUT = Path(__file__).resolve().parents[1]  # where conf/ and workflow/ lie beside the package
-TEXT_BYTES = 1_000_000_000  # of a text that is read at all; a plan of a million runs has 0.2 GB
+CHECKOUT = Path(__file__).resolve().parents[1]  # the folder with the package, conf/ and workflow/
+TEXT_BYTES = 1_000_000_000  # a larger text is not read; a plan of a million runs has 0.2 GB
 YAML_BYTES = 100_000_000
 YAML_NODES, YAML_DEPTH = 5_000_000, 100  # with aliases written out
 BLOCK_BYTES = 1 << 16
@@ -22,7 +22,9 @@ BLOCK_BYTES = 1 << 16
 
 @contextlib.contextmanager
 def atomic(target: Path) -> Iterator[Path]:
-    """A path beside `target` to write to; it takes the target's place when the block ends well.
+    """Yield a path beside `target` to write to.
+
+    The file takes the target's place when the block ends without an error.
 
     Raises:
         PsstError: when the system does not let it be written.
@@ -33,7 +35,7 @@ def atomic(target: Path) -> Iterator[Path]:
         yield beside
         _sync(beside)
         beside.replace(target)
-        with contextlib.suppress(OSError):  # some network disks know no such thing
+        with contextlib.suppress(OSError):  # some network disks cannot sync a folder
             _sync(target.parent)
     except OSError as error:
         raise unwritable(target, error) from error
@@ -43,7 +45,7 @@ def atomic(target: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(target: Path) -> None:
-    """What killed jobs left beside a target, when no other job is at it."""
+    """Remove what killed jobs left beside a target. No other job may be writing it."""
     for file in target.parent.glob(f".{target.name}.*"):
         file.unlink(missing_ok=True)
 
@@ -71,7 +73,7 @@ def write_text(target: Path, text: str) -> None:
 
 
 def check_size(path: Path, most: int, remedy: str = "") -> None:
-    """Raise unless this is a file of at most so many bytes; `remedy` says what to do."""
+    """Raise unless the path is of a file of at most `most` bytes; `remedy` says what to do."""
     then = f"; {remedy}" if remedy else ""
     try:
         found = path.stat()
@@ -87,10 +89,10 @@ def check_size(path: Path, most: int, remedy: str = "") -> None:
 
 
 def read_text(path: Path, most: int = TEXT_BYTES, remedy: str = "") -> str:
-    """The text of a file.
+    """Read the text of a file.
 
     Args:
-        most: the largest size in bytes that it may have; a larger one is not read at all.
+        most: the largest size in bytes that it may have; a larger file is not read at all.
         remedy: what to do where it cannot be read.
 
     Raises:
@@ -111,18 +113,18 @@ def read_text(path: Path, most: int = TEXT_BYTES, remedy: str = "") -> str:
 
 
 def to_yaml(data: Any) -> str:
-    """Plain data as YAML, its keys in their order."""
+    """Write plain data as YAML, its keys in their order."""
     return str(yaml.dump(data, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True))
 
 
 def from_yaml(text: str, source: Any = "YAML") -> Any:
-    """Plain data from YAML, of which no more is made than a sweep's record can hold.
+    """Read plain data from YAML, but no more of it than a sweep's record can hold.
 
     Args:
-        source: the file that it is from, for errors.
+        source: the file that the text is from, for errors.
 
     Raises:
-        PsstError: when it is no YAML, or aliases or nesting would make more of it than the text shows.
+        PsstError: when it is no YAML, or when its aliases or its nesting would make too much of it.
     """
     try:
         _check_yaml(text, source)
@@ -136,7 +138,7 @@ def from_yaml(text: str, source: Any = "YAML") -> Any:
 
 
 def _check_yaml(text: str, source: Any) -> None:
-    """Raise for a text whose aliases, written out, or whose nesting is beyond what any file of ours has."""
+    """Raise where a text's size, its nesting, or its aliases when written out, are beyond any file of PSST's."""
     if len(text) > YAML_BYTES:
         raise PsstError(
             f"{source}: has {len(text) / 1e6:,.0f} MB, more than the {YAML_BYTES / 1e6:,.0f} MB of any YAML"
@@ -153,7 +155,7 @@ def _check_yaml(text: str, source: Any) -> None:
             case yaml.ScalarEvent():
                 anchor, size = event.anchor, 1
             case yaml.AliasEvent():
-                anchor, size = None, sizes.get(event.anchor, YAML_NODES + 1)  # unknown: it is inside itself
+                anchor, size = None, sizes.get(event.anchor, YAML_NODES + 1)  # unknown: the alias is inside its anchor
             case _:
                 continue
         if anchor:

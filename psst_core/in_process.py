@@ -1,8 +1,8 @@
-"""A whole sweep in this process: its stages in their order, each where its files are stale.
+"""A whole sweep in this process: its stages in their order, each only where its files are stale.
 
-The files and their marks are those that Snakemake's jobs make, so that either goes on where the other has stopped.
-TensorFlow reads its settings once a process: chunks for which it was not set up here are simulated by one process
-more, one chunk after the other.
+The files and their marks are those that Snakemake's jobs make, so either can go on where the other has stopped.
+TensorFlow reads its settings once in a process. Chunks that need other settings than this process has are simulated by
+another process, one chunk after the other.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ def run_sweep(
     figures: bool = True,
     report: Report | None = None,
 ) -> Results:
-    """Make a sweep, from its plan to its figures, and open it; what is there already stays.
+    """Make a sweep, from its plan to its figures, and open it. What is there already stays.
 
     Args:
         experiment: a file in conf/experiment/, without its ending.
@@ -66,14 +66,17 @@ def run_sweep(
         name: the folder in results/; by default the experiment's, with a digest behind it where there are overrides.
         results: the folder of all sweeps.
         figures: whether to make figures, their tables and the page about the sweep as well.
-        report: takes each line that is said; by default they are printed, and on a terminal and in a notebook
-            progress stays in one line.
+        report: called with each line for the user. By default lines are printed; on a terminal and in a notebook
+            progress then stays in one line.
+
+    Returns:
+        The opened sweep.
 
     Raises:
-        PsstError: where the sweep is not what can be made, before anything is; and where a stage fails.
-        KeyboardInterrupt: when SIGINT asked to stop; what is finished stays, how far a simulation was is saved, and the
+        PsstError: where the sweep cannot be made, before any of it is; and where a stage fails.
+        KeyboardInterrupt: when SIGINT asked to stop. What is finished stays, and a simulation saves how far it is. The
             same call goes on from there.
-        SystemExit: the same when SIGTERM did.
+        SystemExit: when SIGTERM asked to stop, with the same effect.
     """
     results = Path(results)
     plan = make_plan(experiment, overrides, name, results)
@@ -98,7 +101,7 @@ def run_sweep(
 
 
 class Lines(io.StringIO):
-    """A stream of which a function takes each line."""
+    """A stream that hands each of its lines to a function."""
 
     def __init__(self, report: Report) -> None:
         super().__init__()
@@ -111,7 +114,7 @@ class Lines(io.StringIO):
 
 
 def _make(plan: Plan, results: Path, wanted: Sequence[Task], terminal: Terminal, costs: CostModel) -> None:
-    """Do the tasks that are due, and say how far it is, or what became of them."""
+    """Do the tasks that are due. Report how far they are, and at an error or a stop what became of them."""
     folder, failed = Folder(results).sweep(plan.name).path, list[Failure]()
     simulations = [task for task in wanted if task.stage == "simulate" and task.due(folder)]
     missing = {task.name: costs.seconds(plan.manifests[task.name]) for task in simulations}
@@ -141,7 +144,7 @@ def _make(plan: Plan, results: Path, wanted: Sequence[Task], terminal: Terminal,
 
 @contextlib.contextmanager
 def _noted(task: Task, plan: Plan, results: Path, failed: list[Failure]) -> Iterator[Report]:
-    """The log of a task, as Snakemake's jobs keep it; where the task ends otherwise than well, `failed` has it."""
+    """Keep the log of a task, as Snakemake's jobs do. A task that ends with an error is appended to `failed`."""
     log = _log(task, plan, results)
     try:
         with noted(str(log)) as report:
@@ -162,9 +165,9 @@ def _failure(task: Task, log: Path) -> Failure:
 
 
 def _simulate(plan: Plan, results: Path, simulations: Sequence[Task], failed: list[Failure]) -> None:
-    """Make chunks, the largest first: here as far as TensorFlow can be set up for them, the others elsewhere."""
+    """Make chunks, the largest first: in this process where TensorFlow can be set up for them, else in another one."""
     programs, elsewhere = Programs(Folder(results).compiled), dict[Settings, list[Task]]()
-    in_main_thread = threading.current_thread() is threading.main_thread()  # which alone hears signals
+    in_main_thread = threading.current_thread() is threading.main_thread()  # signals reach only the main thread
     for task in sorted(simulations, key=lambda task: -work(plan.manifests[task.name])):
         hardware = plan.manifests[task.name].config["hardware"]
         if not in_main_thread or not (hardware["workers"] > 1 or fits(hardware, programs)):
@@ -177,9 +180,9 @@ def _simulate(plan: Plan, results: Path, simulations: Sequence[Task], failed: li
 
 
 def _simulate_elsewhere(plan: Plan, results: Path, group: Sequence[Task], failed: list[Failure]) -> None:
-    """Make chunks in one process more, which saves its state where this one is asked to stop, and ends with it."""
+    """Make chunks in another process. It saves its state when this process is asked to stop, and ends with it."""
     command = [sys.executable, "-m", __name__, str(results), *(task.name for task in group)]
-    # In a session of its own, so that Ctrl-C reaches this process alone; it is told by its standard input.
+    # It has a session of its own, so that Ctrl-C reaches only this process. Its standard input tells it to stop.
     with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             code = process.wait()
@@ -196,7 +199,7 @@ def _simulate_elsewhere(plan: Plan, results: Path, group: Sequence[Task], failed
 
 
 def _unfinished(plan: Plan, results: Path, group: Sequence[Task]) -> list[Failure]:
-    """The chunk of these at which a process ended."""
+    """Return the failure of the chunk at which another process ended."""
     missing = [task for task in group if not task.files[0].exists()]
     begun = [task for task in missing if _log(task, plan, results).exists()]
     return [_failure(task, _log(task, plan, results)) for task in (begun or missing)[:1]]
@@ -204,7 +207,7 @@ def _unfinished(plan: Plan, results: Path, group: Sequence[Task]) -> list[Failur
 
 @contextlib.contextmanager
 def _backend_kept() -> Iterator[None]:
-    """Figures that are drawn into files in this block leave Matplotlib's way to show figures as it was."""
+    """Keep Matplotlib's way to show figures as it was, behind a block that draws figures into files."""
     import matplotlib
 
     before = matplotlib.get_backend()
@@ -215,7 +218,10 @@ def _backend_kept() -> Iterator[None]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Make chunks: `python -m psst_core.in_process RESULTS CHUNK …`; what this writes to their logs is its answer."""
+    """Make chunks: `python -m psst_core.in_process RESULTS CHUNK …`.
+
+    The answer is what is written to their logs.
+    """
     folder, chunks = Folder(Path(arguments[0])), arguments[1:]
     threading.Thread(target=obey, daemon=True).start()
     for number, chunk in enumerate(chunks):

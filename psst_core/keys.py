@@ -1,8 +1,8 @@
-"""Dotted keys into a resolved configuration, and which of its numbers may differ between runs.
+"""Dotted keys into a resolved configuration. Some of its numbers may differ between the runs of one program.
 
-Three kinds of key differ between runs without another compilation: parameters (tensors [1, run] in the compiled
-program), what only shapes each run's own arrays (targets of the stimulus, start values, conductances of projections),
-and what decides the connectivity, which is an argument of the program.
+There are three kinds of such keys, and none of them needs another compilation. Parameters are tensors [1, run] in the
+compiled program. Other keys only decide each run's own arrays: targets of the stimulus, start values, conductances of
+projections. The last ones decide the connectivity, which is an argument of the program.
 """
 
 import copy
@@ -12,7 +12,7 @@ from typing import Any
 from psst_core.registry import file_fields, lookup, parameters, run_settings
 
 Config = dict[str, Any]
-NAMING = {"distribution": "distribution", "solver": "name"}  # where a part names its class; the others by `type`
+NAMING = {"distribution": "distribution", "solver": "name"}  # names the class of such a part; else it is `type`
 
 
 def get(config: Mapping[str, Any], key: str) -> Any:
@@ -23,7 +23,7 @@ def get(config: Mapping[str, Any], key: str) -> Any:
 
 
 def put(config: Mapping[str, Any], values: Mapping[str, Any]) -> Config:
-    """A copy of the configuration with these values; what they do not touch is shared."""
+    """Return a copy of the configuration with these values. It shares the parts that they do not touch."""
     result = dict(config)
     for key, value in values.items():
         *path, last = key.split(".")
@@ -36,7 +36,7 @@ def put(config: Mapping[str, Any], values: Mapping[str, Any]) -> Config:
 
 
 def flatten(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf with its dotted key; lists count their items."""
+    """Yield every single value with its dotted key; in lists the key counts the items from 0."""
     if isinstance(node, dict):
         items: Any = node.items()
     elif isinstance(node, list):
@@ -49,7 +49,11 @@ def flatten(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def parts(config: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Every part that has a registered class: its kind, its key and its settings, the class's name among them."""
+    """Yield every part that has a registered class.
+
+    Yields:
+        Its kind, its key, and its settings with the name of the class among them.
+    """
     network = config["network"]
     yield "stimulus", "stimulus", config["stimulus"]
     yield "solver", "solver", config["solver"]
@@ -74,22 +78,22 @@ def class_of_part(kind: str, settings: Mapping[str, Any], key: str) -> type:
 
 
 def part_file_keys(config: Mapping[str, Any]) -> list[str]:
-    """The fields of parts that are paths of files, by their keys."""
+    """Return the keys of those fields of parts that are paths of files."""
     return [
         f"{key}.{name}"
         for kind, key, settings in parts(config)
-        if kind != "solver"  # whose settings are its tolerances
+        if kind != "solver"  # a solver's settings are only its tolerances
         for name in file_fields(class_of_part(kind, settings, key))
     ]
 
 
 def parameter_keys(config: Mapping[str, Any]) -> list[str]:
-    """The numbers that enter the compiled equations."""
+    """Return the keys of the numbers that enter the compiled equations."""
     return [key for key in _equation_keys(config) if not isinstance(get(config, key), Mapping)]
 
 
 def distribution_keys(config: Mapping[str, Any]) -> list[str]:
-    """What would be such a number, but is a distribution over cells."""
+    """Return the keys that would be parameters, but have a distribution over cells."""
     return [key for key in _equation_keys(config) if isinstance(get(config, key), Mapping)]
 
 
@@ -108,9 +112,9 @@ def _equation_keys(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def array_keys(config: Mapping[str, Any]) -> Iterator[str]:
-    """What decides the arrays that each run brings along: start values, the stimulus's weights, conductances.
+    """Yield the keys that decide a run's own arrays: start values, the stimulus's weights, conductances.
 
-    But no file, which counts by its content.
+    Paths of files are not among them, as files count by their content.
     """
     network, files = config["network"], set(part_file_keys(config))
     yield from ("run.seed", "network.start_jitter", "network.coupling")
@@ -127,7 +131,7 @@ def array_keys(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def connectivity_keys(config: Mapping[str, Any]) -> Iterator[str]:
-    """What decides who projects to whom."""
+    """Yield the keys that decide which cell projects to which."""
     yield "network.scaling"
     for name, projection in config["network"]["projections"].items():
         yield from (f"network.projections.{name}.connectivity.{field}" for field in projection["connectivity"])
@@ -135,12 +139,19 @@ def connectivity_keys(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def connectivity_name(config: Config, network: int) -> str:
-    """One text for all runs with the same connections; `network` is the number of the replicate."""
+    """Return a text that is the same for all runs with the same connections.
+
+    Args:
+        network: the number of the replicate.
+    """
     return repr([network, config["run"]["seed"], [get(config, key) for key in connectivity_keys(config)]])
 
 
 def transmitters(network: Mapping[str, Any]) -> dict[str, list[str]]:
-    """By each transmitter of a network's synapses, their names; `network.TRANSMITTER` is a factor on them."""
+    """Return, by transmitter, the names of a network's synapses that release it.
+
+    `network.TRANSMITTER` is a factor on these synapses.
+    """
     found: dict[str, list[str]] = {}
     for name, settings in network["synapses"].items():
         transmitter = lookup("synapse", settings["type"], f"network.synapses.{name}.type").transmitter  # type: ignore[attr-defined]
@@ -150,12 +161,12 @@ def transmitters(network: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def is_start(key: str) -> bool:
-    """Whether a key is that of a population's start values, or of one of them."""
+    """Return whether a key is of a population's start values, or of one of them."""
     return key.split(".")[:2] == ["network", "populations"] and key.split(".")[3:4] == ["start"]
 
 
 def start_values(start: Mapping[str, Any]) -> dict[str, Any]:
-    """`{v: …, sodium: {m: …}}` as `{v: …, sodium.m: …}`; each a number or a distribution."""
+    """Flatten start values: `{v: …, sodium: {m: …}}` becomes `{v: …, sodium.m: …}`, each a number or a distribution."""
     values: dict[str, Any] = {}
     for name, value in start.items():
         if isinstance(value, Mapping) and "distribution" not in value:

@@ -1,4 +1,4 @@
-"""The log of a job: how far it is, and its last words."""
+"""The log of a job: how far the job is, and its last line."""
 
 import contextlib
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from psst_core.errors import PsstError
 
-ALOUD = "PSST_ALOUD"  # among the variables of a process that runs a job for a cluster
-STOPPED = "stopped by"  # what a job says last that was asked to end
+ALOUD = "PSST_ALOUD"  # a variable that is set in a process that runs a job for a cluster
+STOPPED = "stopped by"  # begins the last line of a job that was asked to end
 FAILED = "failed: "
 STAMP = "%Y-%m-%d %H:%M:%S"
 
@@ -20,7 +20,10 @@ Report = Callable[[str], None]
 
 @contextlib.contextmanager
 def logged(path: str, aloud: bool = False) -> Iterator[Report]:
-    """`noted`, where the job is all that its process does: an error ends it with 1, Ctrl-C with 130."""
+    """Keep a log as `noted` does, in a process that only does this job.
+
+    An error ends the process with 1, Ctrl-C with 130.
+    """
     try:
         with noted(path, aloud) as report:
             yield report
@@ -34,16 +37,16 @@ def logged(path: str, aloud: bool = False) -> Iterator[Report]:
 
 @contextlib.contextmanager
 def noted(path: str, aloud: bool = False) -> Iterator[Report]:
-    """A function that writes a line to the log, from which the terminal tells how far all jobs are.
+    """Keep the log of a job in this block, and yield a function that writes a line to it.
 
-    Of an error the traceback is in the log, and behind it the one line that people read. An exit that was asked for is
-    no error. Of a job that ends well no log stays, what it took is in its file. A log that cannot be written, or that
-    is removed meanwhile, ends no job.
+    From the logs the terminal tells how far all jobs are. After an error the log holds the traceback, and behind it
+    the one line that people read. An exit that was asked for is no error. The log of a job that ends well is removed,
+    as the job's file says what it took. A log that cannot be written, or that is removed meanwhile, ends no job.
 
     Args:
         path: of the log.
-        aloud: whether standard error has the lines too, where no one reads the log; always in a job of a cluster,
-            whose standard error is a log that stays.
+        aloud: whether lines also go to standard error, for where no one reads the log. They always do in a job of a
+            cluster, whose standard error is a log that stays.
     """
     aloud = aloud or ALOUD in os.environ
     _add(path, "", "w")
@@ -76,7 +79,7 @@ def _add(path: str, text: str, mode: str = "a") -> None:
 
 
 def last_words(path: Path) -> str:
-    """The last line of a log without its date; empty where there is none."""
+    """Return the last line of a log without its date; empty where there is none."""
     try:
         lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     except OSError:
@@ -90,6 +93,6 @@ def last_words(path: Path) -> str:
 
 
 def _in_a_line(error: BaseException) -> str:
-    """What an error says; of one that is not ours its kind as well."""
+    """Write an error's message in one line, with its kind before it unless it is a `PsstError`."""
     said = " ".join(str(error).split())
     return said if isinstance(error, PsstError) else f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -1,7 +1,7 @@
-"""Names that people give: to the parts of a network, to the choices in `conf/`, and words that are values of an axis.
+"""The names that people give: to parts of a network, to choices in `conf/`, and words that are values of an axis.
 
-The name of a part is a piece of dotted keys, a word of constraints, and stands in variables of files, columns of tables
-and labels of figures; a choice is a file's name and a value of an axis.
+The name of a part is a piece of dotted keys and a word of constraints. It stands in variables of files, columns of
+tables and labels of figures. A choice is a file's name and a value of an axis.
 """
 
 import keyword
@@ -12,20 +12,20 @@ from psst_core.errors import PsstError
 
 PART = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 CHOICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-OWN = {"type": "key", "distribution": "key", "v": "variable"}  # where parts, or their states, have their names
+OWN = {"type": "key", "distribution": "key", "v": "variable"}  # stand where parts, or their states, have names
 YAML = {"true", "false", "null", "yes", "no", "on", "off"}
-FORMULA = tuple("=+-@")  # by which a text in a table begins that a spreadsheet calculates
+FORMULA = tuple("=+-@")  # a spreadsheet calculates a text that begins so
 
 
 def check_part(name: str, kind: str, key: str) -> None:
     """Raise unless a part of a network may have this name.
 
     Args:
-        kind: of part, such as population.
+        kind: the kind of part, such as population.
         key: of the part, without the name.
 
     Raises:
-        PsstError: with a name that it may have.
+        PsstError: with a name that the part may have.
     """
     if PART.fullmatch(name) is None:
         rule = "write letters from a to z, digits and _, beginning with a letter, 64 at most"
@@ -48,7 +48,7 @@ def check_choice(group: str, name: str) -> None:
 
 
 def check_word(word: str, key: str) -> None:
-    """Raise unless a text may be a value of an axis, and so stand in tables and figures.
+    """Raise unless a text may be a value of an axis. It must be fit for tables and figures.
 
     Raises:
         PsstError: naming the axis.
@@ -66,7 +66,7 @@ def check_word(word: str, key: str) -> None:
 
 
 def legal(name: str, kind: str) -> str:
-    """A name close to this one that a part may have."""
+    """Return a similar name that a part may have."""
     text = re.sub(r"\W+", "_", "".join(map(_plain, name)), flags=re.ASCII).strip("_")
     if PART.fullmatch(text[:1]) is None or _taken(text) is not None:
         text = f"{kind}_{text or 1}"
@@ -74,12 +74,12 @@ def legal(name: str, kind: str) -> str:
 
 
 def printable(name: str) -> str:
-    """The name, or, where it would not be seen as it is, its literal."""
+    """Return the name, or its Python literal where the name would not be seen as it is."""
     return name if name and name.isprintable() and name.strip() == name else repr(name)
 
 
 def _taken(name: str) -> str | None:
-    """What else a name means, if it does."""
+    """Say what else a name means; None where it means nothing else."""
     if name in OWN:
         return f"a {OWN[name]} of PSST's own"
     if name.lower() in YAML:
@@ -88,7 +88,7 @@ def _taken(name: str) -> str | None:
 
 
 def _plain(letter: str) -> str:
-    """A letter in ASCII: é as e, α as alpha, what is neither as _."""
+    """Write a letter in ASCII: é as e, α as alpha, any other one as _."""
     if letter.isascii():
         return letter
     if found := unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode():

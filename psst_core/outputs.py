@@ -1,7 +1,7 @@
-"""The files of a sweep in the order of its stages, and which of them are stale whatever their times say.
+"""The files of a sweep in the order of its stages. By their marks some are stale, whatever their times say.
 
-Snakemake takes its targets from here, and a sweep in this process its tasks; what each stage does is in the function
-that makes its files.
+Snakemake takes its targets from here, and a sweep in this process takes its tasks. What a stage does is in the
+function that makes its files.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,19 +19,19 @@ from psst_core.store.folder import Folder, SweepFolder
 from psst_core.store.made import is_made, keep_edited
 
 STAGES = ("simulate", "summarise", "gather", "estimate", "draw", "tabulate", "describe")
-SHOWING = STAGES[4:]  # what people look at; all numbers are there before
+SHOWING = STAGES[4:]  # for people to look at; all numbers are there before them
 
 
 @dataclass(frozen=True)
 class Task:
-    """Files that are made together.
+    """A task: it makes some files together.
 
     Attributes:
         stage: one of `STAGES`.
-        name: of the chunk, the sweep or the figure that they are of.
-        files: that it makes.
-        read: files that they are made from, which earlier tasks make.
-        recipe: gives what they are made from now, where files are marked with that.
+        name: of the chunk, the sweep or the figure that the files belong to.
+        files: the files that it makes.
+        read: the files that it reads, which earlier tasks make.
+        recipe: returns the digest of what the files are made from now; None where files have no marks.
     """
 
     stage: str
@@ -41,14 +41,14 @@ class Task:
     recipe: Callable[[], str] | None = None
 
     def marked_otherwise(self, folder: Path) -> list[Path]:
-        """Its files in a sweep's folder that are missing, changed, or made from something else by their marks."""
+        """List its files in a sweep's folder that are missing, changed, or by their marks made from something else."""
         if self.recipe is None:
             return []
         made_from = self.recipe()
         return [file for file in self.files if not is_made(folder, file, made_from)]
 
     def due(self, folder: Path) -> bool:
-        """Whether it has to be done: a file is missing, older than what it was made from, or marked otherwise."""
+        """Return whether it must be done: a file is missing, is older than one that was read, or has another mark."""
         if not all(file.exists() for file in self.files):
             return True
         oldest = min(file.stat().st_mtime_ns for file in self.files)
@@ -57,7 +57,7 @@ class Task:
 
 
 def tasks(plan: Plan, results: Path) -> list[Task]:
-    """All that makes the files of a plan's sweep, in the order in which it can be done."""
+    """List the tasks that make the files of a plan's sweep, in an order in which they can be done."""
     home = Folder(results)
     sweep = home.sweep(plan.name)
     data = {chunk: home.chunk_file(chunk) for chunk in plan.manifests}
@@ -75,7 +75,7 @@ def tasks(plan: Plan, results: Path) -> list[Task]:
 
 
 def shown(folder: Path, figures: Sequence[str], config: Config, estimated: bool) -> Iterator[Task]:
-    """What makes the figures of a gathered sweep, their tables, and the page about it.
+    """Yield the tasks that make the figures of a gathered sweep, their tables, and the page about the sweep.
 
     Args:
         estimated: whether the sweep has an error estimate.
@@ -92,7 +92,7 @@ def shown(folder: Path, figures: Sequence[str], config: Config, estimated: bool)
 
 
 def targets(found: Iterable[Task]) -> dict[str, list[Path]]:
-    """The files of some tasks by their stage, all stages in their order."""
+    """Return the files of some tasks, by stage. All stages are there, in their order."""
     files: dict[str, list[Path]] = {stage: [] for stage in STAGES}
     for task in found:
         files[task.stage] += task.files
@@ -100,12 +100,16 @@ def targets(found: Iterable[Task]) -> dict[str, list[Path]]:
 
 
 def stale(folder: Path, found: Iterable[Task]) -> list[Path]:
-    """The files in a sweep's folder that are missing, changed, or made from something else."""
+    """List the files in a sweep's folder that are missing, changed, or made from something else."""
     return [file for task in found for file in task.marked_otherwise(folder)]
 
 
 def settle(plan: Plan, results: Path, found: Iterable[Task]) -> list[str]:
-    """Claim a sweep and make room for its files; a line for each thing that moved."""
+    """Claim a sweep, and make room for its files.
+
+    Returns:
+        A line for each thing that moved.
+    """
     said, folder = claim(plan, results), Folder(results).sweep(plan.name).path
     kept = keep_edited(folder, stale(folder, found))
     return said + [f"{file}: what was changed by hand is kept here" for file in kept]

@@ -14,9 +14,11 @@ SHAPE = re.compile(rf"[( ]*{FACTOR}(?:[ */()]+{FACTOR})*[) ]*")
 
 
 def factor(unit: str, wanted: str, where: str) -> tuple[float, float]:
-    """What turns numbers in `unit` into numbers in `wanted`: multiply by the first, divide by the second.
+    """Return the factor from numbers in `unit` to numbers in `wanted`, as a fraction.
 
-    Two numbers, each exact where it is a whole one, so that no rounding comes from the decimal 0.001.
+    Returns:
+        What to multiply by, and what to divide by. Whole numbers are exact, so that no rounding comes from the decimal
+        0.001.
 
     Raises:
         PsstError: with `where`, both units and what to write.
@@ -46,7 +48,7 @@ def _registry() -> Any:
 
 
 def _unit(text: str) -> Any:
-    """Pint's unit, of `uA/cm2`, `uA cm-2`, `uA.cm^-2` or `µA/cm²`; None where it is none."""
+    """Return Pint's quantity for a unit: `uA/cm2`, `uA cm-2`, `uA.cm^-2` or `µA/cm²`; None for any other text."""
     text = re.sub(r" *(\^|\*\*) *", "", text.strip().translate(SIGNS))
     text = re.sub(r"(?<=[A-Za-zµΩ%°_])\.(?=[A-Za-zµΩ%°_])", " ", text)
     text = re.sub(r"(?<=[A-Za-zµΩ%°_])(-?[1-9])(?![0-9])", r"**\1", text) or "1"
@@ -54,15 +56,15 @@ def _unit(text: str) -> Any:
         return None
     try:
         return _registry().Quantity(Fraction(1), text.replace("%", "percent"))
-    except Exception:  # whatever the library says of what is no unit
+    except Exception:  # Pint raises many kinds of errors for what is no unit
         return None
 
 
 def _ratio(found: Any, target: Any) -> Fraction | None:
-    """How many of the target one of the found is; None where they differ in dimension, or in their zero."""
+    """Return how many of the target unit make one of the found; None where their dimension or their zero differs."""
     try:
         ratio = found.to(target.units).magnitude
         zero = (0 * found).to(target.units).magnitude
-    except Exception:  # of another dimension
+    except Exception:  # it has another dimension
         return None
     return Fraction(ratio) if zero == 0 else None

@@ -1,8 +1,8 @@
-"""Names to classes: every mechanism, stimulus, connectivity rule and solver, also of plugins, is found by its name.
+"""The registry of classes: every mechanism, stimulus, connectivity rule and solver, also a plugin's, by its name.
 
-A registered class is a dataclass whose fields are its parameters. A field made by `parameter` is a number
-with a unit that enters the equations: it may differ between the runs of one compiled program. Every other
-field (a list, a file, a number that decides shapes or step counts) is the same for all of them.
+A registered class is a dataclass whose fields are its parameters. A field made by `parameter` is a number with a unit
+that enters the equations. It may differ between the runs of one compiled program. Every other field (a list, a file, a
+number that decides shapes or step counts) is the same for all of them.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ _CLASSES: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
 
 
 def parameter(default: float, unit: str = "1", *, minimum: float = -math.inf, maximum: float = math.inf) -> Any:
-    """A number of the equations: its default, its unit and the closed interval it must lie in."""
+    """Declare a field that is a number of the equations: its default, unit and closed interval."""
     metadata = {"parameter": True, "unit": unit, "minimum": minimum, "maximum": maximum}
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -31,7 +31,11 @@ def parameter(default: float, unit: str = "1", *, minimum: float = -math.inf, ma
 def setting(
     default: Any, unit: str = "1", *, minimum: float = -math.inf, maximum: float = math.inf, per_run: bool = False
 ) -> Any:
-    """A number or list outside the equations; `per_run` when it only decides arrays that each run brings along."""
+    """Declare a field that is a number or list outside the equations.
+
+    Args:
+        per_run: whether it only decides arrays that each run brings along.
+    """
     metadata = {"unit": unit, "minimum": minimum, "maximum": maximum, "per_run": per_run}
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
@@ -39,18 +43,21 @@ def setting(
 
 
 def data_file(default: str | list[str] | None = "") -> Any:
-    """The path of a file, or a list of them, to be read by `datafiles.read_variable`; the content decides runs' ids."""
+    """Declare a field that is the path of a file, or a list of paths, for `datafiles.read_variable`.
+
+    The content of the files decides the ids of runs.
+    """
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata={"file": True})
     return dataclasses.field(default=default, metadata={"file": True})
 
 
 def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
-    """Class decorator: the dataclass is `name` among its `kind`, one of `KINDS`.
+    """Decorate a dataclass, so that it is `name` among the classes of its `kind`, one of `KINDS`.
 
     Raises:
-        PsstError: where the class is no dataclass (a solver need not be one), or another has the name already; the same
-            one may be defined anew, as in a notebook.
+        PsstError: where the class is no dataclass (a solver need not be one), or where another class has the name
+            already. The same class may be defined anew, as in a notebook.
     """
     if kind not in KINDS:
         raise PsstError(f"register({kind!r}, {name!r}): no such kind{suggestion(kind, KINDS)}; use {', '.join(KINDS)}")
@@ -77,20 +84,26 @@ def import_all(package: str, path: Iterable[str]) -> None:
 
 
 class NeedsPluginError(PsstError):
-    """A class is not PSST's, and no plugin has been imported: what only looks at results imports none."""
+    """An unknown class, while no plugins are imported: it may be a plugin's.
+
+    What only looks at results imports no plugins.
+    """
 
 
 def names(kind: str) -> list[str]:
-    """The classes of a kind: PSST's, and those of plugins where they have been imported."""
+    """List the names of the classes of a kind: PSST's, and those of plugins where these are imported."""
     return sorted(_CLASSES[kind])
 
 
 def lookup(kind: str, name: Any, key: str) -> type:
-    """The class of that name; `key` is where the configuration names it.
+    """Return the class of a kind that has this name.
+
+    Args:
+        key: where the configuration names it.
 
     Raises:
-        NeedsPluginError: when there is none, and plugins have not been imported.
-        PsstError: when there is none.
+        NeedsPluginError: when there is no such class, and plugins have not been imported.
+        PsstError: when there is no such class.
     """
     known = _CLASSES[kind]
     if name not in known:
@@ -112,22 +125,22 @@ def suggestion(word: Any, known: Iterable[str]) -> str:
 
 
 def parameters(cls: type) -> dict[str, dataclasses.Field[Any]]:
-    """The fields that may differ between the runs of one compiled program."""
+    """Return the fields that may differ between the runs of one compiled program, by name."""
     return {f.name: f for f in dataclasses.fields(cls) if f.metadata.get("parameter")}
 
 
 def run_settings(cls: type) -> list[str]:
-    """The settings that may differ between the runs of one compiled program, as they only decide arrays."""
+    """List the settings that may differ between the runs of one compiled program, as they only decide arrays."""
     return [f.name for f in dataclasses.fields(cls) if f.metadata.get("per_run")]
 
 
 def file_fields(cls: type) -> list[str]:
-    """The fields that are paths of files."""
+    """List the fields that are paths of files."""
     return [f.name for f in dataclasses.fields(cls) if f.metadata.get("file")]
 
 
 def build(kind: str, settings: Mapping[str, Any], key: str, naming: str = "type") -> Any:
-    """An instance of the class that `settings[naming]` names, with the other settings as its fields."""
+    """Make an instance of the class that `settings[naming]` names, with the other settings as its fields."""
     cls = lookup(kind, settings[naming], f"{key}.{naming}")
     values = {name: value for name, value in settings.items() if name != naming}
     for name in file_fields(cls):
@@ -136,12 +149,12 @@ def build(kind: str, settings: Mapping[str, Any], key: str, naming: str = "type"
 
 
 def _declared(paths: Any, key: str) -> Any:
-    """Paths of files that know their key."""
+    """Return paths of files as `InputFile`, which knows the key that names them."""
     return [InputFile(path, key) for path in paths] if isinstance(paths, list) else InputFile(paths, key)
 
 
 def check_ranges(cls: type, settings: Mapping[str, Any], key: str) -> None:
-    """Raise for the first number outside the interval of its field, or not finite."""
+    """Raise for the first number that is not finite, or outside the interval of its field."""
     for field in dataclasses.fields(cls):
         value = settings.get(field.name)
         numbers = value if isinstance(value, list) else [value]

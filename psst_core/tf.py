@@ -1,4 +1,4 @@
-"""TensorFlow, imported at its first use: what only plans, gathers or draws never pays for it."""
+"""TensorFlow, imported when it is first used. A process that only plans, gathers or draws does not load it."""
 
 import importlib
 from typing import Any

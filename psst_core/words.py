@@ -1,6 +1,7 @@
-"""The words behind `--config` on Snakemake's command line, looked at before Snakemake takes them apart.
+"""The words behind `--config` on Snakemake's command line, checked before Snakemake reads them.
 
-The profile of this machine does it (workflow/profiles/default), as that is read before anything else of the workflow.
+The profile for this machine (workflow/profiles/default) has them checked, as Snakemake reads it before the rest of the
+workflow.
 """
 
 import difflib
@@ -15,7 +16,7 @@ ALIKE = 0.75
 
 
 def stop_at_wrong_words() -> None:
-    """End the process with a message where its command line does not say what it seems to."""
+    """End the process with a message where its command line does not mean what it seems to."""
     try:
         check_words(sys.argv[1:])
     except PsstError as error:
@@ -23,11 +24,11 @@ def stop_at_wrong_words() -> None:
 
 
 def check_words(arguments: Sequence[str]) -> None:
-    """Check what stands behind `--config`.
+    """Check the words behind `--config`.
 
     Raises:
-        PsstError: for overrides outside their quotes, keys that do not exist, are given twice or have no value, and a
-            second `--config`, which would take the place of the first, with the words to write; and for a
+        PsstError: with the words to write, for overrides outside their quotes, for keys that do not exist, are given
+            twice or have no value, and for a second `--config`, which would replace the first; also for a
             `--configfile` that is not there.
     """
     for file in (file for files in _behind(arguments, "--configfile", "--configfiles") for file in files):
@@ -60,7 +61,10 @@ def check_words(arguments: Sequence[str]) -> None:
 
 
 def _behind(arguments: Sequence[str], *options: str) -> list[list[str]]:
-    """The words behind each of these options, up to the next option; a short one may have its first word joined."""
+    """Return the words behind each of these options, up to the next option.
+
+    A short option may be joined to its first word.
+    """
     groups: list[list[str]] = []
     inside = False
     for argument in arguments:
@@ -78,7 +82,7 @@ def _behind(arguments: Sequence[str], *options: str) -> list[list[str]]:
 
 
 def _together(words: Sequence[str]) -> str:
-    """The same words as one `--config`, each key once and all overrides in one text."""
+    """Write these words as one `--config`, each key once and all overrides in one text."""
     named: dict[str, str] = {}
     overrides: list[str] = []
     for word in words:
@@ -86,7 +90,7 @@ def _together(words: Sequence[str]) -> str:
         if equals and key in ("experiment", "name"):
             named[key] = value or "…"
         elif overrides and (overrides[-1].endswith((",", "=", "(")) or word.startswith((",", "=", ")"))):
-            overrides[-1] += word  # a value that a space has torn
+            overrides[-1] += word  # a space has torn this value apart
         else:
             overrides += [value if equals and key == "overrides" else word]
     text = " ".join(part for part in overrides if part)

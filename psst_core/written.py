@@ -1,7 +1,7 @@
-"""Values as people write them: one reading of numbers for the command line, YAML files and tables.
+"""Values as people write them. The command line, YAML files and tables read numbers in the same way.
 
-A number is a decimal one, `12`, `-0.5`, `.5`, `1e3`; leading zeros say nothing. What other programs read as a number in
-another way (`0x1F`, `1_000`, `1:30`, `yes`) is refused, and so is a number that Python's own cannot hold.
+A number is a decimal one, `12`, `-0.5`, `.5`, `1e3`; leading zeros do not count. A text that other programs read as
+another number (`0x1F`, `1_000`, `1:30`, `yes`) is refused, and so is a number that Python cannot hold.
 """
 
 import math
@@ -16,8 +16,8 @@ from psst_core.errors import PsstError
 WHOLE = re.compile(r"[+-]?[0-9]+")
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 NOT_FINITE = re.compile(r"[+-]?\.?(inf|infinity|nan)", re.IGNORECASE)
-LONGEST = 400  # characters of a number
-EXACT = 2**53  # beyond which a double skips whole numbers
+LONGEST = 400  # characters; a longer number is refused
+EXACT = 2**53  # beyond this a double skips whole numbers
 TRUTHS = re.compile(r"yes|no|on|off", re.IGNORECASE)
 FOREIGN = {
     "a number with underscores, which other programs leave out": re.compile(r"[+-]?\.?[0-9][0-9.eE+-]*_[0-9_.eE+-]*"),
@@ -34,10 +34,10 @@ SWEEPABLE = ("network", "stimulus", "solver", "run")  # groups whose keys may be
 
 
 class Plain(str):
-    """A word of a file that stands without quotes, so that it may be a number.
+    """A text in a file that has no quotes, so that it may be a number.
 
     Attributes:
-        line: where it stands, counted from 1.
+        line: where it stands, counted from 1; 0 where that is not known.
     """
 
     line: int
@@ -49,10 +49,10 @@ class Plain(str):
 
 
 def number(text: str) -> int | float | None:
-    """The number that a text is; None where it is none.
+    """Read a text as a number; return None where it is no number.
 
     Raises:
-        PsstError: for one that cannot be kept, or that could mean another.
+        PsstError: for a number that cannot be kept, or a text that other programs read as another number.
     """
     if NOT_FINITE.fullmatch(text):
         return float(text.replace(".", ""))
@@ -76,7 +76,7 @@ def number(text: str) -> int | float | None:
 
 
 def scalar(text: str) -> Any:
-    """A number, true, false or null, else the text as it stands."""
+    """Read a text as a number, true, false or null; return the text itself where it is none of these."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     if text.lower() in ("null", ""):
@@ -86,7 +86,7 @@ def scalar(text: str) -> Any:
 
 
 def exact(value: int | float | str) -> Fraction:
-    """The number as it is written: of a float, the shortest decimal one that means it.
+    """Return the number as it is written. For a float this is the shortest decimal number that means it.
 
     Raises:
         PsstError: for a text that is no finite number.
@@ -102,10 +102,11 @@ def exact(value: int | float | str) -> Fraction:
 
 
 def typed(value: Any, hint: Any, key: str, optional: bool = False) -> Any:
-    """A value as the schema types its key; texts that are numbers are read.
+    """Convert a value to the type that the schema gives its key. A text that is a number is read as one.
 
     Args:
         hint: int, float, bool, str, a list of these, or Any, which takes everything.
+        optional: whether the value may be None.
 
     Raises:
         PsstError: where it is of another type, naming the key.
@@ -132,7 +133,7 @@ def typed(value: Any, hint: Any, key: str, optional: bool = False) -> Any:
 
 
 def _several(key: str, values: list[Any]) -> str:
-    """How an axis over these values is written, where the key may be one."""
+    """Say how an axis over these values is written; empty where the key cannot be an axis."""
     if key.split(".")[0] not in SWEEPABLE:
         return ""
     override = f"{key}={','.join(map(shown, values))}"
@@ -143,7 +144,7 @@ EXPECTED = {int: "a whole number", float: "a number", bool: "true or false", str
 
 
 def _one(value: Any, hint: Any, key: str) -> Any:
-    """A single value as a type."""
+    """Convert a single value to a type."""
     if hint is str:
         if not isinstance(value, str):
             raise PsstError(f"{key}={shown(value)}: must be a word; in a file, write quotes around it")
@@ -161,10 +162,10 @@ def _one(value: Any, hint: Any, key: str) -> Any:
 
 
 def number_of(value: Any, key: str, wanted: str = "a number") -> int | float:
-    """The number that a value is.
+    """Return the number that a value means.
 
     Raises:
-        PsstError: where it is none.
+        PsstError: where it is no number.
     """
     if isinstance(value, str):
         with_key = _read(Plain(value), key)
@@ -177,10 +178,10 @@ def number_of(value: Any, key: str, wanted: str = "a number") -> int | float:
 
 
 def whole(value: int | float, key: str) -> int:
-    """A whole number, however it is written; exact.
+    """Return a whole number as an int, however it is written.
 
     Raises:
-        PsstError: where it has a fraction, or is a float that no longer tells whole numbers apart.
+        PsstError: where it has a fraction, or is a float so large that floats skip whole numbers.
     """
     if isinstance(value, int):
         return value
@@ -198,7 +199,7 @@ def _float(value: int, key: str) -> float:
 
 
 def _read(value: Any, key: str) -> Any:
-    """A value of any type, with all that stands without quotes in it read."""
+    """Return a value of any type, with every text without quotes in it read as a number or word."""
     if isinstance(value, list):
         return [_read(item, key) for item in value]
     if isinstance(value, dict):
@@ -219,7 +220,7 @@ def _kind(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as it is written."""
+    """Write a value as people would."""
     if isinstance(value, list):
         return f"[{','.join(map(shown, value))}]"
     if isinstance(value, dict):

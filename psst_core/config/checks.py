@@ -1,4 +1,4 @@
-"""What types cannot say: ranges, references, times that fit the step. Errors come before any job starts."""
+"""Checks of what types cannot say: ranges, references, times that fit the step. They come before any job starts."""
 
 import dataclasses
 import itertools
@@ -81,7 +81,11 @@ def check(config: Config) -> None:
 
 
 def check_part(config: Config, part: str) -> None:
-    """The same for the numbers of one part alone, such as `stimulus` or `network.populations.hh.mechanisms.sodium`."""
+    """Check the numbers of one part alone, such as `stimulus` or `network.populations.hh.mechanisms.sodium`.
+
+    Raises:
+        PsstError: for the first value that cannot be simulated.
+    """
     settings = get(config, part)
     if is_distribution(settings):
         owner, _, name = part.rpartition(".")
@@ -105,13 +109,16 @@ def check_part(config: Config, part: str) -> None:
 
 
 def file_keys(config: Config) -> list[str]:
-    """The keys whose values are paths of files that a run reads, as the fields say."""
+    """Return the keys whose values are paths of files that a run reads, as the fields of the classes declare them."""
     own = [f"{name}.{field}" for name in PHYSICS if name in SCHEMAS for field in file_fields(SCHEMAS[name])]
     return own + part_file_keys(config)
 
 
 def data_files(config: Config, runs: Iterable[Mapping[str, Any]] = ({},)) -> dict[str, dict[str, str]]:
-    """The files that runs read which have these values in place of the configuration's.
+    """Digest the files that runs read.
+
+    Args:
+        runs: for each run, by key, the values that take the place of the configuration's.
 
     Returns:
         By key and path, the SHA-256 of the content.
@@ -126,7 +133,7 @@ def data_files(config: Config, runs: Iterable[Mapping[str, Any]] = ({},)) -> dic
 
 
 def _listed(paths: Any) -> list[str]:
-    """The files that a field names: none, one or several."""
+    """List the files that a field names: none, one or several."""
     return [path for path in (paths if isinstance(paths, list) else [paths]) if path]
 
 
@@ -139,21 +146,21 @@ def _check_part(kind: str, settings: Mapping[str, Any], key: str) -> None:
 
 
 def _check_no_hidden_file(cls: type, settings: Mapping[str, Any], key: str) -> None:
-    """Raise where the path of a file, or of a folder, stands in a field that is not declared as one.
+    """Raise where the path of a file or a folder stands in a field that is not declared as one.
 
-    In fields of PSST's own a word is no path; a plugin may open whatever is there.
+    In PSST's own fields a word without a dot or slash is no path. A plugin may open whatever its fields name.
     """
     theirs = {name for c in cls.__mro__ if plugins.owns(c.__module__) for name in vars(c).get("__annotations__", ())}
     for name, value in settings.items():
         for text in _texts(value) if name not in file_fields(cls) else ():
             looks = name in theirs or "/" in text or "." in text
-            # A Path would raise for what cannot be one.
+            # Path(text) would raise for a text that cannot be a path.
             if looks and (os.path.isfile(text) or ("/" in text and os.path.isdir(text))):  # noqa: PTH112, PTH113
                 raise undeclared(text, f"{key}.{name}", several=isinstance(value, list))
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The texts in a value, also in lists."""
+    """Yield the texts in a value, also those in lists."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -162,7 +169,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _check_fields(cls: type, settings: Mapping[str, Any], key: str) -> None:
-    """The ranges of a class's fields, for numbers and for what distributions may draw."""
+    """Check the ranges of a class's fields, for numbers and for what distributions may draw."""
     check_ranges(cls, settings, key)
     for field in dataclasses.fields(cls):
         if is_distribution(settings.get(field.name)):
@@ -187,7 +194,7 @@ def _check_number(value: Any, metadata: Mapping[str, Any], key: str) -> None:
 
 
 def _check_solver(config: Config) -> None:
-    """The solver's tolerances, and that an adaptive one has no events to serve."""
+    """Check the tolerances of the solver. Check also that an adaptive one has no events or noise at steps of run.dt."""
     solver = config["solver"]
     cls: type[Solver] = lookup("solver", solver["name"], "solver.name")
     for name in ("relative_tolerance", "absolute_tolerance"):
@@ -214,7 +221,7 @@ def _check_solver(config: Config) -> None:
 
 
 def _check_steps(network: Network, dt: float) -> None:
-    """That pulses, delays and noise fit the step."""
+    """Check that pulses, delays and noise fit the step `dt`, in ms."""
     rooms = {"network.synapses": network.synapses} | {
         f"network.populations.{name}.mechanisms": population.mechanisms
         for name, population in network.populations.items()
@@ -262,7 +269,10 @@ def _check_times(config: Config) -> None:
 
 
 def unmeasured(config: Config) -> str | None:
-    """What of a checked configuration is not measured, as the default stretch is longer than the run."""
+    """Say what is not measured in the runs of a checked configuration; None where all is.
+
+    The default of `analysis.spectrum` may end after the run. Then frequency and power stay undefined.
+    """
     analysis, duration = config["analysis"], config["run"]["duration"]
     stretch, band = analysis["spectrum"], analysis["band"]
     if stretch[1] <= duration:
@@ -280,7 +290,7 @@ def unmeasured(config: Config) -> str | None:
 
 
 def _check_within(stretch: Sequence[float], key: str, duration: float) -> None:
-    """Raise unless a stretch of time is over when the run is."""
+    """Raise unless a stretch of time, in ms, ends before the run does or with it."""
     if stretch[1] > duration:
         how = "begins when the run is over" if stretch[0] >= duration else "ends when the run is over"
         raise PsstError(
@@ -290,12 +300,12 @@ def _check_within(stretch: Sequence[float], key: str, duration: float) -> None:
 
 
 def _inside(stretch: Sequence[float], duration: float) -> tuple[float, float]:
-    """The part of a stretch that a run covers, or all of the run."""
+    """Return the part of a stretch of time that the run covers, or the whole run where there is none."""
     return (stretch[0] if stretch[0] < duration else 0.0), duration
 
 
 def _written(numbers: Sequence[float]) -> str:
-    """A list as an override has it."""
+    """Write numbers as a list in an override."""
     return f"[{','.join(f'{number:.12g}' for number in numbers)}]"
 
 

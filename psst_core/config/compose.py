@@ -1,7 +1,7 @@
-"""Configurations: composed by Hydra from PSST's conf/ and one's own, completed with defaults, resolved to plain data.
+"""Configurations: composed by Hydra from the user's and PSST's `conf/`, completed with defaults, and resolved.
 
-A resolved configuration is plain data (dicts, lists, numbers, text), the same whatever the order of its keys or the
-way in which its numbers were written.
+A resolved configuration is plain data: dicts, lists, numbers and text. It does not depend on the order of its keys or
+on the way in which its numbers were written.
 """
 
 import contextlib
@@ -38,13 +38,15 @@ from psst_core.registry import lookup, parameters, suggestion
 from psst_core.written import shown, typed
 
 HEADER = "# @package _global_"
-OPEN = {"recorder.variables": "pn=[v]", "recorder.runs": "trial=[0]"}  # begin empty; what may stand there: checks.py
-ALIKE = 0.95  # of two keys, the similarity from which on one is the other with a letter wrong
+OPEN = {"recorder.variables": "pn=[v]", "recorder.runs": "trial=[0]"}  # begin empty; checks.py has what they take
+ALIKE = 0.95  # the similarity of two keys from which on one is the other with a wrong letter
 CONF = CHECKOUT / "conf"
 
 
 def groups() -> dict[str, list[str]]:
-    """Each configuration group and its choices: those in one's own folder `conf/`, then those of PSST.
+    """Return each configuration group with its choices.
+
+    Those in the user's own folder `conf/` come first, then those of PSST.
 
     Raises:
         PsstError: where both have a choice of the same name, which could then mean either.
@@ -64,7 +66,7 @@ def groups() -> dict[str, list[str]]:
 
 
 def _read_sweep(path: str) -> Any:
-    """A sweep file, typed."""
+    """Read a sweep file as the schema types it."""
     if not Path(path).is_file():
         raise PsstError(f"sweep={path}: no such file (paths are relative to the folder where you start)")
     try:
@@ -75,27 +77,28 @@ def _read_sweep(path: str) -> Any:
 
 
 def _own() -> Path | None:
-    """The folder `conf/` where one starts; None where there is none, or it is that of PSST."""
+    """Return the folder `conf/` where the user starts; None where there is none, or where it is PSST's."""
     own = Path("conf").resolve()
     return own if own.is_dir() and own != CONF else None
 
 
 def _check_header(experiment: str) -> None:
-    """An experiment of one's own sets keys of all groups, which Hydra must be told in its first line."""
+    """Raise where an experiment's file does not begin with the line that lets it set keys of all groups in Hydra."""
     path = (_own() or CONF) / "experiment" / f"{experiment}.yaml"
     if path.is_file() and HEADER not in path.read_text(encoding="utf-8"):
         raise PsstError(f"{path}: must begin with the line `{HEADER}`, as it sets keys of all groups")
 
 
 def is_file(group: str, choice: str) -> bool:
-    """Whether a choice is the path of a file of one's own, which a sweep may be."""
+    """Return whether a choice is the path of the user's own file. Only a choice of `sweep` can be one."""
     return group == "sweep" and choice.endswith((".yaml", ".yml"))
 
 
 def compose(choices: Mapping[str, str]) -> DictConfig:
-    """The typed configuration for these choices of groups (`experiment`, `solver`, …), every default filled in.
+    """Compose the typed configuration for these choices of groups (`experiment`, `solver`, …), with every default.
 
-    `sweep`, a file in conf/sweep/ or the path of one, takes the place of all that the experiment says of the sweep.
+    The choice of `sweep` is a file in conf/sweep/ or the path of another one. It replaces all that the experiment says
+    of the sweep.
 
     Raises:
         PsstError: for a group or a choice that does not exist, an unknown key, or a wrong type in a file.
@@ -104,15 +107,18 @@ def compose(choices: Mapping[str, str]) -> DictConfig:
 
 
 class Compositions:
-    """Configurations, each composed once, by whichever choices it is asked for; the files must stay as they are."""
+    """A memory of composed configurations: each is composed once, even when its choices are given in another way.
+
+    The files of the configuration must not change meanwhile.
+    """
 
     def __init__(self) -> None:
         self._made: list[tuple[dict[str, str], dict[str, str], DictConfig]] = []
 
     def compose(self, choices: Mapping[str, str]) -> DictConfig:
-        """The typed configuration for these choices of groups, to be changed at will."""
+        """Return the typed configuration for these choices of groups, as a copy that the caller may change."""
         for asked, chosen, config in self._made:
-            # A sweep that is asked for takes the place of the experiment's, even of one of its own name.
+            # A sweep that is asked for replaces the experiment's, even one of the same name.
             more = choices.keys() - asked.keys()
             if asked.items() <= choices.items() <= chosen.items() and "sweep" not in more:
                 return copy.deepcopy(config)
@@ -122,7 +128,11 @@ class Compositions:
 
 
 def _compose(choices: Mapping[str, str]) -> tuple[DictConfig, dict[str, str]]:
-    """The typed configuration, and by group the choice that it was composed of."""
+    """Compose the typed configuration.
+
+    Returns:
+        The configuration; and by group, the choice that it was composed of.
+    """
     plugins.load()
     known = groups()
     files = {group: choice for group, choice in choices.items() if is_file(group, choice)}
@@ -159,7 +169,7 @@ def _compose(choices: Mapping[str, str]) -> tuple[DictConfig, dict[str, str]]:
 
 @contextlib.contextmanager
 def _hydra(known: Mapping[str, Sequence[str]]) -> Iterator[None]:
-    """Hydra over PSST's configuration and one's own, both read by yaml_files.py."""
+    """Set up Hydra, in this block, for PSST's and the user's configuration, both read by yaml_files.py."""
     ConfigStore.instance().store(name="schema", node=PsstConfig(network=network_schema(known_transmitters(), None)()))
     yaml_files.use(known)
     path = ConfigSearchPathImpl()
@@ -178,12 +188,12 @@ def _hydra(known: Mapping[str, Sequence[str]]) -> Iterator[None]:
 
 
 def _quoted(choice: str) -> str:
-    """A choice that Hydra takes for no number."""
+    """Quote a choice, so that Hydra does not take it for a number."""
     return QuotedString(choice, Quote.single).with_quotes()
 
 
 def update(config: DictConfig, key: str, value: Any) -> None:
-    """Set one key, as its type demands.
+    """Set one key to a value, converted to the key's type.
 
     Raises:
         PsstError: naming the key and the value, when there is no such key or the value is of another type.
@@ -217,7 +227,7 @@ def update(config: DictConfig, key: str, value: Any) -> None:
 
 
 def _set(node: DictConfig, name: str, value: Any, key: str) -> None:
-    """Set one entry of a node, as its type demands."""
+    """Set one entry of a node to a value, converted to the entry's type."""
     entry = node._get_node(name)
     hint, optional = entry._metadata.ref_type, entry._metadata.optional  # type: ignore[union-attr]
     if hint is Any and isinstance(node[name], float):
@@ -228,7 +238,7 @@ def _set(node: DictConfig, name: str, value: Any, key: str) -> None:
 
 
 def entry(config: DictConfig, key: str) -> Any:
-    """The node of a dotted key, with its type; None where there is no such key, whatever the text is."""
+    """Return the node of a dotted key, with its type; None where there is no such key. `key` may be any text."""
     node: Any = config
     for part in key.split("."):
         if not isinstance(node, DictConfig) or part not in node:
@@ -238,7 +248,7 @@ def entry(config: DictConfig, key: str) -> Any:
 
 
 def resolve(config: DictConfig) -> Config:
-    """Plain data, with the flags for XLA from outside.
+    """Return a configuration as plain data, with the flags for XLA from the environment among its own.
 
     Raises:
         PsstError: for an interpolation, which would make one key's meaning depend on another.
@@ -252,7 +262,7 @@ def resolve(config: DictConfig) -> Config:
 
 
 def _complete(config: DictConfig) -> None:
-    """Give every mechanism, synapse, connectivity and stimulus its class's fields, types and defaults."""
+    """Give every mechanism, synapse, connectivity and stimulus the fields of its class, with types and defaults."""
     _check_names(config.network)
     for name, settings in config.network.synapses.items():
         config.network.synapses[name] = _typed("synapse", settings, f"network.synapses.{name}")
@@ -295,7 +305,7 @@ def _no_transmitter(network: DictConfig, name: str) -> str:
 
 
 def _check_names(network: DictConfig) -> None:
-    """Raise for the first part of a network whose name would not do everywhere."""
+    """Raise for the first part of a network whose name could not be used in all keys, files and tables."""
     rooms = {f"network.{room}": network[room] for room in ("populations", "synapses", "projections")}
     rooms |= {f"network.populations.{name}.mechanisms": part.mechanisms for name, part in network.populations.items()}
     for key, parts in rooms.items():
@@ -304,7 +314,7 @@ def _check_names(network: DictConfig) -> None:
 
 
 def _complete_start(start: DictConfig, key: str) -> None:
-    """Numbers as floats, `sodium.m: 0.1` as `sodium: {m: 0.1}`."""
+    """Make start values floats or distributions, and write `sodium.m: 0.1` as `sodium: {m: 0.1}`."""
     for name, value in list(start.items()):
         name = str(name)
         if isinstance(value, DictConfig) and KEY not in value:
@@ -327,7 +337,10 @@ def _number(value: Any, key: str) -> float:
 
 
 def _typed(kind: str, settings: Any, key: str, naming: str = "type") -> DictConfig:
-    """The settings with every field of the class that `settings[naming]` names, typed; distributions likewise."""
+    """Complete settings with every field of the class that `settings[naming]` names, and give each its type.
+
+    Distributions among the settings are completed in the same way.
+    """
     if not isinstance(settings, DictConfig) or naming not in settings:
         raise PsstError(f"{key}={settings}: needs a `{naming}`")
     cls = lookup(kind, settings[naming], f"{key}.{naming}")
@@ -349,7 +362,7 @@ def _typed(kind: str, settings: Any, key: str, naming: str = "type") -> DictConf
 
 
 def unknown(config: Any, node: Any, key: str, name: str, asked: str) -> PsstError:
-    """Says that there is no such key, and which one may be meant: near it, or of its name anywhere.
+    """Return the error for a key that does not exist, with the key that may be meant.
 
     Args:
         node: where the key's last part, `name`, was looked for.
@@ -362,7 +375,11 @@ def unknown(config: Any, node: Any, key: str, name: str, asked: str) -> PsstErro
 
 
 def _meant(config: DictConfig, name: str, near: Sequence[str], asked: str) -> str:
-    """The keys that may be meant: those that end in the one asked for, else one like it beside it, or anywhere."""
+    """Name the keys that may be meant.
+
+    These are keys that end in the one asked for. Without any it is a similar key in the same group, or else a similar
+    key anywhere.
+    """
     plain = OmegaConf.to_container(config, resolve=False)
     keys = [key for key, _ in flatten(plain) if not key.startswith(yaml_files.AS_WRITTEN)]
     keys = sorted((re.sub(r"(\.\d+)+$", "", key) for key in keys), key=lambda key: (key.count("."), key))

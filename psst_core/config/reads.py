@@ -1,7 +1,7 @@
-"""What a configuration reads of its own keys, as its parts declare it: the rest decides nothing.
+"""The keys that a configuration reads, as its parts declare them. A key that is not read decides nothing.
 
-Only declarations count, never results: which synapses, rules, stimuli and solvers there are, what these say that they
-do not read, and which numbers are 0 or 1. What is said to be unread is certain; what is not said may be read.
+Only declarations count, never results. These are the synapses, rules, stimuli and solvers, what they declare as
+unread, and which numbers are 0 or 1. A key that is said to be unread is certainly unread. Any other key may be read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,30 +29,30 @@ SAME_TRIALS = (
 
 @dataclass(frozen=True)
 class Reads:
-    """What of a configuration decides nothing.
+    """The keys of a configuration that decide nothing.
 
     Attributes:
-        unread: by key, of one value or of all below it, why.
-        same: by `network` and `trial`, why replicates of that number are identical; nothing where they differ.
+        unread: by the key of a value, or of a group with all below it, why it decides nothing.
+        same: by `network` and `trial`, why replicates of that sort are identical; no entry where they differ.
     """
 
     unread: Mapping[str, str]
     same: Mapping[str, str]
 
     def why_not(self, key: str) -> str | None:
-        """Why a key decides nothing; None where it is read."""
+        """Say why a key decides nothing; None where it is read."""
         parts = key.split(".")
         prefixes = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
         return next((self.unread[prefix] for prefix in prefixes if prefix in self.unread), None)
 
 
 def reads(config: Config) -> Reads:
-    """Of a resolved configuration, which may not be checked yet.
+    """Find the keys that a resolved configuration does not read. It need not be checked yet.
 
-    Of a number that may differ between runs of one program it matters only whether it is 0, or 1.
+    Some numbers may differ between runs of one program. Of these it matters only whether they are 0 or 1.
 
     Raises:
-        PsstError: where its parts cannot be made.
+        PsstError: where a part of the configuration cannot be made.
     """
     unread = dict([*_of_populations(config), *_of_synapses(config), *_of_stimulus(config), *_of_solver(config)])
     trials, networks = _trials_differ(config), _networks_differ(config)
@@ -63,7 +63,11 @@ def reads(config: Config) -> Reads:
 
 
 def sort_of(value: Any) -> Any:
-    """All that `reads` may look at of a value that differs between runs of one program."""
+    """Return all that `reads` may look at in a value that differs between runs of one program.
+
+    Returns:
+        The value itself where it is 0, 1 or no number, else `number`.
+    """
     return value if not isinstance(value, float | int) or value in (0, 1) else "number"
 
 
@@ -88,7 +92,7 @@ def _of_populations(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _of_synapses(config: Config) -> Iterator[tuple[str, str]]:
-    """Synapses without a projection, and the factors of the others' conductances."""
+    """Yield unread keys with the reason: synapses without a projection, and factors that act on no conductance."""
     network = config["network"]
     projections, declared = network["projections"], transmitters(network)
     used = {part["synapse"] for part in projections.values()}
@@ -120,7 +124,7 @@ def _of_synapses(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _factors(config: Config, name: str, declared: Mapping[str, list[str]]) -> dict[str, Any]:
-    """What the conductance of a projection is the product of, by key."""
+    """Return, by key, the factors whose product is the conductance of a projection."""
     network = config["network"]
     part = network["projections"][name]
     found = {"network.coupling": network["coupling"]}
@@ -132,7 +136,7 @@ def _factors(config: Config, name: str, declared: Mapping[str, list[str]]) -> di
 
 
 def _expects_none(config: Config, name: str) -> bool:
-    """Whether a projection has no connection."""
+    """Return whether a projection is expected to make no connection at all."""
     part, sizes = config["network"]["projections"][name], share_out(config["network"])
     if not {part["pre"], part["post"]} <= sizes.keys():
         return False
@@ -178,7 +182,7 @@ def _trials_differ(config: Config) -> bool:
 
 
 def _networks_differ(config: Config) -> bool:
-    """Whether networks do in more than their trials."""
+    """Return whether networks differ in more than their trials do."""
     if any(_is_random(get(config, key), key) for key in distribution_keys(config)):
         return True
     sizes = share_out(config["network"])
@@ -192,5 +196,5 @@ def _networks_differ(config: Config) -> bool:
 
 
 def _is_random(value: Any, key: str) -> bool:
-    """Whether a distribution stands there that draws."""
+    """Return whether a value is a distribution that draws random numbers."""
     return is_distribution(value) and of(value, key).draws()

@@ -18,7 +18,7 @@ WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 @dataclass
 class RunConfig:
-    """How long, in which steps, from which seed."""
+    """The times and the seed of a run."""
 
     duration: float = setting(1000.0, "ms", minimum=1e-9)
     dt: float = setting(0.01, "ms", minimum=1e-9)
@@ -27,7 +27,10 @@ class RunConfig:
 
 @dataclass
 class SolverConfig:
-    """The tolerances, of the error within dt, are those of adaptive solvers; the others have none."""
+    """The solver, its precision and its tolerances.
+
+    Only adaptive solvers have tolerances; they bound the error within dt.
+    """
 
     name: str = "rk4"
     precision: str = "float64"
@@ -37,13 +40,13 @@ class SolverConfig:
 
 @dataclass
 class PopulationConfig:
-    """Membranes with `mechanisms`, or copies of the plain system in `equations`.
+    """A population of cells: membranes with `mechanisms`, or copies of the plain system in `equations`.
 
     Attributes:
-        share: of the network's cells, beside the shares of the other populations.
-        spike_threshold: that v crosses upward.
+        share: how many of the network's cells it has, in proportion to the shares of the other populations.
+        spike_threshold: a cell spikes when its v crosses this potential upward.
         refractory: the shortest time between two spikes of a cell.
-        start: by variable, a number or a distribution.
+        start: the start value of each variable, a number or a distribution.
     """
 
     share: int = setting(1, minimum=1)
@@ -57,12 +60,12 @@ class PopulationConfig:
 
 @dataclass
 class ProjectionConfig:
-    """From one population to another, by one of the network's synapses.
+    """The connections from one population to another, made with one of the network's synapses.
 
     Attributes:
         conductance: of one connection, at the reference in-degree.
         weight: a factor on each connection: a number, or a distribution over the connections.
-        reference_in_degree: where the conductance is as given, with `network.scaling=in_degree`.
+        reference_in_degree: the in-degree at which a connection has `conductance`, with `network.scaling=in_degree`.
     """
 
     pre: str = ""
@@ -76,16 +79,18 @@ class ProjectionConfig:
 
 @dataclass
 class NetworkConfig:
-    """`coupling` scales every synapse; each transmitter of the network's synapses has a key and a factor of its own.
+    """The network: its populations, synapses and projections.
 
-    That is `network.ach` where a synapse releases ach, and so on: 1 where nothing else is written, and at least 0. A
-    network without a synapse of that transmitter has no such key.
+    `coupling` is a factor on every synapse. Each transmitter of the network's synapses has a key with a factor of its
+    own: `network.ach` where a synapse releases ach, and so on. This factor is 1 where nothing else is written, and at
+    least 0. A network without a synapse of that transmitter has no such key.
 
     Attributes:
-        size: cells, of all populations together.
-        scaling: in_degree keeps a cell's expected input at any size; or none.
-        start_jitter: the standard deviation of a Gaussian factor on each start value, around 1.
-        start_file: NetCDF or npz, with start values as variables such as `pn.v`, one number a cell or one for all.
+        size: the number of cells of all populations together.
+        scaling: in_degree keeps the expected input of a cell the same at any size; none does not.
+        start_jitter: the standard deviation of a Gaussian factor on each start value; its mean is 1.
+        start_file: NetCDF or npz, with start values as variables such as `pn.v`, one number for each cell or one for
+            all.
     """
 
     size: int = setting(1, minimum=1, maximum=10_000_000)
@@ -100,13 +105,14 @@ class NetworkConfig:
 
 @dataclass
 class RecorderConfig:
-    """Spikes and each population's mean potential always; traces of `variables` (by population) on request.
+    """The recorder: it always keeps spikes and the mean potential of each population, and traces on request.
 
     Attributes:
-        interval: between samples.
-        window: where rates and synchrony are measured.
-        cells: of which traces are kept, counted in each population (none named: all).
-        runs: of which traces are kept, as lists of values by axis, `network` or `trial` (none named: all).
+        interval: the time between two samples.
+        window: the stretch of time in which rates and synchrony are measured.
+        variables: by population, the variables of which traces are kept.
+        cells: the cells of which traces are kept, counted from 0 in each population; none named: all.
+        runs: the runs of which traces are kept, as lists of values by axis, `network` or `trial`; none named: all.
         precision: of samples in files, float32 or float64.
     """
 
@@ -120,14 +126,15 @@ class RecorderConfig:
 
 @dataclass
 class AnalysisConfig:
-    """Of the spectrum of each population's mean potential.
+    """The analysis of the spectrum of each population's mean potential.
 
     Attributes:
-        spectrum: the stretch of time.
-        band: where the oscillation is looked for, which a file in conf/network/ may say; none: from two periods in that
-            stretch up to `background`. A spectrum that is largest at an end of it has no dominant frequency.
-        background: up to where the spectrum outside the band is what an oscillation stands above; none stands above
-            it where no band is given.
+        spectrum: the stretch of time of which the spectrum is taken.
+        band: the frequencies at which the oscillation is looked for. A file in conf/network/ may give them. Without a
+            band it is looked for from the frequency with two periods in that stretch up to `background`. A spectrum
+            that is largest at an end of the band has no dominant frequency.
+        background: the highest frequency of the background, which is the spectrum outside the band. An oscillation is
+            compared with it, but only where a band is given.
     """
 
     spectrum: list[float] = setting([200.0, 600.0], "ms", minimum=0)
@@ -137,20 +144,23 @@ class AnalysisConfig:
 
 @dataclass
 class HardwareConfig:
-    """Where and how batches run; none of it changes what is asked for, and all but flags that do so, its numbers.
+    """The hardware: where and how batches run. No key changes what a run computes, except some flags in `xla_flags`.
 
     Attributes:
         device: cpu, gpu, or auto: a GPU for each program of which a batch holds `gpu_from` cells or more, counted over
             its runs.
-        devices: that a process has: so many GPUs, or logical processors of a core each; a batch on each at a time.
-        workers: that make a job together: so many processes, here or over a cluster's nodes.
+        devices: the number of devices that a process has: GPUs, or logical processors with a core each. Each runs one
+            batch at a time.
+        workers: the number of processes that make a job together, here or on the nodes of a cluster.
         lanes, gpu_lanes: the largest number of runs in a batch, on a processor and on a GPU.
-        jobs: how many jobs run at once; a sweep is divided into that many or more. 0: this machine's cores.
-        job_minutes: how long a job may be expected to take.
-        save_minutes: how often a job saves its state, to go on from there when it is started again; 0: never.
-        vector_width: bits of the processor's vectors that XLA may use; 0 takes the widest it has.
+        jobs: how many jobs run at once; a sweep is divided into that many or more. 0: as many as this machine has
+            cores for.
+        job_minutes: the longest time that a job may be expected to take.
+        save_minutes: how often a job saves its state, from which it goes on when it is started again; 0: never.
+        vector_width: bits of the processor's vectors that XLA may use; 0: the widest that the processor has.
         xla_flags: more flags for XLA.
-        mem_mb, runtime: that a job asks a cluster for; none: what the plan expects it to need, and a margin.
+        mem_mb, runtime: the memory and the time that a job asks a cluster for; none: what the plan expects it to need,
+            and a margin.
     """
 
     device: str = "cpu"
@@ -170,11 +180,11 @@ class HardwareConfig:
 
 @dataclass
 class SampleConfig:
-    """How the axes that are intervals are drawn, all together.
+    """The sample, in which all axes that are intervals are drawn together.
 
     Attributes:
-        method: sobol, latin_hypercube, or random (independent draws). More points of a Sobol or random sample begin
-            with the same ones.
+        method: sobol, latin_hypercube, or random (independent draws). A larger Sobol or random sample begins with the
+            points of a smaller one.
     """
 
     method: str = "sobol"
@@ -184,15 +194,15 @@ class SampleConfig:
 
 @dataclass
 class SweepConfig:
-    """Which runs there are: the product of all axes, of the sample and of the table, where every constraint holds.
+    """The runs of a sweep: the product of all axes, of the sample and of the table, where every constraint holds.
 
     Attributes:
-        axes: by key, values in the grammar of grammar.py.
+        axes: by key, its values, in the grammar of psst_core/sweep/grammar.py.
         zip: lists of keys of axes that move together.
-        sample: of the axes that are intervals.
+        sample: how the axes that are intervals are drawn.
         table: a CSV file with a column for each key and a row for each point.
         where: comparisons of axes, such as `network.ach > network.gaba`.
-        networks, trials: replicates of each point, trials on each network.
+        networks, trials: replicates of each point: its networks, and the trials on each network.
     """
 
     axes: dict[str, Any] = field(default_factory=dict)
@@ -206,11 +216,11 @@ class SweepConfig:
 
 @dataclass
 class NumericsConfig:
-    """An error estimate on demand.
+    """The error estimate, made on demand.
 
     Attributes:
         check: none, or halve_dt: some runs are integrated once more at half the step, and compared.
-        share: of the runs, how many are.
+        share: the part of the runs that is integrated once more.
     """
 
     check: str = "none"
@@ -219,14 +229,15 @@ class NumericsConfig:
 
 @dataclass
 class PsstConfig:
-    """All of it.
+    """The whole configuration.
 
     Attributes:
-        figures: what is drawn, as far as the sweep fills it.
-        formats: of figures, beside PNG and SVG, such as pdf.
-        style: over that of PSST, one of matplotlib's or the path of a file.
-        scale: small, or paper: with the overrides in `paper`, those of the command line before them.
-        paper: by key, what differs at the size of a publication.
+        figures: the figures to draw; one is left out where the sweep does not have what it shows.
+        formats: formats of the figures, such as pdf, beside PNG and SVG.
+        style: a style of matplotlib's or the path of a style file, laid over PSST's own style.
+        scale: small, or paper. With paper the overrides in `paper` are applied, except where the command line has the
+            same key.
+        paper: by key, the value that differs at the size of a publication.
     """
 
     description: str = ""
@@ -256,7 +267,7 @@ SCHEMAS: dict[str, type] = {
 
 @functools.cache
 def text_keys() -> frozenset[str]:
-    """The dotted keys that take words, or lists of words, even where these look like numbers."""
+    """Return the dotted keys that take words, or lists of words, even where these look like numbers."""
     return frozenset(_text_keys(PsstConfig, ""))
 
 
@@ -270,7 +281,7 @@ def _text_keys(schema: type, above: str) -> Iterator[str]:
 
 
 def network_schema(transmitters: Iterable[str], default: float | None = 1.0) -> type:
-    """The schema of a network with a factor for each of these transmitters.
+    """Return the schema of a network with a factor for each of these transmitters.
 
     Args:
         default: of the factors; None makes room for those that a file may give.
@@ -281,7 +292,10 @@ def network_schema(transmitters: Iterable[str], default: float | None = 1.0) -> 
 
 
 def config_schema() -> type:
-    """All of it, with room for the factors that files may give: of every transmitter of a registered synapse."""
+    """Return the schema of the whole configuration, as a file may write it.
+
+    Its network has room for a factor of every transmitter that a registered synapse declares.
+    """
     network = network_schema(known_transmitters(), default=None)
     return dataclasses.make_dataclass(
         "PsstConfig", [("network", network, field(default_factory=network))], bases=(PsstConfig,)
@@ -289,10 +303,10 @@ def config_schema() -> type:
 
 
 def known_transmitters() -> dict[str, type]:
-    """Every transmitter that a registered synapse declares, and the first class that does.
+    """Return every transmitter that a registered synapse declares, with the first class that declares it.
 
     Raises:
-        PsstError: for one that cannot be a key of `network`, or that another key has.
+        PsstError: for a transmitter that cannot be a key of `network`, or whose name another key of `network` has.
     """
     found: dict[str, type] = {}
     taken = {field.name for field in dataclasses.fields(NetworkConfig)}
@@ -321,7 +335,7 @@ def known_transmitters() -> dict[str, type]:
 
 
 def class_of(config: Config, part: str) -> type:
-    """The class that types a part of a configuration, by its dotted key."""
+    """Return the class that types a part of a configuration, by the part's dotted key."""
     if part == "network":
         return network_schema(transmitters(config["network"]))
     settings, path = get(config, part), part.split(".")
@@ -335,7 +349,11 @@ def class_of(config: Config, part: str) -> type:
 
 
 def kind_of(part: str) -> str:
-    """What a part with a `type` is: a mechanism, a synapse, …"""
+    """Return the kind of a part that has a `type`: mechanism, synapse, … It follows from the part's dotted key.
+
+    Raises:
+        KeyError: for a key of no such part.
+    """
     match part.split("."):
         case ["network", "populations", _, "mechanisms", _]:
             return "mechanism"
@@ -349,7 +367,7 @@ def kind_of(part: str) -> str:
 
 
 def units(config: Config, key: str) -> str | None:
-    """The unit of a number, by its dotted key; None for a word or a group."""
+    """Return the unit of a number, by its dotted key; None for a word or a group."""
     part, _, name = key.rpartition(".")
     if not part:
         return None

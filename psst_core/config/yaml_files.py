@@ -1,4 +1,4 @@
-"""YAML files that people write: read as they look, checked against the schema, and given to Hydra."""
+"""YAML files that people write: their values are read as they look, checked against the schema and given to Hydra."""
 
 import dataclasses
 import typing
@@ -30,10 +30,10 @@ TEXT, MAP, LIST = (f"{TAGS}{name}" for name in ("str", "map", "seq"))
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a file: dictionaries, lists and texts, those without quotes as `Plain`.
+    """Read the content of a file: dictionaries, lists and texts. Texts without quotes are `Plain`.
 
     Raises:
-        PsstError: naming the file and the line of what is no YAML, or means another thing than it shows.
+        PsstError: naming the file and the line, for what is no YAML or does not mean what it seems to.
     """
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CBaseLoader)
@@ -53,7 +53,7 @@ def read_yaml(path: Path) -> Any:
 
 
 class _Reader:
-    """Walks the nodes of one file."""
+    """A reader of the nodes of one file."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.count = path, 0
@@ -71,7 +71,7 @@ class _Reader:
             )
         above = (*above, node)
         match node:
-            case yaml.ScalarNode() if not node.style:  # None or "", as the loader has it
+            case yaml.ScalarNode() if not node.style:  # without quotes: the loader gives None or ""
                 return Plain(node.value, line)
             case yaml.ScalarNode():
                 return str(node.value)
@@ -101,11 +101,11 @@ class _Reader:
 
 
 def fitted(content: Any, hint: Any, key: str = "") -> Any:
-    """A file's content as the schema types it; keys that the schema does not name are refused.
+    """Convert a file's content to the types of the schema, and refuse keys that the schema does not name.
 
     Args:
         hint: a dataclass of the schema, a type, or Any.
-        key: where it belongs in the configuration.
+        key: where the content belongs in the configuration.
     """
     if key in AS_WRITTEN:
         for name, value in _checked_group(content, dict[str, Any], key).items():
@@ -118,7 +118,7 @@ def fitted(content: Any, hint: Any, key: str = "") -> Any:
 
 
 def _checked_group(content: Any, hint: Any, key: str) -> Mapping[str, Any]:
-    """A group of keys, if it is one."""
+    """Return the content if it is a group of keys, and raise if it is not."""
     if not isinstance(content, Mapping):
         example = next(iter(typing.get_type_hints(hint)), "a") if dataclasses.is_dataclass(hint) else "name"
         raise PsstError(f"{f'{key}={shown(content)}: ' if key else ''}needs keys with values, such as {{{example}: …}}")
@@ -142,20 +142,20 @@ def _fitted_group(content: Any, hint: Any, key: str) -> Any:
 
 
 def _nested(first: str, rest: str, types: Mapping[str, Any]) -> str:
-    """What to write in place of a key that is none: a file has groups of keys, not dots."""
+    """Say what to write in place of an unknown key. A file has groups of keys, not keys with dots."""
     if rest and first in types:
         return f" in a file; write {{{first}: {{{rest}: …}}}}"
     return suggestion(first, types)
 
 
 def _as_axis(name: str, types: Mapping[str, Any]) -> str:
-    """What to write in place of a key of a sweep that is none: axes have a place of their own."""
+    """Say what to write in place of an unknown key of `sweep`. An axis belongs in `sweep.axes`."""
     near = suggestion(name, types)
     return near if near and "." not in name else f" of a sweep; an axis is written {{axes: {{{name}: …}}}}"
 
 
 def _texts(content: Any) -> Any:
-    """What is typed later, as it stands; null and nothing are None where they are no value among others."""
+    """Return content as text, since its type is known only later. `null` and nothing become None, but not in a list."""
     if isinstance(content, dict):
         return {name: _texts(value) for name, value in content.items()}
     if isinstance(content, list):
@@ -164,7 +164,7 @@ def _texts(content: Any) -> Any:
 
 
 def read_fitted(path: Path, hint: Any, key: str = "") -> Any:
-    """A file's content as the schema types it.
+    """Read a file's content and convert it to the types of the schema.
 
     Raises:
         PsstError: naming the file and the key.
@@ -177,7 +177,7 @@ def read_fitted(path: Path, hint: Any, key: str = "") -> Any:
 
 
 def plain(content: Any) -> Any:
-    """With texts of Python's own class."""
+    """Return content in which every text is a plain `str`."""
     if isinstance(content, dict):
         return {name: plain(value) for name, value in content.items()}
     if isinstance(content, list):
@@ -186,7 +186,12 @@ def plain(content: Any) -> Any:
 
 
 def check_defaults(entries: Any, group: str, groups: Mapping[str, Sequence[str]]) -> None:
-    """Raise for a choice, in the list `defaults` of a file of a group, that does not exist."""
+    """Raise for an entry of a file's list `defaults` that names no existing choice, or names it in a wrong form.
+
+    Args:
+        group: the group of the file.
+        groups: by group, its choices.
+    """
     if not isinstance(entries, list):
         raise PsstError(f"{DEFAULTS}={entries}: must be a list, such as {DEFAULTS}: [override /network: locust_al]")
     for entry in entries:
@@ -210,10 +215,10 @@ def _check_choice(choice: Any, group: str, groups: Mapping[str, Sequence[str]]) 
 
 
 class PsstFiles(FileConfigSource):
-    """Hydra's source of files, which reads them as above.
+    """Hydra's source of configuration files, which reads them with this module.
 
     Attributes:
-        groups: with their choices.
+        groups: by group, its choices.
     """
 
     groups: ClassVar[Mapping[str, Sequence[str]]] = {}
@@ -247,6 +252,6 @@ class PsstFiles(FileConfigSource):
 
 
 def use(groups: Mapping[str, Sequence[str]]) -> None:
-    """Let Hydra read its files by this module."""
+    """Make Hydra read its files with this module."""
     PsstFiles.groups = groups
     Plugins.instance().register(PsstFiles)

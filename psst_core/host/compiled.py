@@ -1,4 +1,4 @@
-"""Compiled programs that jobs share: each with the SHA-256 of its bytes, compared before TensorFlow may read it."""
+"""The compiled programs that jobs share. TensorFlow may read one only once its bytes match their SHA-256."""
 
 import contextlib
 import hashlib
@@ -10,14 +10,14 @@ from psst_core.errors import PsstError
 from psst_core.files import write_text
 
 ENDING, SUM, BESIDE = ".pb", ".sha256", ".tmp"
-OLD = 3_600.0  # seconds after which nobody is still writing a program beside its place
+OLD = 3_600.0  # seconds; after that no job is still writing a program beside its place
 
 
 class Programs:
-    """The programs in a folder, of each kind of processor, set of flags and version in a folder of its own.
+    """The programs in a folder, which has a folder for each kind of processor, set of flags and version of TensorFlow.
 
-    TensorFlow writes a program beside its place and moves it, so several jobs may do so at once. One without the right
-    sum, because it is damaged, empty, or its job was killed, is removed and compiled anew.
+    TensorFlow writes a program beside its place and then moves it, so several jobs may write at once. A program
+    without the right sum is removed and compiled anew. It may be damaged or empty, or its job was killed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,7 +25,11 @@ class Programs:
         self.whole: set[str] = set()
 
     def open(self, kind: str) -> str:
-        """TensorFlow's flags for the programs of a kind, after all that are not whole were removed."""
+        """Remove all programs of a kind that are not whole.
+
+        Returns:
+            TensorFlow's flags for the others; empty where the folder cannot be used.
+        """
         self.folder = self.top / kind
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -38,13 +42,13 @@ class Programs:
                     continue
                 file.unlink()
         damaged = {file.name for file in self.folder.glob(f"*{ENDING}")} - self.whole
-        if damaged or not self.folder.is_dir():  # in a folder that may not be changed
+        if damaged or not self.folder.is_dir():  # the folder may not be changed
             return ""
         flags = f"--tf_xla_persistent_cache_directory='{self.folder}' --tf_xla_persistent_cache_device_types=CPU"
         return flags if os.access(self.folder, os.W_OK) else f"{flags} --tf_xla_persistent_cache_read_only=true"
 
     def seal(self) -> None:
-        """Write the sums of the programs that were compiled since."""
+        """Write the sums of the programs that were compiled since `open`."""
         for file in self.folder.glob(f"*{ENDING}"):
             if file.name not in self.whole:
                 with contextlib.suppress(OSError, PsstError):
@@ -57,7 +61,7 @@ def _sum(file: Path) -> str:
 
 
 def _written(file: Path) -> str:
-    """The sum that was written beside a program; empty where there is none."""
+    """Read the sum that was written beside a program; empty where there is none."""
     try:
         return file.with_name(file.name + SUM).read_text(encoding="ascii").partition(" ")[0]
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The processor or GPU of a job: settings that must stand before TensorFlow is imported.
+"""The processor or GPU of a job: settings that must be made before TensorFlow is imported.
 
 None of them changes which numbers are asked for.
 """
@@ -28,7 +28,7 @@ from psst_core.store.provenance import UNKNOWN
 
 DRIVER = re.compile(r"Kernel Module\b.*?\s(\d+\.[\d.]+)")
 ANSWER_SECONDS = 20
-# What `prepare` sets, and TensorFlow and XLA read once.
+# The variables that `prepare` sets, and that TensorFlow and XLA read once.
 VARIABLES = (
     *(flags.OUTSIDE, flags.OWN, "TF_XLA_FLAGS", "TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS"),
     *("CUDA_VISIBLE_DEVICES", "TF_OVERRIDE_GLOBAL_THREADPOOL"),
@@ -37,11 +37,11 @@ VARIABLES = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What one process can be given only once.
+    """The settings of TensorFlow that a process can be given only once.
 
     Attributes:
-        xla_flags: our own and those from outside behind them.
-        device, devices: as the hardware has them.
+        xla_flags: PSST's own, and the user's behind them.
+        device, devices: as in the `hardware` part of a configuration.
     """
 
     xla_flags: str
@@ -53,16 +53,18 @@ _prepared: tuple[Settings, Programs | None] | None = None
 
 
 def settings(hardware: Mapping[str, Any]) -> Settings:
-    """What TensorFlow needs for the `hardware` part of a configuration."""
+    """Return the settings of TensorFlow for the `hardware` part of a configuration."""
     text = flags.all_flags(hardware["vector_width"] or vector_width(), hardware["xla_flags"])
     return Settings(text, hardware["device"], hardware.get("devices", 1))
 
 
 def fits(hardware: Mapping[str, Any], programs: Programs | None = None) -> bool:
-    """Whether `prepare` can be called in this process: TensorFlow is not imported, or has these very settings.
+    """Return whether `prepare` can be called in this process.
+
+    It can where TensorFlow is not imported yet, or was prepared with the same settings.
 
     Args:
-        programs: as for `prepare`; TensorFlow shares those of one folder, or none.
+        programs: as for `prepare`; TensorFlow can share those of one folder alone, or none.
     """
     if "tensorflow" not in sys.modules:
         return True
@@ -74,7 +76,10 @@ def fits(hardware: Mapping[str, Any], programs: Programs | None = None) -> bool:
 
 @contextlib.contextmanager
 def variables_kept() -> Iterator[None]:
-    """What `prepare` sets in this block is as it was behind it, for the processes that are started then."""
+    """Restore, behind this block, the variables that `prepare` sets in it.
+
+    Processes that are started later inherit the old ones.
+    """
     before = {name: os.environ.get(name) for name in VARIABLES}
     try:
         yield
@@ -93,12 +98,15 @@ def _start() -> Any:
 def prepare(hardware: Mapping[str, Any], programs: Programs | None = None, start: Callable[[], Any] = _start) -> Any:
     """Set the environment for the `hardware` part of a configuration, then the devices and threads.
 
-    A second call in a process is for the same settings.
+    It may be called again in a process, for the same settings.
 
     Args:
-        hardware: as resolved; of flags for XLA, see flags.py.
-        programs: compiled ones that jobs share.
-        start: what starts TensorFlow's devices; its result is returned.
+        hardware: as resolved; on flags for XLA see flags.py.
+        programs: the compiled programs that jobs share.
+        start: starts TensorFlow's devices.
+
+    Returns:
+        The result of `start`.
 
     Raises:
         PsstError: when a GPU is asked for and TensorFlow sees none, or fewer than `hardware.devices`.
@@ -145,7 +153,7 @@ def prepare(hardware: Mapping[str, Any], programs: Programs | None = None, start
 
 @contextlib.contextmanager
 def _messages_kept_for_errors() -> Iterator[None]:
-    """Hold back what TensorFlow's libraries print while they load; it is printed after all when they fail."""
+    """Hold back what TensorFlow's libraries print while they load. It is printed only when they fail."""
     sys.stderr.flush()
     outside = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -162,12 +170,15 @@ def _messages_kept_for_errors() -> Iterator[None]:
 
 
 def compiled_for() -> str:
-    """The digest of what programs are compiled for: XLA's flags, the processor, and TensorFlow's version."""
+    """Return the digest of what programs are compiled for: XLA's flags, the processor, and TensorFlow's version."""
     return digest([os.environ[flags.OUTSIDE], _processor(), metadata.version("tensorflow")])
 
 
 def process_seconds() -> float:
-    """How long ago this process began, with all its imports; its processor time where the system does not tell."""
+    """Return how long ago this process began, s, with the time of its imports.
+
+    Where the system does not tell, it is the processor time of the process.
+    """
     stat = Path("/proc/self/stat")
     if not stat.exists():
         return time.process_time()
@@ -176,25 +187,26 @@ def process_seconds() -> float:
 
 
 def peak_memory() -> float:
-    """The most memory that this process has held so far, MB."""
+    """Return the most memory that this process has held so far, MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def processor() -> str:
-    """The kind of this processor, as far as the system names it."""
+    """Name the kind of this processor, as far as the system tells it."""
     fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(_cpuinfo()))}
     kind = [fields[name] for name in ("model name", "cpu family", "model") if name in fields]
     return ", ".join(kind) or platform.machine()
 
 
 def accelerators(details: Sequence[Mapping[str, Any]] | None = None, driver: str | None = None) -> dict[str, str]:
-    """`accelerator`: the name and compute capability of each GPU that TensorFlow uses; `driver`: its version.
-
-    Empty without one.
+    """Describe the GPUs that TensorFlow uses.
 
     Args:
-        details: of each, as TensorFlow tells them; by default of those here.
-        driver: its version; by default that of the one here.
+        details: of each GPU, as TensorFlow tells them; by default of those here.
+        driver: the version of the driver; by default of the one here.
+
+    Returns:
+        `accelerator`, the name and compute capability of each; and `driver`, its version. Empty without a GPU.
     """
     if details is None:
         gpus = tf.config.list_physical_devices("GPU")
@@ -211,7 +223,7 @@ def accelerators(details: Sequence[Mapping[str, Any]] | None = None, driver: str
 
 
 def _driver() -> str:
-    """The version of NVIDIA's driver, as the kernel tells it, or its own program where the kernel is out of sight."""
+    """Return the version of NVIDIA's driver, from the kernel or else from NVIDIA's own program."""
     with contextlib.suppress(OSError):
         if told := DRIVER.search(Path("/proc/driver/nvidia/version").read_text(encoding="utf-8", errors="replace")):
             return told[1]
@@ -223,12 +235,12 @@ def _driver() -> str:
 
 
 def vector_width() -> int:
-    """Bits of the widest vectors of this processor."""
+    """Return the width of this processor's widest vectors, in bits."""
     return 512 if "avx512f" in _processor() else 256
 
 
 def _processor() -> list[str]:
-    """What this processor can do, as far as the system tells."""
+    """List what this processor can do, as far as the system tells it."""
     return next((line.split()[2:] for line in _cpuinfo() if line.startswith("flags")), [platform.machine()])
 
 

@@ -1,4 +1,4 @@
-"""The sweep that had a name before: what was made of it moves to `results/NAME/before/DIGEST`, where it stays open."""
+"""The sweep that had a name before: what was made of it moves to `results/NAME/before/DIGEST`, to be opened there."""
 
 import csv
 import io
@@ -12,12 +12,13 @@ from psst_core.store.records import records_digest
 
 
 def place_of_earlier(results: Path, name: str, runs: Collection[str]) -> Path | None:
-    """Where what was made under a name belongs, where it holds a run that the sweep which is to have the name does not.
-
-    None where it holds none, or nothing was made yet.
+    """Find the folder to which the files made under a name must move before a new sweep takes the name.
 
     Args:
         runs: the ids of the new sweep's runs.
+
+    Returns:
+        None where nothing was made yet, or where the old sweep holds no run that the new one does not.
     """
     home, sweep = Folder(results), Folder(results).sweep(name)
     old = _plans(home, name)
@@ -29,7 +30,7 @@ def place_of_earlier(results: Path, name: str, runs: Collection[str]) -> Path | 
 
 
 def set_aside(folder: Path, target: Path) -> None:
-    """Move what was made in the folder of a sweep; files of a person's own stay where they are."""
+    """Move what was made in the folder of a sweep; a person's own files stay where they are."""
     sweep = SweepFolder(folder)
     for part, there in zip(sweep.parts, SweepFolder(target).parts, strict=True):
         move_made(part.path, there.path, part.ours())
@@ -45,15 +46,16 @@ def remove_partial(folder: Path) -> None:
 
 
 def gathered_records(folder: Path) -> dict[str, str]:
-    """By their ending, the texts of the plan that a sweep's cube was gathered by, as far as they are there."""
+    """Read the records of the plan that a sweep's cube was gathered by, by their ending, as far as they are there."""
     files = SweepFolder(folder).records
     return {ending: file.read_bytes().decode(errors="replace") for ending, file in files.items() if file.is_file()}
 
 
 def _plans(home: Folder, name: str) -> dict[str, str | None]:
-    """By digest, the table of the plan that a name was last claimed by, then of that which its cube is of.
+    """Find the plans of a name: the one that it was last claimed by, then the one that its cube was gathered by.
 
-    None is the table of a plan that is not known any more.
+    Returns:
+        By the digest of the plan, the text of its table; None for a plan that is lost.
     """
     found: dict[str, str | None] = {}
     if home.sweep(name).note.is_file():
@@ -65,7 +67,7 @@ def _plans(home: Folder, name: str) -> dict[str, str | None]:
             pass
     if "csv" in (gathered := gathered_records(home.sweep(name).path)):
         plan = records_digest(gathered)
-        # One that was edited, or damaged, is no plan of its own: the note says which it was.
+        # Records that were edited or damaged are no plan of their own: the note says which plan it was.
         if None in found.values() or not found or home.record_file(plan, "csv").is_file():
             found[plan] = gathered["csv"]
     return found

@@ -1,12 +1,13 @@
-"""What planned jobs will take: time, memory and disk, fitted on the jobs that are finished.
+"""The costs of planned jobs: time, memory and disk, fitted on the jobs that are finished.
 
-Every quantity y is a sum of non-negative costs c_k of the work x_k that a job's manifest describes:
+Each quantity y is a sum over kinds of work. A job's manifest describes its work x_k, and each has a cost c_k ≥ 0:
 
     y = Σ_k c_k x_k,    minimising Σ_jobs (y/y_observed − 1)² + PULL² Σ_k ((c_k − p_k)/s_k)²
 
-p are the costs one level up, times the factor that suits the median job, and s the shipped ones, times all factors so
-far. The levels go from all jobs of a device to those on networks of the same mechanisms, in the same precision, by the
-same solver: what few jobs cannot tell is taken from many, and in the end from the shipped figures.
+The fit is done on levels, one after the other. The first is on all jobs of a device, the next on those whose networks
+have the same mechanisms, then the same precision, then the same solver. p are the costs of the level before, times
+the factor that suits the median job. s are the shipped costs, times all these factors so far. So what few jobs cannot
+tell is taken from many, and in the end from the shipped costs.
 """
 
 import json
@@ -35,7 +36,7 @@ Array = npt.NDArray[np.float64]
 Levels = tuple[str, ...]
 READ = 100
 
-# By quantity (s, s, MB, bytes) the cost of each feature; times of an AMD EPYC (Zen 5), November 2026.
+# By quantity (in s, s, MB, bytes), the cost of each feature. Times are of an AMD EPYC (Zen 5), November 2026.
 SHIPPED: dict[str, dict[str, float]] = {
     "start": {"jobs": START_SECONDS},
     "integration": {
@@ -49,25 +50,26 @@ SHIPPED: dict[str, dict[str, float]] = {
     "memory": {"jobs": 850.0, "runs": 0.01, "states": 1e-6 * BYTES_PER_CELL / 6.25, "pairs": 2e-5},
     "disk": {"jobs": 8e4, "runs": 250.0, "value_bytes": 0.6, "cell_runs": 12.0, "cell_ms": 0.04},
 }
-# How much a finished job differs from its like, over how far the shipped costs may be off.
+# The relative spread of similar jobs, divided by the relative error that the shipped costs may have.
 PULL = {"start": 0.3, "integration": 0.3, "memory": 0.1, "disk": 0.02}
-# Of what is expected, how much more a job asks a cluster for, where its hardware does not say; MB and minutes are for
-# the two processes of Snakemake around it.
+# Where its hardware does not say it, a job asks a cluster for what is expected, times a margin. The MB and minutes
+# are added for the two processes of Snakemake around the job.
 MEMORY_MARGIN, WORKFLOW_MB = 1.3, 500
 TIME_MARGIN, WORKFLOW_MINUTES = 3.0, 5
-LEAST = 0.01  # of a shipped cost, where a level finds none
+LEAST = 0.01  # of the shipped cost: from this, or more, the next level starts
 PREDICTED = {"seconds": ("start", "integration"), "memory": ("memory",), "disk": ("disk",)}
-# A step of a lane of the 120-cell antennal lobe with RK4, of which machine.py has the costs.
+# The work of one step of one lane of the 120-cell antennal lobe with RK4; machine.py has what it costs.
 LOBE = {"cell_steps": 750.0, "cell_stages": 3000.0, "pair_stages": 25200.0}
 
 
 def features(manifest: Manifest) -> dict[str, float]:
-    """The work of a chunk's job.
+    """Compute the work of a chunk's job, by feature.
 
-    `rounds` are steps, of as many batches as there are devices; `cell_steps` mechanisms (a membrane counts as one) x
-    cells x lanes x such steps, `cell_stages` the same at each evaluation of the solver, and `pair_stages` the pairs of
-    cells that its synaptic sums go through, all in units of double precision. `states` and `pairs` are those of one
-    process, `values` the samples that are written, `cell_ms` cells x runs x model time.
+    One step of all batches that run side by side is a round, and `rounds` counts them. `cell_steps` are mechanisms (a
+    membrane counts as one) x cells x lanes x rounds. `cell_stages` are these times the solver's evaluations in a step.
+    `pair_stages` count in the same way the pairs of cells over which synaptic input is summed. All three are in units
+    of double precision. `states` and `pairs` are those of one process. `values` are the samples that are written.
+    `cell_ms` are cells x runs x model time, in ms.
     """
     config, batches = manifest.config, manifest.batches
     network, run, recorder, precision = (
@@ -110,7 +112,7 @@ def features(manifest: Manifest) -> dict[str, float]:
 
 
 def levels(manifest: Manifest) -> Levels:
-    """What decides a job's costs, the coarsest first: device, mechanisms, precision, solver."""
+    """Return what decides a job's costs, the coarsest first: device, mechanisms, precision, solver."""
     config = manifest.config
     network, solver = config["network"], config["solver"]
     device = "cpu" if config["hardware"]["device"] == "cpu" else "gpu"
@@ -124,7 +126,14 @@ def levels(manifest: Manifest) -> Levels:
 
 @dataclass(frozen=True)
 class Job:
-    """A finished job: its levels and its work, and by quantity what it took; `processor` is the kind of its own."""
+    """A finished job.
+
+    Attributes:
+        levels: what decides its costs, as `levels` returns it.
+        work: by feature, as `features` returns it.
+        took: by quantity, what the job took, in s, s, MB and bytes.
+        processor: the kind of processor that it ran on.
+    """
 
     levels: Levels
     work: Mapping[str, float]
@@ -133,7 +142,7 @@ class Job:
 
     @classmethod
     def read(cls, path: Path) -> "Job | None":
-        """From a chunk's file; None from one that is damaged or no such file."""
+        """Read a job from a chunk's file; None where the file is damaged or another kind of file."""
         try:
             with netCDF4.Dataset(path) as file:
                 data = json.loads(file.manifest)
@@ -154,11 +163,12 @@ class CostModel:
     """The costs of planned jobs.
 
     Attributes:
-        jobs: on which it is fitted.
-        shipped: by quantity and feature, the costs to which it is pulled.
+        jobs: the finished jobs on which it is fitted.
+        shipped: by quantity and feature, the costs to which the fit is pulled.
         source: for people, where the figures come from.
         errors: of `seconds`, `memory` and `disk`, the median of `|y/y_observed − 1|` over the jobs most like those
-            wanted, each predicted from all others; None without jobs. What is larger than them may be further off.
+            wanted. Each of these is predicted from all others. None without jobs. For jobs larger than these the error
+            may be larger.
     """
 
     jobs: tuple[Job, ...]
@@ -168,19 +178,26 @@ class CostModel:
     _costs: dict[tuple[Levels, str], Array] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def seconds(self, manifest: Manifest) -> float:
-        """From the start of the job's process to its end, s."""
+        """Predict the time from the start of the job's process to its end, s."""
         return self._predicted("seconds", levels(manifest), features(manifest))
 
     def memory(self, manifest: Manifest) -> float:
-        """The most that a process of it holds at a time, MB."""
+        """Predict the most memory that one process of the job holds at a time, MB."""
         return self._predicted("memory", levels(manifest), features(manifest))
 
     def disk(self, manifest: Manifest) -> float:
-        """Of the chunk's file, bytes; with as many spikes in each cell and ms as the jobs fitted have."""
+        """Predict the size of the chunk's file, bytes.
+
+        Cells are taken to spike as often as those of the fitted jobs.
+        """
         return self._predicted("disk", levels(manifest), features(manifest))
 
     def request(self, manifest: Manifest) -> dict[str, int]:
-        """What the job asks a cluster for: `mem_mb`, MB, `runtime`, minutes, and the number of GPUs, `gpu`."""
+        """Return what the job asks a cluster for.
+
+        Returns:
+            `mem_mb`, MB; `runtime`, minutes; and `gpu`, the number of GPUs.
+        """
         hardware = manifest.config["hardware"]
         memory = MEMORY_MARGIN * self.memory(manifest) * hardware["workers"] + WORKFLOW_MB
         mem_mb = 100 * math.ceil(memory / 100)
@@ -192,7 +209,7 @@ class CostModel:
         }
 
     def judged(self, like: Sequence[Manifest]) -> "CostModel":
-        """With the errors on those of its jobs that are most like the wanted ones."""
+        """Return this model with its errors on those jobs that are most like the wanted ones."""
         near, wanted = list(self.jobs), {levels(manifest) for manifest in like}
         for depth in range(1, 5):
             near = [job for job in near if job.levels[:depth] in {at[:depth] for at in wanted}] or near
@@ -214,10 +231,10 @@ class CostModel:
 
 
 def fit(results: Path, like: Sequence[Manifest]) -> CostModel:
-    """The model for planned jobs, of the finished ones in `results` on their device.
+    """Fit the model for planned jobs on the finished ones in `results` that ran on the same sort of device.
 
-    Of many files about a hundred are read, half of them the newest. Jobs on another kind of processor count only where
-    there are none on this kind.
+    Of many files about a hundred are read, half of them the newest. Only jobs on this kind of processor count. Where
+    there are none, those on the most frequent other kind count.
     """
     folder = Folder(results)
     files = sorted(folder.chunk_files(), key=lambda file: -file.stat().st_mtime)
@@ -239,7 +256,11 @@ def fit(results: Path, like: Sequence[Manifest]) -> CostModel:
 
 
 def costs(jobs: Sequence[Job], at: Levels, quantity: str, shipped: Mapping[str, float]) -> Array:
-    """The cost of each feature of a quantity for jobs at those levels, in the order of the shipped ones."""
+    """Fit the cost of each feature of a quantity, for jobs at these levels.
+
+    Returns:
+        [feature], in the order of `shipped`.
+    """
     scale = np.array(list(shipped.values()))
     pull, found, fitted = np.full(len(scale), PULL[quantity]), scale, 0
     for depth in range(1, len(at) + 1):
@@ -257,12 +278,12 @@ def costs(jobs: Sequence[Job], at: Levels, quantity: str, shipped: Mapping[str, 
 
 
 def _rows(works: Sequence[Mapping[str, float]], shipped: Mapping[str, float]) -> Array:
-    """The features of a quantity, [job, feature]."""
+    """Return the features that a quantity depends on, [job, feature]."""
     return np.array([[work[name] for name in shipped] for work in works])
 
 
 def _shipped(results: Path) -> dict[str, dict[str, float]]:
-    """The shipped costs; those of a step as this machine measured them, where it did."""
+    """Return the shipped costs. Those of a step are scaled to what this machine was measured to take, where it was."""
     step = {name: SHIPPED["integration"][name] for name in LOBE}
     lane = sum(step[name] * LOBE[name] for name in LOBE)
     table = Machine.here(results).costs["float64"]

@@ -1,7 +1,8 @@
-"""The ledger of a results folder: which chunk holds, or is claimed to hold, which run.
+"""The ledger of a results folder: which chunk holds a run, or is claimed to hold it.
 
-A claim is a chunk's manifest (`results/chunks/<chunk>.json`), all that its job reads. It is never changed once the
-chunk is made. A run is found in a finished chunk first, else in a claim that is wanted as a whole.
+A claim is the manifest of a chunk (`results/chunks/<chunk>.json`), which is all that its job reads. It never changes
+once the chunk is made. A run is looked for in finished chunks first. Then it is looked for in unfinished claims of
+which every run is wanted.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,14 +24,14 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run is found: its chunk, and its position among all runs of the chunk."""
+    """The place of a run: its chunk, and its position among all runs of the chunk."""
 
     chunk: str
     position: int
 
 
 def recording(recorder: Mapping[str, Any], traced: bool) -> str:
-    """What of a run is kept: runs of one id and one recording are the same in a file."""
+    """Return the digest of what is kept of a run. Runs of one id and one recording are the same in a file."""
     fields = ["interval", "window", "precision", *(("variables", "cells") if traced else ())]
     return digest({field: recorder[field] for field in fields})
 
@@ -38,12 +39,16 @@ def recording(recorder: Mapping[str, Any], traced: bool) -> str:
 def reuse(
     results: Path, wanted: Collection[Key], hardware: Mapping[str, Any], maker: Maker
 ) -> tuple[dict[Key, Place], dict[str, Manifest]]:
-    """The places of wanted runs that need no new claim, and the manifests of their chunks.
+    """Find the wanted runs that need no new claim.
 
     Args:
         wanted: the ids of runs with their recordings.
-        hardware: of the sweep that wants them; an unfinished claim for another one is not kept.
-        maker: that they are wanted of; what another one, or other code of its, has made does not count.
+        hardware: of the sweep that wants them; an unfinished claim for other hardware does not count.
+        maker: the backend that the runs are wanted of; what another backend, or other code of it, has made does not
+            count.
+
+    Returns:
+        The places of these runs, and the manifests of their chunks.
     """
     places: dict[Key, Place] = {}
     manifests: dict[str, Manifest] = {}
@@ -68,7 +73,10 @@ def reuse(
 
 
 def foreign_run(manifest: Manifest) -> str | None:
-    """The first run of a manifest whose id is not what its configuration computes, with the files and the code then."""
+    """Return the id of the first run in a manifest that is not computed from the manifest; None where all are.
+
+    The ids are computed anew from the manifest's configuration, files and code.
+    """
     identity = Identity(manifest.config, manifest.files, manifest.code)
     for run in manifest.runs:
         own, values = identity, run.values
@@ -85,7 +93,7 @@ def _keys(manifest: Manifest) -> list[Key]:
 
 
 def _stands(manifest: Manifest, hardware: Mapping[str, Any]) -> bool:
-    """Whether an unfinished claim can still be made as it was claimed."""
+    """Return whether an unfinished claim can still be made exactly as it was claimed."""
     try:
         files = data_files(manifest.config, [run.values for run in manifest.runs])
     except PsstError:

@@ -1,7 +1,7 @@
-"""What a machine is expected to do first: how many runs in a batch, and how many jobs for a sweep.
+"""The machine on which jobs are expected to run. It decides how many runs a batch has, and how many jobs a sweep.
 
-What a step takes at which width was measured on one machine. `make measure` measures it on another and leaves it in
-`results/machine.json`, where plans find it.
+The time of a step was measured on one machine, for several widths of a batch. `make measure` measures it on another
+one and writes `results/machine.json`, which plans then read.
 """
 
 import heapq
@@ -29,12 +29,12 @@ from psst_core.store.folder import RESULTS, Folder
 
 MOST_BYTES = 100_000
 START_SECONDS = 6.0
-MEMORY_MB = 1500  # for which batches are made where hardware.mem_mb does not say
-BYTES_PER_CELL = 2_000  # and lane, of states, stages and records
-FIXED_MICROSECONDS = 2.0  # of a step, whatever the number of cells
+MEMORY_MB = 1500  # into which a batch must fit where hardware.mem_mb is not given
+BYTES_PER_CELL = 2_000  # and lane: its states, stages and records
+FIXED_MICROSECONDS = 2.0  # of each step, for any number of cells
 MEASURED_LANES = (1, 16, 32, 64, 128)
 
-# µs a step by precision and lanes, as `measure` gives them; one core of an AMD EPYC (Zen 4), November 2026.
+# µs a step, by precision and lanes, as `measure` returns them. One core of an AMD EPYC (Zen 4), November 2026.
 REFERENCE: dict[str, dict[int, float]] = {
     "float64": {1: 11.3, 16: 150.0, 32: 260.0, 64: 545.0, 128: 1080.0},
     "float32": {1: 7.4, 16: 64.0, 32: 126.0, 64: 225.0, 128: 450.0},
@@ -43,10 +43,10 @@ REFERENCE: dict[str, dict[int, float]] = {
 
 @dataclass(frozen=True)
 class Machine:
-    """What a sweep is divided for.
+    """The machine for which a sweep is divided into jobs.
 
     Attributes:
-        cores: on which jobs run at once.
+        cores: the number of cores; jobs run at once on them.
         costs: µs a step of the 120-cell locust network with RK4, by precision and lanes.
     """
 
@@ -55,7 +55,7 @@ class Machine:
 
     @classmethod
     def here(cls, results: Path) -> "Machine":
-        """The machine that this runs on, with its costs where they were measured."""
+        """Return the machine that this process runs on, with its own costs where they were measured."""
         file = Folder(results).machine_file
         try:
             costs = json.loads(read_text(file, MOST_BYTES)) if file.exists() or file.is_symlink() else REFERENCE
@@ -76,9 +76,9 @@ class Machine:
         return cls(len(os.sched_getaffinity(0)), typed)
 
     def widths(self, config: Config) -> list[int]:
-        """The widths to choose from: those measured, up to what `hardware` allows and its memory holds.
+        """Return the widths of a batch to choose from: those measured, as far as `hardware` and its memory allow them.
 
-        A GPU takes the widest.
+        For a GPU it is the largest width alone.
         """
         hardware, on_cpu = config["hardware"], config["hardware"]["device"] == "cpu"
         memory = hardware["mem_mb"] / hardware["devices"] if hardware["mem_mb"] else MEMORY_MB
@@ -88,7 +88,11 @@ class Machine:
         return sorted({lanes for lanes in measured if lanes <= most} | {max(1, most)})
 
     def seconds(self, config: Config, batches: list[int]) -> float:
-        """How long a job takes for batches of those numbers of runs, so many side by side as it has devices."""
+        """Estimate how long a job takes, s. As many batches are integrated side by side as the job has devices.
+
+        Args:
+            batches: the number of runs in each batch.
+        """
         precision, side_by_side = config["solver"]["precision"], at_once(config["hardware"])
         longest = [max(batches[i : i + side_by_side]) for i in range(0, len(batches), side_by_side)]
         us = sum(_between(self.costs[precision], padded(runs, precision)) for runs in longest)
@@ -98,21 +102,29 @@ class Machine:
         return float(1e-6 * us * solver.stages / 4 * step_count(config["run"]["duration"], config["run"]["dt"]))
 
     def batches(self, config: Config, runs: int) -> list[int]:
-        """So many runs, divided into the batches that are integrated soonest, with work for each device."""
+        """Divide this number of runs into the batches that are integrated soonest, with work for each device.
+
+        Returns:
+            The number of runs in each batch.
+        """
         side_by_side = at_once(config["hardware"])
         rounds = [math.ceil(runs / (width * side_by_side)) for width in self.widths(config)]
         divisions = [portions(runs, min(runs, number * side_by_side)) for number in rounds]
         return min(divisions, key=lambda sizes: self.seconds(config, sizes))
 
     def jobs_at_once(self, hardware: Mapping[str, Any]) -> int:
-        """How many jobs run at once, each with all of its devices."""
+        """Return how many jobs run at once, each with all of its devices."""
         return int(hardware["jobs"] or max(1, self.cores // at_once(hardware)))
 
     def jobs(self, config: Config, runs: int, share: float) -> int:
-        """The number of jobs for runs that take that share of the sweep's time.
+        """Return the number of jobs for some runs of a sweep.
 
-        None is longer than `hardware.job_minutes`; all cores have work; none is shorter than its own start or has fewer
-        runs than devices.
+        No job is longer than `hardware.job_minutes`, and all cores have work. But no job is shorter than its own
+        start, and none has fewer runs than devices.
+
+        Args:
+            runs: the number of runs.
+            share: the part of the sweep's time that they take.
         """
         hardware = config["hardware"]
         total: float = self.seconds(config, self.batches(config, runs))
@@ -122,12 +134,17 @@ class Machine:
 
 
 def portions(count: int, parts: int) -> list[int]:
-    """`count` as so many whole numbers of nearly equal size."""
+    """Divide `count` into `parts` whole numbers of nearly equal size."""
     return [high - low for low, high in itertools.pairwise(count * part // parts for part in range(parts + 1))]
 
 
 def schedule(seconds: Sequence[float], at_once: int) -> float:
-    """How long jobs take when, of so many at once, each that ends makes room for the longest that waits."""
+    """Estimate how long jobs take together, s. When one of those at work ends, the longest that waits begins.
+
+    Args:
+        seconds: how long each job takes.
+        at_once: the number of jobs that run at once.
+    """
     ends = [0.0] * at_once
     for job in sorted(seconds, reverse=True):
         heapq.heapreplace(ends, ends[0] + job)
@@ -135,7 +152,11 @@ def schedule(seconds: Sequence[float], at_once: int) -> float:
 
 
 def measure(seconds: float = 1.0) -> dict[str, dict[int, float]]:
-    """The costs on this machine: each program runs for that long or longer."""
+    """Measure the costs on this machine. Each program runs for `seconds` or longer.
+
+    Returns:
+        By precision and lanes, µs a step.
+    """
     prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
     costs: dict[str, dict[int, float]] = {}
     for precision in REFERENCE:
@@ -157,12 +178,12 @@ def measure(seconds: float = 1.0) -> dict[str, dict[int, float]]:
 
 
 def remember(results: Path = RESULTS) -> None:
-    """Measure, and keep it for the plans to come."""
+    """Measure the costs, and keep them for later plans."""
     write_text(Folder(results).machine_file, json.dumps(measure(), indent=1))
 
 
 def _between(table: Mapping[int, float], lanes: int) -> float:
-    """The cost at a width that was not measured: linear between its neighbours, in proportion beyond the last."""
+    """Return the cost at a width that was not measured: linear between its neighbours, proportional beyond the last."""
     known = sorted(table)
     if lanes in table:
         return table[lanes]

@@ -1,7 +1,7 @@
-"""Runs into batches and chunks.
+"""The packing of runs into batches and chunks.
 
-A batch holds runs that one call of the compiled program integrates: they share everything but parameters and what
-each brings along. A chunk holds batches that share the compiled program; it is one job and one file.
+A batch holds runs that one call of the compiled program integrates. They share everything but parameters and the
+arrays that each run brings along. A chunk holds batches that share the compiled program. It is one job and one file.
 """
 
 import itertools
@@ -26,11 +26,15 @@ OWN_MATRIX_BYTES = 4_000_000
 
 
 def pack(sweep: Sweep, machine: Machine, results: Path) -> tuple[dict[str, Manifest], tuple[Place, ...]]:
-    """The manifests by chunk, and the place of each run.
+    """Pack the runs of a sweep into chunks.
 
     Rows that share a run share its place. A run that a chunk in `results` holds, or is claimed to hold, is taken from
-    there. The others of one compiled program are put in the order of their networks. A job takes a stretch of them, and
-    a batch all of that or, where a matrix for each run would be too large, what shares one network.
+    there. The other runs of one compiled program are put in the order of their networks, and each job takes a stretch
+    of them. A batch takes all of a job's runs or, where a matrix for each run would be too large, those that share one
+    network.
+
+    Returns:
+        The manifests by chunk, and the place of the run of each row.
     """
     _check_recorded_runs(sweep)
     traced = {run.id for run in sweep.runs if _traced(run, sweep)}
@@ -70,7 +74,7 @@ def pack(sweep: Sweep, machine: Machine, results: Path) -> tuple[dict[str, Manif
 
 
 def _firsts(keys: Sequence[Key]) -> list[int]:
-    """The first row of each run."""
+    """Return the number of the first row of each run."""
     found: dict[Key, int] = {}
     for number, key in enumerate(keys):
         found.setdefault(key, number)
@@ -78,7 +82,7 @@ def _firsts(keys: Sequence[Key]) -> list[int]:
 
 
 def _keys(sweep: Sweep, traced: Collection[str]) -> list[Key]:
-    """What each row's run is in the ledger; rows of the same run have the same."""
+    """Return the key of each row's run in the ledger. Rows of the same run have the same key."""
     kept: dict[tuple[int, bool], str] = {}
     keys = []
     for run in sweep.runs:
@@ -90,14 +94,14 @@ def _keys(sweep: Sweep, traced: Collection[str]) -> list[Key]:
 
 
 def _placed(config: Config, runs: int) -> Config:
-    """A program's configuration on the device that suits so many runs; `auto` stays where that is a GPU."""
+    """Put a program's configuration on the device that suits this number of runs. `auto` stays where that is a GPU."""
     hardware = config["hardware"]
     large = config["network"]["size"] * min(runs, hardware["gpu_lanes"]) >= hardware["gpu_from"]
     return config if large or hardware["device"] != "auto" else put(config, {"hardware.device": "cpu"})
 
 
 def _by_network(numbers: Sequence[int], config: Config, sweep: Sweep, machine: Machine) -> list[list[int]]:
-    """Runs that may share a batch: all, while a matrix for each is small, else those of one network."""
+    """Group the runs that may share a batch: all where a matrix for each run is small, else those of one network."""
     sizes = share_out(config["network"])
     pairs = sum(sizes[part["pre"]] * sizes[part["post"]] for part in config["network"]["projections"].values())
     if pairs * max(machine.widths(config)) <= OWN_MATRIX_BYTES:
@@ -114,7 +118,7 @@ def _by_network(numbers: Sequence[int], config: Config, sweep: Sweep, machine: M
 
 
 def _split(items: Sequence[Any], sizes: Sequence[int]) -> list[list[Any]]:
-    """The items in stretches of those sizes."""
+    """Split the items into stretches of these sizes."""
     ends = list(itertools.accumulate(sizes))
     return [list(items[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
 
@@ -125,7 +129,7 @@ def _manifest(
     hardware: Mapping[str, Any],
     traced: Collection[str],
 ) -> Manifest:
-    """What a chunk's job reads.
+    """Make the manifest of a chunk.
 
     Args:
         differing: the keys in which the runs of its program differ.
@@ -156,7 +160,7 @@ def _manifest(
 
 
 def _traced(run: SweepRun, sweep: Sweep) -> bool:
-    """Whether traces of the run of this row are kept."""
+    """Return whether traces of this row's run are kept."""
     recorder = run.base["recorder"]
     if not recorder["variables"]:
         return False
@@ -166,7 +170,7 @@ def _traced(run: SweepRun, sweep: Sweep) -> bool:
 
 
 def _check_recorded_runs(sweep: Sweep) -> None:
-    """Raise where `recorder.runs` names what the sweep does not have."""
+    """Raise where `recorder.runs` names an axis, or a value of one, that the sweep does not have."""
     known = {name: set(range(sweep.config["sweep"][f"{name}s"])) for name in REPLICATES}
     known |= {name: set(axis.values) for axis in sweep.axes for name in (axis.name, axis.key)}
     known |= {axis.dimension: set(range(len(axis.values))) for axis in sweep.axes if axis.dimension == RUN}
@@ -178,18 +182,18 @@ def _check_recorded_runs(sweep: Sweep) -> None:
 
 
 def _free_keys(config: Config) -> list[str]:
-    """The keys in which runs of one compiled program may differ."""
+    """Return the keys in which runs of one compiled program may differ."""
     return [*parameter_keys(config), *array_keys(config), *connectivity_keys(config)]
 
 
 def _structure(config: Config) -> str:
-    """What runs of one compiled program share."""
+    """Return the digest of what all runs of one compiled program share."""
     shared = {name: config[name] for name in ("network", "stimulus", "solver", "recorder", "run")}
     return digest(put(shared, dict.fromkeys(_free_keys(config))))
 
 
 def _differing(runs: Sequence[SweepRun]) -> list[str]:
-    """The keys in which runs of one program differ, by an axis over them or over a whole group."""
+    """Return the keys in which runs of one program differ, by an axis over the key or over its whole group."""
     values = runs[0].values
     swept = {key for key in values if len({run.values[key] for run in runs}) > 1}
     bases = {id(run.base): run.base for run in runs}.values()

@@ -1,7 +1,7 @@
-"""Scales that cannot be meant: what a plan warns of, and never refuses.
+"""A check for numbers that are hardly meant. A plan warns of them, and never refuses them.
 
-A usual range stands for each unit, and for names whose range is wider, so that all that is published lies within. What
-lies outside is most often a number in another unit.
+There is a usual range for each unit, and for some names a wider one. All published values lie within. A number outside
+is most often in another unit.
 """
 
 import math
@@ -17,7 +17,7 @@ from psst_core.registry import lookup
 from psst_core.sweep.expand import Sweep
 
 PARTS = ("network", "stimulus", "run")
-CLAMP = 1e9  # µF/cm², from which on a capacitance holds the potential where it is, as in conf/network/clamped.yaml
+CLAMP = 1e9  # µF/cm²; from here on a capacitance holds the potential where it is, as in conf/network/clamped.yaml
 USUAL: dict[str, tuple[float, float]] = {
     "mV": (-500.0, 500.0),
     "mS/cm2": (0.0, 1e3),
@@ -30,26 +30,30 @@ USUAL: dict[str, tuple[float, float]] = {
     "degC": (-20.0, 60.0),
 }
 NAMED = {"reversal": (-1e4, 1e4)}  # mV; far from the potential it makes the conductance a current
-LONGEST_STEP = 0.1  # ms, at which explicit solvers still integrate the gates of a spike
-SHORTEST = 0.36  # of a step, the time constant below which Kutta's method is not stable
+LONGEST_STEP = 0.1  # ms; the longest dt at which explicit solvers integrate the gates of a spike
+SHORTEST = 0.36  # of dt; for a shorter time constant Kutta's method is not stable
 
 
 def unusual(sweep: Sweep) -> list[str]:
-    """A line for each number of a sweep, fixed or along an axis, that lies outside its usual range."""
+    """Return a line for each number of a sweep that lies outside its usual range, fixed or along an axis."""
     bases = {id(run.base): run.base for run in sweep.runs}.values()
     swept = {axis.key: axis.values for axis in sweep.axes}
     return list(dict.fromkeys(line for config in bases for line in unusual_in(config, swept)))
 
 
 def unusual_in(config: Config, swept: Mapping[str, Sequence[Any]]) -> Iterator[str]:
-    """The same of one configuration, some of whose keys take the values of an axis."""
+    """Yield a line for each unusual number of one configuration.
+
+    Args:
+        swept: by key, the values of an axis; they take the place of the configuration's value.
+    """
     for key, values in _numbers(config):
         yield from _outside(config, key, swept.get(key, values))
     yield from _too_long(config, max(swept.get("run.dt", [config["run"]["dt"]])))
 
 
 def _numbers(config: Config) -> Iterator[tuple[str, list[float]]]:
-    """Each key of the network, the stimulus and the run that holds numbers, with these."""
+    """Yield each key of the network, the stimulus and the run that holds numbers, with these numbers."""
 
     def under(key: str, node: Any) -> Iterator[tuple[str, list[float]]]:
         if isinstance(node, Mapping):
@@ -63,7 +67,7 @@ def _numbers(config: Config) -> Iterator[tuple[str, list[float]]]:
 
 
 def _outside(config: Config, key: str, values: Iterable[Any]) -> Iterator[str]:
-    """Of the values of a key, the least and the greatest where they are not usual."""
+    """Yield a line for the least and the greatest value of a key, where these are not usual."""
     numbers = [number for value in values for number in (value if isinstance(value, list) else [value])]
     numbers = [number for number in numbers if _is_number(number)]
     unit = _unit(config, key)
@@ -76,7 +80,7 @@ def _outside(config: Config, key: str, values: Iterable[Any]) -> Iterator[str]:
 
 
 def _too_long(config: Config, dt: float) -> Iterator[str]:
-    """Steps that an explicit solver cannot take on what the network declares."""
+    """Yield a line where dt, in ms, is too long for the explicit solver and what the network declares."""
     solver = config["solver"]["name"]
     cls = lookup("solver", solver, "solver.name")
     if not issubclass(cls, RungeKutta) or cls.adaptive:

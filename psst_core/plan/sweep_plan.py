@@ -1,4 +1,4 @@
-"""The plan of a sweep: what its jobs do, where each run is found, and the records that stay of it."""
+"""The plan of a sweep: what its jobs do, where each run is found, and the records that are kept of it."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ from psst_core.sweep.expand import PAPER, Axis, Sweep, expand, split_overrides
 from psst_core.sweep.twins import sweep_of, twins
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-EXPERIMENT = "locust_coupling"  # where none is named
+EXPERIMENT = "locust_coupling"  # the experiment where none is named
 SHOWN = 20
 
 
@@ -39,9 +39,9 @@ class Plan:
     Attributes:
         manifests: by chunk, what its job does.
         finished: the chunks that are made already.
-        places: of each run of the sweep.
-        twins: by the id of a run that is integrated once more at half the step, the other's id and place.
-        snapshot: of the ledger that it was made from.
+        places: the place of each run of the sweep.
+        twins: by the id of a run that is integrated once more at half the step, the id and the place of this twin.
+        snapshot: the names of the ledger's files before the plan was made.
     """
 
     name: str
@@ -67,23 +67,23 @@ class Plan:
 
     @cached_property
     def analysis(self) -> str:
-        """The digest that names this analysis's summaries."""
+        """The digest of the analysis, by which its summaries are named."""
         window = self.config["recorder"]["window"]
         return digest([self.config["analysis"], window, code_digest(("psst_core.results.analysis",))])
 
     @cached_property
     def digest(self) -> str:
-        """Changes with any run, its place, the configuration or the analysis."""
+        """The digest of the plan's records. It changes with any run, its place, the configuration or the analysis."""
         return records_digest(self.records)
 
     @cached_property
     def records(self) -> dict[str, str]:
-        """By their ending, the texts that stay of the plan."""
+        """The texts of the plan's records, by their ending."""
         twins = {TWINS: self.twin_table()} if self.twins else {}
         return {"csv": self.table(), "yaml": self.record()} | twins
 
     def table(self) -> str:
-        """`plan.csv`: a row a run."""
+        """Write `plan.csv`: a row for each run."""
         columns = self.sweep.columns
         header = ["run_id", *columns, "network", "trial", "chunk", "position"]
         rows = (
@@ -93,12 +93,12 @@ class Plan:
         return _csv(header, rows)
 
     def twin_table(self) -> str:
-        """`twins.csv`: a row for each run that is integrated once more."""
+        """Write `twins.csv`: a row for each run that is integrated once more."""
         rows = ([run, twin, place.chunk, place.position] for run, (twin, place) in self.twins.items())
         return _csv(["run_id", "twin_id", "chunk", "position"], rows)
 
     def record(self) -> str:
-        """`config.yaml`: what was asked for, the axes, and the resolved configuration of the first run."""
+        """Write `config.yaml`: what was asked for, the axes, and the resolved configuration of the first run."""
         content = {
             "experiment": self.sweep.experiment,
             "overrides": list(self.sweep.overrides),
@@ -117,7 +117,7 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
         experiment: a file in conf/experiment/, without its ending.
         overrides: `key=value` texts, separated by spaces.
         name: the folder in results/; by default the experiment's, with a digest behind it where there are overrides.
-        results: where finished and claimed chunks are looked for.
+        results: the folder in which finished and claimed chunks are looked for.
     """
     if not isinstance(experiment, str):
         raise PsstError(
@@ -151,7 +151,10 @@ def _command(experiment: str, overrides: Sequence[str], name: str) -> str:
 
 
 def _entry(axis: Axis, config: Config) -> dict[str, Any]:
-    """An axis in the plan's record, with its unit where it has one; the values along `run` are in its table."""
+    """Return an axis as it stands in the plan's record, with its unit where it has one.
+
+    Values along `run` are not in it, as they stand in the plan's table.
+    """
     entry: dict[str, Any] = {"key": axis.key, "name": axis.name, "dimension": axis.dimension, "words": axis.words}
     unit = units(config, axis.key)
     entry |= {"unit": unit} if unit else {}
@@ -167,7 +170,7 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _default_name(experiment: str, texts: Sequence[str]) -> str:
-    """The experiment's, with a digest of the overrides and of the files that they name."""
+    """Return the experiment's name, with a digest of the overrides and of the files that they name."""
     if texts == [PAPER]:
         return f"{experiment}-paper"
     paths = (Path(text.partition("=")[2]) for text in texts if text.startswith(("sweep=", "sweep.table=")))
@@ -176,10 +179,10 @@ def _default_name(experiment: str, texts: Sequence[str]) -> str:
 
 
 def check_name(name: Any) -> str:
-    """The name, if a sweep may have it.
+    """Return the name if a sweep may have it.
 
     Raises:
-        PsstError: also for what Snakemake takes for a number, and would write in another way.
+        PsstError: for any other name, also for one that Snakemake takes for a number and would write in another way.
     """
     if name is None or isinstance(name, list | dict):
         raise PsstError(f"name={name}: is no word; write name=NAME, or leave it out for a name of its own")
@@ -194,10 +197,10 @@ def check_name(name: Any) -> str:
 
 
 def sweep_name(name: str) -> str:
-    """The name of a sweep in a results folder: NAME, or of one that had it before, NAME/before/DIGEST.
+    """Return the name of a sweep in a results folder: NAME, or for one that had the name before, NAME/before/DIGEST.
 
     Raises:
-        PsstError: when it is neither.
+        PsstError: for a text that is neither.
     """
     if earlier_one := re.fullmatch(f"([^/]+)/{BEFORE}/[0-9a-f]{{{LENGTH}}}", name):
         check_name(earlier_one[1])
@@ -213,7 +216,7 @@ def _is_number(name: Any) -> bool:
 
 
 def unclaimed(plan: Plan, results: Path) -> bool:
-    """Whether something of what `claim` writes is missing, or another's."""
+    """Return whether anything that `claim` writes is missing, or is another plan's."""
     folder = Folder(results)
     texts = {folder.record_file(plan.digest, ending): text for ending, text in plan.records.items()}
     texts[folder.sweep(plan.name).note] = plan.digest + "\n"
@@ -222,9 +225,10 @@ def unclaimed(plan: Plan, results: Path) -> bool:
 
 
 def claim(plan: Plan, results: Path) -> list[str]:
-    """Write the manifests of chunks that are not made yet, the plan's records by their digest, and which is the name's.
+    """Claim a sweep: write the manifests of chunks that are not made yet, the plan's records, and the name's note.
 
-    What was made under the name of runs that this plan does not hold is moved first.
+    The note says which plan the name belongs to. Where the name had runs that this plan does not hold, what was made
+    of them is moved first.
 
     Returns:
         A line for a person, where something moved.
@@ -251,7 +255,7 @@ def claim(plan: Plan, results: Path) -> list[str]:
 
 
 def earlier(plan: Plan, results: Path) -> Path | None:
-    """Where `claim` moves what was made under the name, None where it stays."""
+    """Return the folder to which `claim` moves what was made under the name; None where it stays."""
     return place_of_earlier(results, plan.name, [run.id for run in plan.sweep.runs])
 
 
@@ -260,13 +264,13 @@ def _holds(file: Path, text: str) -> bool:
 
 
 def work(manifest: Manifest) -> int:
-    """How large a chunk is, in cells × runs × steps."""
+    """Return the size of a chunk, in cells × runs × steps."""
     config = manifest.config
     return int(config["network"]["size"] * len(manifest.runs) * config["run"]["duration"] / config["run"]["dt"])
 
 
 def axis_lines(plan: Plan) -> list[str]:
-    """What is swept, an axis a line."""
+    """Describe what is swept: a line for each axis, then constraints, replicates, twins, notes and warnings."""
     sweep = plan.config["sweep"]
     together = [axis for axis in plan.axes if axis.dimension == RUN]
     lines = [f"  {axis.key}: {_listed(axis.values)}" for axis in plan.axes if axis not in together]
@@ -282,7 +286,7 @@ def axis_lines(plan: Plan) -> list[str]:
 
 
 def _spanned(axis: Axis) -> str:
-    """The values of an axis along `run`, or between which they lie."""
+    """Write the values of an axis along `run`, or where they are many numbers, the least and the greatest."""
     if axis.numeric and len(axis.values) > SHOWN:
         return f"{min(axis.values):g} to {max(axis.values):g}"
     return _listed(axis.values)

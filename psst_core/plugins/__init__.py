@@ -1,9 +1,10 @@
-"""Code of one's own, found without touching PSST: the folder `plugins/` where one starts, and installed packages.
+"""The user's own code, found without a change to PSST: in a folder `plugins/`, and in installed packages.
 
-A file `plugins/NAME.py` is the module `psst_core.plugins.NAME`. An installed package names its modules in entry points
-of the group `psst_core.plugins`. Whoever composes a configuration, makes a job's numbers or draws imports them all
-first (`load`); the classes that they register are then found like those that PSST ships. What only looks at results
-(audit, status, blame, export, …) never does, so that no code in or beside a folder that it looks at runs.
+A file `plugins/NAME.py`, in the folder where the user starts, is the module `psst_core.plugins.NAME`. An installed
+package names its modules in entry points of the group `psst_core.plugins`. To compose a configuration, to make a job's
+numbers or to draw, PSST first imports them all (`load`). The classes that they register are then found like those that
+PSST ships. Commands that only look at results (audit, status, blame, export, …) import none, so that no code in or
+beside a folder that they look at runs.
 """
 
 import functools
@@ -22,7 +23,7 @@ FOLDER = Path("plugins")
 
 @functools.cache
 def load() -> None:
-    """Import every plugin of the folder where one starts and of installed packages, once in a process.
+    """Import every plugin of the folder where the user starts and of installed packages, once in a process.
 
     Raises:
         PsstError: naming the plugin, its file and the line where its import failed.
@@ -35,7 +36,10 @@ def load() -> None:
 
 
 def locate() -> str:
-    """The folder of the plugins where one starts, in which their code is then found by the names of their modules."""
+    """Return the folder of the plugins where the user starts.
+
+    From then on their code is found by the names of their modules.
+    """
     own = str(FOLDER.resolve())
     if own not in __path__:
         __path__.append(own)
@@ -43,12 +47,12 @@ def locate() -> str:
 
 
 def loaded() -> bool:
-    """Whether this process has imported the plugins."""
+    """Return whether this process has imported the plugins."""
     return load.cache_info().currsize > 0
 
 
 def owns(module: str) -> bool:
-    """Whether a module is a plugin's and not PSST's."""
+    """Return whether a module is a plugin's and not PSST's."""
     return module.startswith(f"{__name__}.") or module.partition(".")[0] != __name__.partition(".")[0]
 
 
@@ -69,7 +73,7 @@ def _import(module: str, plugin: str) -> None:
 
 
 def _where(module: str, error: Exception) -> str:
-    """The file of a module, and the line in it that raised the error."""
+    """Return the file of a module, with the line in it that raised the error."""
     try:
         spec = importlib.util.find_spec(module)
     except ImportError:

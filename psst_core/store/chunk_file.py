@@ -16,14 +16,14 @@ COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
 
 
 def stored(values: Array, kind: Any = np.float32) -> Array:
-    """In the precision of the file; what is not finite or beyond its range is NaN."""
+    """Convert values to the precision of the file. What is not finite, or beyond its range, becomes NaN."""
     with np.errstate(over="ignore"):
         narrow = values.astype(kind)
     return np.where(np.isfinite(narrow), narrow, narrow.dtype.type(np.nan))
 
 
 class ChunkFile:
-    """The file of a chunk while it is written: segment by segment, batch after batch.
+    """The file of a chunk while it is written: segment after segment, batch after batch.
 
     Args:
         path: where to write.
@@ -94,7 +94,7 @@ class ChunkFile:
 
     @classmethod
     def resume(cls, path: Path) -> "ChunkFile":
-        """A file of ours in which something is still missing."""
+        """Open a chunk's file in which something is still missing."""
         self = cls.__new__(cls)
         self.path, self.file = path, netCDF4.Dataset(path, "a")
         kept = self.file.variables.get("traced_run")
@@ -103,19 +103,19 @@ class ChunkFile:
 
     @contextlib.contextmanager
     def closed(self) -> Iterator[Path]:
-        """The path of the file, which is closed meanwhile."""
+        """Close the file in this block, and open it again behind it. Yield its path."""
         self.file.close()
         yield self.path
         self.file = netCDF4.Dataset(self.path, "a")
 
     def write_runs(self, first: int, columns: Mapping[str, Array]) -> None:
-        """Columns of the runs from `first` on."""
+        """Write columns of the runs from `first` on."""
         for name, values in columns.items():
             stop = first + len(values)
             self.file.variables[name][first:stop] = np.asarray(values, dtype=object) if name == "run_id" else values
 
     def write_samples(self, first_run: int, first_sample: int, mean: Array, traces: Mapping[str, Array]) -> None:
-        """Mean potentials [population, run, sample] and traces [run, cell, sample] of a segment."""
+        """Write mean potentials [population, run, sample] and traces [run, cell, sample] of a segment."""
         runs = slice(first_run, first_run + mean.shape[1])
         times = slice(first_sample, first_sample + mean.shape[2])
         potential = self.file.variables["mean_potential"]
@@ -132,10 +132,10 @@ class ChunkFile:
             self.file.variables[name][first : first + len(values)] = values
 
     def order_spikes(self, batch: Array) -> None:
-        """Put the spikes of batches that were integrated side by side one batch after the other.
+        """Put the spikes in the order of their batches. Batches that were integrated side by side wrote theirs mixed.
 
         Args:
-            batch: of each run, its batch.
+            batch: for each run of the chunk, the number of its batch, [run].
         """
         order = np.argsort(batch[self.file.variables["spike_run"][:].data], kind="stable")
         if (order[1:] < order[:-1]).any():
@@ -143,7 +143,7 @@ class ChunkFile:
                 self.file.variables[name][:] = self.file.variables[name][:].data[order]
 
     def describe(self, attributes: Mapping[str, Any]) -> None:
-        """Global attributes, beside those given before."""
+        """Write global attributes, beside those that are there."""
         self.file.setncatts(dict(attributes))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""NetCDF files: every variable with its dimensions, unit and long name; every file whole or not there."""
+"""NetCDF files. Every variable has its dimensions, unit and long name, and every file is whole or not there."""
 
 import contextlib
 import functools
@@ -19,17 +19,20 @@ from psst_core.files import atomic, unwritable
 from psst_core.store.chunk_file import COMPRESSION
 
 Array = npt.NDArray[Any]
-# What a checksum leaves out: where, when and how fast a file was made.
+# The variables and attributes that a checksum leaves out: where, when and how fast a file was made.
 CIRCUMSTANCES = {"wall_time", "job_seconds", "start_seconds", "compile_seconds", "peak_memory", "processor", "host"}
 CIRCUMSTANCES |= {"versions", "xla_flags", "history", "checksum", "created", "job_id", "command", "source"}
 CIRCUMSTANCES |= {"git_commit", "git_dirty", "institution", "hardware", "partition", "gpus", "accelerator", "driver"}
 BLOCK_BYTES = 16_000_000
 RENEW = "delete it and start the sweep again: snakemake with the same words"
-IN_MEMORY = 2**28  # bytes of a file
+IN_MEMORY = 2**28  # bytes; a file up to this size is opened from memory
 
 
 def status_counts(data: xr.Dataset) -> dict[str, int]:
-    """By what became of them, how many runs; places that share a run count once, places without one each."""
+    """Count the runs by what became of them.
+
+    Places that share a run count once; places without a run count once each.
+    """
     ids, numbers = data["run_id"].values.ravel(), data["status"].values.ravel()
     planned = ids != ""
     once = np.unique(ids[planned], return_index=True)[1]
@@ -39,13 +42,15 @@ def status_counts(data: xr.Dataset) -> dict[str, int]:
 
 @contextlib.contextmanager
 def atomic_netcdf(target: Path, sizes: Mapping[Any, int] | None = None) -> Iterator[Path]:
-    """As `atomic`; before it takes its place the file is opened and read again, and given its checksum.
+    """Yield a path to write to, as `atomic` does.
+
+    Before the file takes its place it is opened, checked and given a checksum.
 
     Args:
-        sizes: dimensions that it must have.
+        sizes: dimensions that it must have, with their lengths.
 
     Raises:
-        PsstError: when it cannot be written, or is not what was written.
+        PsstError: when it cannot be written, or its dimensions are others.
     """
     with atomic(target) as beside:
         try:
@@ -62,13 +67,16 @@ def atomic_netcdf(target: Path, sizes: Mapping[Any, int] | None = None) -> Itera
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file's content: two that agree hold the same data, whenever, wherever and in what pieces made."""
+    """Compute the SHA-256 of a file's content. Files with the same data have the same one, however they were made."""
     with _opened(path) as file:
         return _checksum(file)
 
 
 def _opened(path: Path) -> Any:
-    """A file that may be open in this process already: from memory, as NetCDF crashes where text is read twice."""
+    """Open a file, from memory where it is small.
+
+    It may be open in this process already, and NetCDF crashes where text is read twice.
+    """
     small = path.stat().st_size <= IN_MEMORY
     return netCDF4.Dataset("in memory", memory=path.read_bytes()) if small else netCDF4.Dataset(path)
 
@@ -112,10 +120,10 @@ def write(dataset: xr.Dataset, target: Path) -> None:
 
 
 def read(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
-    """Open a file of ours lazily.
+    """Open one of PSST's files lazily.
 
     Args:
-        chunks: for dask, by dimension; its variables are then computed only when asked for.
+        chunks: for dask, by dimension; the variables are then computed only when asked for.
 
     Raises:
         PsstError: when it is missing or cannot be read.
@@ -126,7 +134,7 @@ def read(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
 
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Say in our words that a file cannot be read."""
+    """Turn what is raised in this block, where a file cannot be read, into PSST's words."""
     try:
         yield
     except PsstError:
@@ -140,10 +148,10 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def read_whole(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
-    """As `read`, where the file's content is what was written.
+    """Open a file as `read` does, once its content is known to be what was written.
 
     Raises:
-        PsstError: also when it is damaged, or its checksum is another.
+        PsstError: when it is missing or damaged, or its checksum is another.
     """
     if path.is_file():
         check_whole(path)
@@ -159,12 +167,12 @@ def check_whole(path: Path) -> None:
 
 @functools.lru_cache(maxsize=4096)
 def _damage(path: Path, *_: int) -> str | None:
-    """The same, asked once while the times and the size of the file stay."""
+    """Call `damage`, once as long as the file's times and size stay."""
     return damage(path)
 
 
 def damage(path: Path) -> str | None:
-    """What is wrong with the content of a file of ours; None where it is as it was written."""
+    """Say what is wrong with the content of one of PSST's files; None where it is as it was written."""
     try:
         with _opened(path) as file:
             written = getattr(file, "checksum", None)
@@ -178,10 +186,12 @@ def damage(path: Path) -> str | None:
 
 
 def read_cube(path: Path) -> xr.Dataset:
-    """A cube, in memory: netCDF ends the process where a file that is open is opened once more and its words are read.
+    """Read a cube into memory.
+
+    It must not stay open: netCDF ends the process where an open file is opened again and its text is read.
 
     Raises:
-        PsstError: also when it is another kind of file.
+        PsstError: when it is missing or damaged, or no cube.
     """
     with _told(path), read(path) as file:
         found = file.load()

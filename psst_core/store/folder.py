@@ -1,6 +1,6 @@
-"""A results folder: the path of each of its files, its lock, and what became of its jobs.
+"""A results folder: the path of each of its files, its lock, and the states of its jobs.
 
-No other module, rule or script knows what these files are called::
+No other module, rule or script knows the names of these files::
 
     results/
         machine.json                        what a step takes on this machine
@@ -12,7 +12,7 @@ No other module, rule or script knows what these files are called::
         logs/STAGE/NAME.log
         benchmark/, references/             PSST beside other programs, a Comparison
         NAME/                               a sweep, in a SweepFolder
-            planned                         the note that says of which plan it is
+            planned                         the note that names its plan
             sweep.nc, plan.csv, config.yaml, error_estimate.nc, twins.csv, about.html
             figures/, tables/
             partial/                        what was finished of it when it was gathered
@@ -53,12 +53,12 @@ MANIFEST, CHUNK, SUMMARY, SAVED_STATE, LOG = ".json", ".nc", ".summary.nc", ".zi
 
 STATES = ("finished", "running", "failed", "interrupted", "waiting")
 PLAN_BYTES = 1000
-SILENT = 60.0  # seconds after which a job that says nothing is taken for dead
-UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network disks have no locks; Snakemake's own remains
+SILENT = 60.0  # seconds; a job that writes nothing for so long is taken for dead
+UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network disks have no locks; Snakemake's still works
 
 HEX = "[0-9a-f]" * LENGTH
 _ID = f"[0-9a-f]{{{LENGTH}}}"
-# Where, what our files are called there, and from which parts of the name it follows whether they are used.
+# By folder, the names of PSST's files there. The digests in groups tell whether a sweep uses the file.
 OURS = {
     CHUNKS: re.compile(rf"({_ID})\.(?:nc|json|({_ID})\.summary\.nc)"),
     SAVED: re.compile(rf"({_ID})\.zip"),
@@ -70,13 +70,13 @@ OURS = {
 
 @dataclass(frozen=True)
 class Folder:
-    """A results folder, there or not."""
+    """A results folder, whether it exists or not."""
 
     path: Path
 
     @classmethod
     def of_chunk(cls, file: Path) -> "Folder":
-        """The results folder that a chunk's file, or its manifest, lies in."""
+        """Return the results folder in which a chunk's file, or its manifest, lies."""
         return cls(file.parent.parent)
 
     @property
@@ -85,31 +85,31 @@ class Folder:
         return self.path / CHUNKS
 
     def manifest_file(self, chunk: str) -> Path:
-        """The manifest of a chunk: what its job has to do."""
+        """The path of a chunk's manifest, which says what its job has to do."""
         return self.chunks / f"{chunk}{MANIFEST}"
 
     def chunk_file(self, chunk: str) -> Path:
-        """The file of a chunk: what its job made."""
+        """The path of a chunk's file, which its job writes."""
         return self.chunks / f"{chunk}{CHUNK}"
 
     def summary_file(self, chunk: str, analysis: str) -> Path:
-        """The measures of a chunk's runs.
+        """The path of a chunk's summary: the measures of its runs.
 
         Args:
-            analysis: the digest of what measures them.
+            analysis: the digest of the analysis, which names the summary.
         """
         return self.chunks / f"{chunk}.{analysis}{SUMMARY}"
 
     def manifest_files(self) -> list[Path]:
-        """All manifests, in the order of their names."""
+        """List all manifests, in the order of their names."""
         return sorted(self.chunks.glob(f"{HEX}{MANIFEST}"))
 
     def chunk_files(self) -> list[Path]:
-        """The files of all finished chunks, in the order of their names."""
+        """List the files of all finished chunks, in the order of their names."""
         return sorted(file for file in self.chunks.glob(f"{HEX}{CHUNK}") if file.is_file())
 
     def record_file(self, plan: str, ending: str) -> Path:
-        """One of the records of a plan.
+        """The path of one of the records of a plan.
 
         Args:
             plan: its digest.
@@ -118,7 +118,7 @@ class Folder:
         return self.path / PLANS / f"{plan}.{ending}"
 
     def saved_state(self, chunk: str) -> Path:
-        """The state of a chunk's job that was stopped."""
+        """The path of the state that a chunk's job saved when it was stopped."""
         return self.path / SAVED / f"{chunk}{SAVED_STATE}"
 
     @property
@@ -128,7 +128,7 @@ class Folder:
 
     @property
     def machine_file(self) -> Path:
-        """The costs of a step on this machine, where they were measured."""
+        """The path of the costs of a step on this machine; a file is there once they were measured."""
         return self.path / MACHINE
 
     @property
@@ -140,21 +140,21 @@ class Folder:
         return self.path / LOGS / stage
 
     def log(self, stage: str, *names: str) -> Path:
-        """The log of a job.
+        """The path of the log of a job.
 
         Args:
             stage: such as simulate.
-            names: of what it makes, such as a chunk, or a sweep and a figure.
+            names: of what the job makes, such as a chunk, or a sweep and a figure.
         """
         return self.logs(stage) / f"{'.'.join(names)}{LOG}"
 
     @property
     def slurm(self) -> Path:
-        """The logs that Snakemake keeps of simulate jobs of Slurm, in a folder for each chunk."""
+        """The folder of the logs that Snakemake keeps of Slurm's simulate jobs. It has a folder for each chunk."""
         return self.logs("slurm") / "rule_simulate"
 
     def slurm_logs(self, chunk: str) -> list[Path]:
-        """The logs of a chunk's Slurm jobs, the first one first."""
+        """List the logs of a chunk's Slurm jobs, the first job first."""
         return sorted((self.slurm / chunk).glob(f"[0-9]*{LOG}"), key=lambda log: int(log.stem))
 
     @property
@@ -168,23 +168,26 @@ class Folder:
         return Comparison(self.path / REFERENCES)
 
     def sweep(self, name: str) -> "SweepFolder":
-        """The folder of the sweep NAME, or of one that had the name before, NAME/before/PLAN."""
+        """The folder of the sweep NAME, or of a sweep that had the name before, NAME/before/PLAN."""
         return SweepFolder(self.path / name)
 
     def sweeps(self) -> list["SweepFolder"]:
-        """The folders of all sweeps, also of those that had a name before and those whose plan's note is lost."""
+        """List the folders of all sweeps.
+
+        Those that had a name before are among them, and those that lost the note of their plan.
+        """
         folders = (file for place in ("*", f"*/{BEFORE}/*") for file in self.path.glob(place) if file.is_dir())
         return [sweep for sweep in map(SweepFolder, sorted(folders)) if sweep.is_one]
 
     def gathered(self) -> list["SweepFolder"]:
-        """The folders of the sweeps that have a cube, in the order of their names."""
+        """List the folders of the sweeps that have a cube, in the order of their names."""
         return [SweepFolder(file.parent) for file in sorted(self.path.glob(f"*/{CUBE}"))]
 
     def planned(self, name: str) -> str:
-        """The digest of the plan that a sweep was last claimed by.
+        """Read the digest of the plan that a sweep was last claimed by.
 
         Raises:
-            PsstError: when no sweep of that name was.
+            PsstError: when no sweep of that name was claimed, or its note names no plan.
         """
         file = self.sweep(name).note
         if not file.exists():
@@ -199,10 +202,10 @@ class Folder:
         return plan
 
     def records(self, plan: str) -> dict[str, str]:
-        """By their ending, the texts that stay of a plan, as they were written.
+        """Read the records of a plan, by their ending.
 
         Raises:
-            PsstError: when one is missing, or was changed.
+            PsstError: when one is missing, or was changed since it was written.
         """
         files = {ending: self.record_file(plan, ending) for ending in RECORDS}
         there = {ending: file for ending, file in files.items() if file.exists() or file.is_symlink()}
@@ -218,7 +221,11 @@ class Folder:
         return found
 
     def state(self, chunk: str) -> tuple[str, str]:
-        """The state of a chunk's job, one of `STATES`, with the last line that it wrote unless it is finished."""
+        """Tell the state of a chunk's job, from its files.
+
+        Returns:
+            One of `STATES`; and the last line that the job wrote, empty where it is finished or waits.
+        """
         log = self.log("simulate", chunk)
         if self.chunk_file(chunk).exists():
             return "finished", ""
@@ -233,17 +240,21 @@ class Folder:
         return "interrupted" if stopped else "running", last
 
     def snapshot(self) -> frozenset[str]:
-        """The names of the files of claims and of finished chunks."""
+        """Return the names of the manifests and of the files of finished chunks."""
         names = (file.name for file in self.chunks.glob("*.*"))
         return frozenset(name for name in names if name.count(".") == 1)
 
     def lock(self) -> IO[str]:
-        """Keep others from claiming and cleaning in this folder, until the file is closed or the process ends.
+        """Keep other processes from claiming and cleaning in this folder.
 
-        On a disk that has no locks nobody is kept out.
+        The lock lasts until the file is closed or the process ends. On a disk that has no locks no process is kept
+        out.
+
+        Returns:
+            The open file that holds the lock.
 
         Raises:
-            PsstError: when another process has it, or it cannot be written.
+            PsstError: when another process has the lock, or the file cannot be written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -268,76 +279,76 @@ class Folder:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder in this one that is gone when the block ends."""
+        """Make a folder inside this one that is gone when the block ends, and yield its path."""
         with tempfile.TemporaryDirectory(prefix=".again-", dir=self.path) as folder:
             yield Path(folder)
 
 
 @dataclass(frozen=True)
 class SweepFolder:
-    """The folder of a sweep, there or not: results/NAME, NAME/before/PLAN, or `partial/` in one of them."""
+    """The folder of a sweep, whether it exists or not: results/NAME, NAME/before/PLAN, or `partial/` in one of them."""
 
     path: Path
 
     @property
     def home(self) -> Folder:
-        """The results folder that it lies in."""
+        """The results folder that this folder lies in."""
         above = [Folder(parent) for parent in self.path.absolute().parents]
         return next((one for one in above[:4] if one.chunks.is_dir() or (one.path / PLANS).is_dir()), above[0])
 
     @property
     def note(self) -> Path:
-        """The digest of the plan that the sweep was last claimed by."""
+        """The path of the note that names the plan of the sweep's last claim."""
         return self.path / PLANNED
 
     @property
     def cube(self) -> Path:
-        """The measures of all runs."""
+        """The path of the cube: the measures of all runs."""
         return self.path / CUBE
 
     @property
     def table(self) -> Path:
-        """A row a run."""
+        """The path of the plan's table: a row for each run."""
         return self.path / TABLE
 
     @property
     def configuration(self) -> Path:
-        """The record: what was asked for, the axes, and the resolved configuration."""
+        """The path of the record: what was asked for, the axes, and the resolved configuration."""
         return self.path / CONFIGURATION
 
     @property
     def error_estimate(self) -> Path:
-        """Runs beside their twins at half the step."""
+        """The path of the error estimate: runs beside their twins at half the step."""
         return self.path / ERROR_ESTIMATE
 
     @property
     def twins(self) -> Path:
-        """A row a run that was integrated once more at half the step."""
+        """The path of the table of twins: a row for each run that was integrated once more at half the step."""
         return self.path / TWINS
 
     @property
     def about(self) -> Path:
-        """The page that says where the sweep comes from."""
+        """The path of the page that says where the sweep comes from."""
         return self.path / ABOUT
 
     @property
     def gathered(self) -> list[Path]:
-        """The cube, and the records of its plan."""
+        """The paths of the cube and of its plan's records."""
         return [self.cube, self.table, self.configuration]
 
     @property
     def estimated(self) -> list[Path]:
-        """The error estimate, and the record of the twins."""
+        """The paths of the error estimate and of the table of twins."""
         return [self.error_estimate, self.twins]
 
     @property
     def records(self) -> dict[str, Path]:
-        """By the endings of a plan's records, the copies of those that the cube was gathered by."""
+        """The paths of the copies of a plan's records that lie beside the cube, by the records' endings."""
         return dict(zip(RECORDS, (self.table, self.configuration, self.twins), strict=True))
 
     @property
     def files(self) -> list[Path]:
-        """All files but its note, figures and tables."""
+        """The paths of all files but the note, figures and tables."""
         return [*self.records.values(), self.cube, self.error_estimate, self.about]
 
     @property
@@ -346,28 +357,28 @@ class SweepFolder:
         return self.path / FIGURES
 
     def figure(self, name: str, ending: str) -> Path:
-        """A figure in one of its formats."""
+        """The path of a figure in one of its formats."""
         return self.figures / f"{name}.{ending}"
 
     def table_of(self, figure: str) -> Path:
-        """The numbers of a figure."""
+        """The path of the table with a figure's numbers."""
         return self.path / TABLES / f"{figure}.csv"
 
     def figure_files(self, ending: str = "*") -> list[Path]:
-        """The figures that are there, whoever made them."""
+        """List the figures that are there, whoever made them."""
         return sorted(self.figures.glob(f"*.{ending}"))
 
     def table_files(self) -> list[Path]:
-        """The tables of figures that are there, whoever made them."""
+        """List the tables of figures that are there, whoever made them."""
         return sorted((self.path / TABLES).glob("*.*"))
 
     def kept(self, figure: str) -> Path:
-        """The copy of a figure that can be shown in the report, but not drawn again."""
+        """The path of the copy of a figure that can be shown in the report, but not drawn again."""
         return self.path / KEPT / f"{figure}.png"
 
     @property
     def partial(self) -> "SweepFolder":
-        """The folder of what is finished so far, where it is gathered."""
+        """The folder in which the finished part of the sweep is gathered before all is finished."""
         return SweepFolder(self.path / PARTIAL)
 
     @property
@@ -376,12 +387,12 @@ class SweepFolder:
 
     @property
     def whole(self) -> "SweepFolder":
-        """The sweep itself, also of what was gathered of it before it was finished."""
+        """The folder of the sweep itself, also when this is its folder `partial/`."""
         return SweepFolder(self.path.parent) if self.is_partial else self
 
     @property
     def parts(self) -> tuple["SweepFolder", "SweepFolder"]:
-        """The sweep, and what was gathered of it before it was finished."""
+        """The folder of the sweep, and its folder `partial/`."""
         return self, self.partial
 
     def before(self, plan: str) -> "SweepFolder":
@@ -394,7 +405,7 @@ class SweepFolder:
 
     @property
     def is_one(self) -> bool:
-        """True where there is a sweep: its note, a cube, something marked, or the records of its plan."""
+        """True where there is a sweep: its note, a cube, a mark, or the records of its plan."""
         return (
             self.note.is_file()
             or any(part.cube.is_file() or part.marked() for part in self.parts)
@@ -402,43 +413,43 @@ class SweepFolder:
         )
 
     def mark(self, file: Path) -> Path:
-        """The mark of a file in this folder, which says by which recipe it was made."""
+        """The path of the mark of a file in this folder. It says from which recipe the file was made."""
         return self.path / MARKS / file.relative_to(self.path)
 
     def marked(self) -> list[Path]:
-        """The files that have a mark, whether they are there or not."""
+        """List the files that have a mark, whether they are there or not."""
         marks = self.path / MARKS
         found = (file for file in marks.rglob("*") if file.is_file() and not file.name.startswith("."))
         return sorted(self.path / file.relative_to(marks) for file in found)
 
     def ours(self) -> list[Path]:
-        """The files that PSST makes here, there or not, but for the note."""
+        """List the files that PSST makes here, whether they are there or not, without the note."""
         return sorted({*self.files, *self.marked()})
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The folder of PSST beside other programs: results/benchmark or results/references."""
+    """The folder of a comparison of PSST with other programs: results/benchmark or results/references."""
 
     path: Path
 
     def data(self, name: str) -> Path:
-        """The numbers of a case, or of all."""
+        """The path of the numbers of a case, or of all cases."""
         return self.path / f"{name}{CHUNK}"
 
     @property
     def measured(self) -> Path:
-        """The measurements of the benchmark."""
+        """The path of the benchmark's measurements."""
         return self.data(BENCHMARK)
 
     @property
     def table(self) -> Path:
-        """The benchmark's table, for people."""
+        """The path of the benchmark's table, for people."""
         return self.path / "table.md"
 
     @property
     def differences(self) -> Path:
-        """The table of how far the references are from PSST."""
+        """The path of the table of how far the references are from PSST."""
         return self.path / "references.csv"
 
     @property
@@ -447,25 +458,25 @@ class Comparison:
         return self.path / FIGURES
 
     def figure(self, name: str, ending: str) -> Path:
-        """A figure in one of its formats."""
+        """The path of a figure in one of its formats."""
         return self.figures / f"{name}.{ending}"
 
     def problem(self, name: str) -> Path:
-        """The arrays that each program of the benchmark is given."""
+        """The path of the arrays that each program of the benchmark is given."""
         return self.path / "problems" / f"{name}.npz"
 
     def log(self, name: str) -> Path:
-        """The log of a job, or of a program of the benchmark."""
+        """The path of the log of a job, or of a program of the benchmark."""
         return self.path / LOGS / f"{name}{LOG}"
 
     @property
     def peers(self) -> Path:
-        """The environment of the other programs."""
+        """The folder of the environment in which the other programs are installed."""
         return self.path / "peers"
 
     @property
     def peers_ready(self) -> Path:
-        """An empty file, there when that environment is."""
+        """The path of an empty file that is there once this environment is complete."""
         return self.peers / "ready"
 
     @property
@@ -474,13 +485,16 @@ class Comparison:
 
 
 def cubes(folder: Path) -> list[Path]:
-    """The cubes in the folder of a sweep, or of all sweeps in a results folder, those of unfinished ones at the end."""
-    patterns = (CUBE, f"[!.]*/{CUBE}", f"[!.]*/{PARTIAL}/{CUBE}")  # not the marks
+    """List the cubes in the folder of a sweep, or of all sweeps in a results folder.
+
+    Those of unfinished sweeps come last.
+    """
+    patterns = (CUBE, f"[!.]*/{CUBE}", f"[!.]*/{PARTIAL}/{CUBE}")  # leaves out the marks
     found = (file for pattern in patterns for file in folder.glob(pattern))
     return sorted(found, key=lambda file: (SweepFolder(file.parent).is_partial, file))
 
 
 def edited(file: Path) -> Path:
-    """A path beside a file, not taken yet, for what a person changed in it: `NAME.edited.ENDING`, `NAME.edited2…`."""
+    """Return a free path beside a file for a version that a person changed: `NAME.edited.ENDING`, `NAME.edited2…`."""
     names = (f".{EDITED}{number if number > 1 else ''}{file.suffix}" for number in itertools.count(1))
     return next(place for place in map(file.with_suffix, names) if not place.exists())

@@ -1,7 +1,8 @@
-"""Marks: what each file of a sweep was made from, and which bytes were written.
+"""Marks: they say from what each file of a sweep was made, and which bytes were written.
 
-A file is what a plan and its code make if its mark names both: the recipe, a digest of the settings, the code and the
-content of what was read, and the file's own content. Neither clocks nor Snakemake's memory count.
+A mark names two things. One is the recipe: a digest of the settings, of the code and of the content of what was read.
+The other is the file's own content. A file is what a plan and its code make if its mark names both. Neither clocks nor
+Snakemake's memory count.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ from psst_core.store.folder import SweepFolder, edited
 
 
 def recipe(settings: Any, *read: Path) -> str:
-    """The digest of what a file is made from.
+    """Return the digest of what a file is made from.
 
     Args:
         settings: plain data, the digest of the deciding code in it.
@@ -29,7 +30,10 @@ def recipe(settings: Any, *read: Path) -> str:
 
 @contextlib.contextmanager
 def marking(folder: Path, files: Sequence[Path], made_from: str) -> Iterator[None]:
-    """Mark files of a sweep's folder that are written in this block; what a person edited there is kept beside it."""
+    """Mark the files of a sweep's folder that are written in this block.
+
+    What a person edited in them is kept beside them.
+    """
     keep_edited(folder, files)
     for file in files:
         SweepFolder(folder).mark(file).unlink(missing_ok=True)
@@ -39,20 +43,20 @@ def marking(folder: Path, files: Sequence[Path], made_from: str) -> Iterator[Non
 
 
 def is_made(folder: Path, file: Path, made_from: str) -> bool:
-    """Whether a file was made by this recipe and has not changed since."""
+    """Return whether a file was made by this recipe and has not changed since."""
     marked = _marked(folder, file)
     return len(marked) == 2 and marked[0] == made_from and _holds(file, marked[1])
 
 
 def check_unchanged(folder: Path, file: Path) -> None:
-    """Raise when the bytes of a file are not those that its mark, if it has one, was written for."""
+    """Raise when a file has a mark and its bytes are not those that the mark was written for."""
     marked = _marked(folder, file)
     if marked and file.is_file() and not _holds(file, marked[-1]):
         raise PsstError(f"{file}: was changed since it was written; start the sweep again, or psst gather NAME")
 
 
 def keep_edited(folder: Path, files: Iterable[Path]) -> list[Path]:
-    """Move away files whose content is not what was written there, and not empty, to `NAME.edited.ENDING`.
+    """Move away files that were changed since they were written, and are not empty, to `NAME.edited.ENDING`.
 
     Returns:
         Where they are now.
@@ -66,7 +70,7 @@ def keep_edited(folder: Path, files: Iterable[Path]) -> list[Path]:
 
 
 def remove_made(folder: Path, files: Iterable[Path]) -> None:
-    """Remove files with their marks, and folders that are then empty."""
+    """Remove files with their marks, and the folders that are then empty."""
     for file in files:
         for one in (file, SweepFolder(folder).mark(file)):
             one.unlink(missing_ok=True)
@@ -74,7 +78,7 @@ def remove_made(folder: Path, files: Iterable[Path]) -> None:
 
 
 def move_made(folder: Path, target: Path, files: Iterable[Path]) -> None:
-    """Move files with their marks to another folder; folders that are then empty go."""
+    """Move files with their marks to another folder, and remove the folders that are then empty."""
     for file in files:
         moved = target / file.relative_to(folder)
         for one, there in ((file, moved), (SweepFolder(folder).mark(file), SweepFolder(target).mark(moved))):
@@ -85,7 +89,7 @@ def move_made(folder: Path, target: Path, files: Iterable[Path]) -> None:
 
 
 def remove_empty(folder: Path, top: Path) -> None:
-    """Remove a folder below `top` that is empty, and those above it that become so."""
+    """Remove a folder below `top` that is empty, and those above it that are empty then."""
     with contextlib.suppress(OSError):
         while folder != top:
             folder.rmdir()
@@ -93,7 +97,7 @@ def remove_empty(folder: Path, top: Path) -> None:
 
 
 def _marked(folder: Path, file: Path) -> list[str]:
-    """The recipe and the content that a mark names; empty where there is none to read."""
+    """Return the recipe and the content that a mark names; empty where there is no mark to read."""
     try:
         return SweepFolder(folder).mark(file).read_text(encoding="ascii").split()
     except (OSError, ValueError):
@@ -101,7 +105,7 @@ def _marked(folder: Path, file: Path) -> list[str]:
 
 
 def _content(file: Path) -> str | None:
-    """The size of a file and the digest of its bytes; None where there is none to read."""
+    """Return the size of a file and the digest of its bytes, as one text; None where there is no file to read."""
     try:
         stat = file.stat()
         return f"{stat.st_size}:{_digest(file, stat.st_ino, stat.st_size, stat.st_mtime_ns)}"
@@ -110,7 +114,7 @@ def _content(file: Path) -> str | None:
 
 
 def _holds(file: Path, content: str) -> bool:
-    """Whether a file has that content; one of another size is not read."""
+    """Return whether a file has this content. A file of another size is not read."""
     try:
         return content.partition(":")[0] == str(file.stat().st_size) and content == _content(file)
     except OSError:
@@ -119,6 +123,6 @@ def _holds(file: Path, content: str) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def _digest(file: Path, *_: int) -> str:
-    """The same, read once while its times and size stay."""
+    """Return the digest of a file's bytes. They are read once as long as the file's times and size stay."""
     with file.open("rb") as data:
         return hashlib.file_digest(data, "sha256").hexdigest()[:LENGTH]

@@ -21,8 +21,8 @@ class PlannedRun:
     Attributes:
         id: digest of what it computes.
         network, trial: its replicate numbers.
-        values: by key, what takes the place of the configuration's values.
-        traced: whether traces of it are kept.
+        values: by key, the values that take the place of the configuration's.
+        traced: whether its traces are kept.
     """
 
     id: str
@@ -37,7 +37,7 @@ Batch = tuple[PlannedRun, ...]
 
 @dataclass(frozen=True)
 class Maker:
-    """Who integrates a chunk: a backend, with the digest of its code."""
+    """The maker of a chunk: a backend, with the digest of its code."""
 
     backend: str
     code: str
@@ -50,13 +50,13 @@ class Manifest:
     Attributes:
         config: resolved, of the first run, with the hardware of the job.
         varying: keys of the parameters in which the runs may differ.
-        lanes: runs in the widest batch.
-        batches: of runs that are integrated together.
+        lanes: the number of runs in the widest batch.
+        batches: the runs that are integrated together.
         code: digest of the code that decides what the runs ask for.
-        maker: of the chunk's numbers.
+        maker: the backend that makes the chunk's numbers.
         files: by key and path, the SHA-256 of the input files.
         plugins: by module, the digest of its code.
-        provenance: what the plan knew of its origin; empty in a chunk's own file.
+        provenance: where the chunk comes from, as the plan knew it; empty in a chunk's own file.
     """
 
     config: Config
@@ -88,11 +88,11 @@ class Manifest:
         return int(run.values.get("run.seed", get(self.config, "run.seed")))
 
     def alone(self, run: PlannedRun) -> "Manifest":
-        """The same for one of its runs, in a batch of the same width."""
+        """Return a manifest with one of the runs alone, in a batch of the same width."""
         return replace(self, batches=((run,),))
 
     def data(self) -> dict[str, Any]:
-        """Plain data, as it is written."""
+        """Return the manifest as plain data, as it is written."""
         return {
             "varying": list(self.varying),
             "lanes": self.lanes,
@@ -106,18 +106,18 @@ class Manifest:
         }
 
     def text(self) -> str:
-        """The content of its file."""
+        """Return the content of the manifest's file."""
         return json.dumps({"chunk": self.chunk} | self.data(), indent=1)
 
     def planned(self) -> dict[str, Any]:
-        """What of it the chunk's file repeats: all but where it comes from, and where and how it is made."""
+        """Return what the chunk's file repeats: all but where the manifest comes from, and where and how it is made."""
         data = replace(self, provenance={}).data()
         data["config"] = {key: value for key, value in self.config.items() if key != "hardware"}
         return {"chunk": self.chunk} | data
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "Manifest":
-        """From plain data that has the form of one."""
+        """Make a manifest from plain data that has the form of one."""
         return cls(
             config=data["config"],
             varying=tuple(data["varying"]),
@@ -136,12 +136,12 @@ def _run(data: Mapping[str, Any]) -> PlannedRun:
 
 
 def total(batches: Sequence[Batch]) -> int:
-    """How many runs some batches hold."""
+    """Count the runs in some batches."""
     return sum(map(len, batches))
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest of a chunk, as it lies there.
+    """Read the manifest of a chunk. Its name is not checked.
 
     Raises:
         PsstError: when it cannot be read, or has not the form of one.
@@ -155,10 +155,10 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def read_claim(path: Path) -> Manifest:
-    """The manifest of a chunk, if its runs are those that its name is the digest of.
+    """Read the manifest of a chunk, and check that its name is the digest of its runs and of how they are made.
 
     Raises:
-        PsstError: also when it was changed since it was written.
+        PsstError: when it cannot be read, has not the form of one, or was changed since it was written.
     """
     manifest = read_manifest(path)
     if path.stem != manifest.chunk:

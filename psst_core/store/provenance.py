@@ -1,4 +1,4 @@
-"""Where numbers come from: the checkout that planned them, the job that made them, and what was done since."""
+"""The origin of numbers: the checkout that planned them, the job that made them, and what was done since."""
 
 import json
 import os
@@ -12,23 +12,25 @@ from typing import Any
 from psst_core.files import CHECKOUT
 
 CODE = ("psst_core", "conf", "workflow", ":(exclude)workflow/profiles")
-# By attribute, the variables in which Slurm says what it granted.
+# By attribute, the variable in which Slurm says what it granted.
 GRANTED = {"job_id": "SLURM_JOB_ID", "partition": "SLURM_JOB_PARTITION", "gpus": "CUDA_VISIBLE_DEVICES"}
-UNKNOWN = "unknown"  # what a commit begins with that cannot be told
+UNKNOWN = "unknown"  # begins the entry for a commit that is not known
 OTHER_CHECKOUT = (
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
     "GIT_COMMON_DIR",
-)  # would make git answer of another one
+)  # these would make git answer for another checkout
 CONVENTIONS = {"Conventions": "CF-1.11", "references": "https://doi.org/10.51628/001c.37893"}
 LINEAGE = ("chunk", "institution", "source", "git_commit", "git_dirty")
 
 
 def checkout() -> dict[str, Any]:
-    """`git_commit` of the checkout that this code is in, and `git_dirty`, 1 where code or configuration differ from it.
+    """Return the commit of the checkout that this code is in.
 
-    Where no commit can be told `git_commit` says why: `unknown: …`.
+    Returns:
+        `git_commit`; and `git_dirty`, which is 1 where code or configuration differ from the commit. Where the commit
+        is not known, `git_commit` says why: `unknown: …`.
     """
     if not (CHECKOUT / ".git").exists():
         return {"git_commit": f"{UNKNOWN}: the code is no git checkout, but an archive or an installed package"}
@@ -50,7 +52,7 @@ def checkout() -> dict[str, Any]:
 
 
 def _refusal(said: str, code: int) -> str:
-    """Why git did not answer."""
+    """Say why git did not answer."""
     if "dubious ownership" in said:
         return (
             f"{CHECKOUT} belongs to another user, and git reads no such checkout until it is told to: "
@@ -62,7 +64,7 @@ def _refusal(said: str, code: int) -> str:
 
 
 def doubts(origins: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A line for each reason for which jobs will not record their commit."""
+    """Return a line for each reason why jobs will not record their commit."""
     unknown = (str(origin["git_commit"]) for origin in origins if _is_unknown(origin))
     return [
         f"the commit of the code will not be recorded: {text.partition(': ')[2]}" for text in dict.fromkeys(unknown)
@@ -74,7 +76,7 @@ def _is_unknown(origin: Mapping[str, Any]) -> bool:
 
 
 def job(planned: Mapping[str, Any]) -> dict[str, Any]:
-    """The global attributes that tell the origin of a file which this job begins.
+    """Return the global attributes that tell the origin of a file which this job begins.
 
     Args:
         planned: what the plan knew: `command`, the `institution` and the checkout, where there are any.
@@ -93,7 +95,7 @@ def job(planned: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def source(planned: Mapping[str, Any]) -> str:
-    """`PSST 0.1.0, git commit 75949bd…, with changes`; or `commit unknown`, of which `git_commit` says why."""
+    """Write the code's version: `PSST 0.1.0, git commit 75949bd…, with changes`, or with `commit unknown`."""
     known = [f"git commit {planned['git_commit']}"] if "git_commit" in planned else []
     commit = ["commit unknown"] if _is_unknown(planned) else known
     changes = ["with changes"] if planned.get("git_dirty") else []
@@ -107,7 +109,7 @@ def versions() -> dict[str, str]:
 
 
 def derived(attributes: Mapping[str, Any], title: str, what: str) -> dict[str, Any]:
-    """The global attributes of a file that is made from one with `attributes`."""
+    """Return the global attributes of a file that is made from one with `attributes`."""
     kept = {name: attributes[name] for name in LINEAGE if name in attributes}
     before = [attributes["history"]] if "history" in attributes else []
     return {**CONVENTIONS, "title": title, **kept, "history": "\n".join([*before, f"{now()} {what}"])}

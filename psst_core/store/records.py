@@ -1,7 +1,7 @@
-"""The records of a results folder, each read through one door: what comes out has the form in which it was written.
+"""The records of a results folder. Each is read by one function, which returns it in the form in which it was written.
 
-A record that is empty, cut off, damaged or of another kind is refused with the name of its file, and so is one that is
-larger than any record of ours, before it is read.
+A record that is empty, cut off, damaged or of another kind is refused with the name of its file. One that is larger
+than any record of PSST's is refused before it is read.
 """
 
 import io
@@ -22,7 +22,7 @@ MANIFEST_BYTES = 500_000_000
 ID = re.compile(f"[0-9a-f]{{{LENGTH}}}")
 NUMBER, ANY = (int, float), "*"
 COLUMNS = ("run_id", "chunk", "position")
-# What stands where: a type or several, a list of one item's form, a mapping of forms by key; `*` is every other key.
+# Forms of records: a type or several, a list with the form of an item, or forms by key; `*` is every other key.
 NETWORK: dict[str, Any] = {
     "size": int,
     "populations": {ANY: {"mechanisms": {ANY: {"type": str}}, "equations": (dict, type(None)), "share": NUMBER}},
@@ -60,17 +60,17 @@ SWEEP = {
 
 
 def records_digest(records: Mapping[str, str]) -> str:
-    """The digest of a plan, by the texts that stay of it."""
+    """Return the digest of a plan, from the texts of its records."""
     return digest(dict(records))
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The table of a plan, a row a run, all of it text."""
+    """Read the table of a plan: a row for each run, all of it text."""
     return table_of(read_text(path, remedy=AGAIN), path)
 
 
 def table_of(text: str, source: Any) -> pd.DataFrame:
-    """The same, of its text.
+    """Read the table of a plan from its text.
 
     Raises:
         PsstError: naming the source, when it is no such table.
@@ -89,15 +89,15 @@ def table_of(text: str, source: Any) -> pd.DataFrame:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """The configuration of a sweep."""
+    """Read the record of a sweep: what was asked for, the axes, and the configuration."""
     return record_of(read_text(path, remedy=AGAIN), path)
 
 
 def record_of(text: str, source: Any) -> dict[str, Any]:
-    """The same, of its text.
+    """Read the record of a sweep from its text.
 
     Raises:
-        PsstError: naming the source, and the key that is missing or another thing.
+        PsstError: naming the source, and the key that is missing or has another form.
     """
     try:
         content = from_yaml(text, source)
@@ -107,7 +107,7 @@ def record_of(text: str, source: Any) -> dict[str, Any]:
 
 
 def manifest_data(path: Path) -> dict[str, Any]:
-    """The content of a manifest's file.
+    """Read the content of a manifest's file.
 
     Raises:
         PsstError: when it cannot be read, or has not the form of one.
@@ -130,7 +130,7 @@ def _formed(content: Any, form: Mapping[str, Any], source: Any) -> dict[str, Any
 
 
 def misfit(content: Any, form: Any, key: str = "") -> str | None:
-    """Where content first has another form than it must, for people; None where it has it."""
+    """Say, for people, where content first has another form than it must; None where it has the form."""
     if isinstance(form, re.Pattern):
         return None if isinstance(content, str) and form.fullmatch(content) else f"{key or 'it'} is no digest"
     if isinstance(form, type | tuple):

@@ -1,7 +1,7 @@
-"""From the texts of a sweep to its points: grid axes, and one table of what moves together.
+"""The points of a sweep, made from the texts of its axes: grid axes, and one table of the axes that move together.
 
-A sweep is the product of its grid axes, one key each, and of a table. The table's rows lie along the dimension `run`;
-it is the product of axes that are zipped, of a sample of those that are intervals, and of a file.
+A sweep is the product of its grid axes, one key each, and of a table. The table's rows lie along the dimension `run`.
+The table itself is the product of axes that are zipped, of a sample of those that are intervals, and of a file.
 """
 
 import csv
@@ -40,7 +40,11 @@ def _latin_hypercube(points: int, columns: int, seed: int) -> Array:
 
 
 def _sobol(points: int, columns: int, seed: int) -> Array:
-    """The first points of a scrambled sequence, which is balanced at powers of two."""
+    """Draw the first points of a scrambled Sobol sequence, which is balanced at powers of two.
+
+    Returns:
+        Numbers from 0 to 1, [point, column].
+    """
     power = max(0, math.ceil(math.log2(points)))
     return scipy.stats.qmc.Sobol(columns, rng=np.random.default_rng(seed)).random_base2(power)[:points]
 
@@ -58,9 +62,9 @@ class Points:
 
     Attributes:
         columns: by key, its values along its dimension.
-        names: by key, the short one that the axis has in the cube.
+        names: by key, the short name that its axis has in the cube.
         dimensions: by key, `run` or, on a grid, the axis's name; in the order of the cube.
-        places: by dimension, where each point lies on it, [point].
+        places: by dimension, the place of each point on it, [point].
     """
 
     columns: Columns
@@ -79,17 +83,17 @@ def visit(
     words: Collection[str] = (),
     cells: Callable[[str, list[Any]], list[Any]] = lambda key, column: column,
 ) -> Points:
-    """Every point of the sweep, and no value that no point has.
+    """Find every point of the sweep. Values that no point has are left out.
 
     Args:
         axes: by key, values or an interval.
         settings: the `sweep` part of a configuration.
-        whole: whether a key takes whole numbers only.
+        whole: returns whether a key takes whole numbers only.
         words: keys whose values in a table stay text, even where they look like numbers.
-        cells: of a column of a table, as its key means them.
+        cells: converts a column of a table to values of its key.
 
     Raises:
-        PsstError: for an axis, a table or a constraint that leaves nothing, or that cannot be.
+        PsstError: for an axis, a table or a constraint that leaves no point, or that cannot be.
     """
     file = _read_table(settings.table, words) if settings.table else {}
     file = {key: cells(key, column) for key, column in file.items()}
@@ -122,7 +126,7 @@ def visit(
 
 
 def _short_names(keys: Sequence[str]) -> dict[str, str]:
-    """The last part of each key, or all of it where that is taken."""
+    """Name each key's axis in the cube: by the key's last part, or by the whole key where that part is taken."""
     last = [key.rpartition(".")[2] for key in keys]
     names = {}
     for key, short in zip(keys, last, strict=True):
@@ -141,7 +145,7 @@ def _check_count(lengths: Iterable[int]) -> None:
 
 
 def _product(tables: Sequence[Columns]) -> Columns:
-    """All combinations of rows, the last table's row changing fastest."""
+    """Combine all rows of these tables with each other. The row of the last table changes fastest."""
     lengths = [len(next(iter(table.values()))) for table in tables]
     _check_count(lengths)
     rows = list(itertools.product(*map(range, lengths)))
@@ -160,7 +164,7 @@ def _check_rows(table: Columns) -> None:
 
 
 def _zips(zips: Sequence[Any], axes: Mapping[str, list[Any] | Interval], names: Mapping[str, str]) -> list[list[str]]:
-    """Lists of keys; one list alone may stand for itself."""
+    """Read `sweep.zip` as lists of keys. A single list of keys may stand without brackets around it."""
     given = [list(zips)] if all(isinstance(keys, str) for keys in zips) and zips else zips
     keys_of = {names[key]: key for key in axes} | {key: key for key in axes}
     found: list[list[str]] = []
@@ -190,7 +194,14 @@ def _zipped(keys: Sequence[str], axes: Mapping[str, list[Any]]) -> Columns:
 
 
 def _sampled(intervals: Mapping[str, Interval], sample: SampleConfig, whole: Callable[[str], bool]) -> Columns:
-    """Of each interval [low, high], low + u (high − low) or low (high/low)^u with u uniform; whole numbers evenly."""
+    """Draw the sample of all intervals.
+
+    An interval [low, high] gives low + u (high − low), or low (high/low)^u in the logarithm, with u uniform in [0, 1).
+    Whole numbers are drawn evenly.
+
+    Returns:
+        By key, its value at each point.
+    """
     if sample.method not in METHODS:
         raise PsstError(
             f"sweep.sample.method={sample.method}: must be {' or '.join(METHODS)}{suggestion(sample.method, METHODS)}"
@@ -208,7 +219,7 @@ def _sampled(intervals: Mapping[str, Interval], sample: SampleConfig, whole: Cal
 
 
 def _whole_numbers(key: str, interval: Interval, u: Array) -> list[int]:
-    """The whole numbers of an interval, evenly or evenly in the logarithm, at places 0 <= u < 1."""
+    """Map places 0 <= u < 1 to the whole numbers of an interval, evenly or evenly in the logarithm."""
     low, high = math.ceil(interval.low), math.floor(interval.high)
     if low > high:
         raise PsstError(f"axis {key}: no whole number lies between {interval.low} and {interval.high}")
@@ -218,7 +229,7 @@ def _whole_numbers(key: str, interval: Interval, u: Array) -> list[int]:
 
 
 def _read_table(path: str, words: Collection[str]) -> Columns:
-    """The columns of a CSV file: the first line has keys, each other one a point.
+    """Read the columns of a CSV file. Its first line has the keys, each other line is a point.
 
     Args:
         words: keys whose values stay text, even where they look like numbers.
@@ -253,7 +264,7 @@ def _read_table(path: str, words: Collection[str]) -> Columns:
 
 
 def _mistake(header: Sequence[str]) -> str:
-    """What is wrong with a first line that other programs write."""
+    """Say what is wrong with the first line of a table, as some programs write it; empty where nothing is."""
     for sign, name in ((";", "semicolons"), ("\t", "tabs")):
         if any(sign in key for key in header):
             return f"has {name} between its columns; write commas, and decimal points in numbers"
@@ -269,7 +280,7 @@ def _mistake(header: Sequence[str]) -> str:
 
 
 def _array(values: Sequence[Any]) -> Array:
-    """Values as an array that changes none of them."""
+    """Return values as an array that changes none of them."""
     if all(isinstance(value, float) for value in values):
         return np.array(values, float)
     if all(isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 for value in values):
@@ -286,7 +297,7 @@ def _constrain(
     places: Mapping[str, Array],
     names: Mapping[str, str],
 ) -> dict[str, Array]:
-    """The places of the points where every constraint holds."""
+    """Return the places of those points at which every constraint holds."""
     if not places:
         raise PsstError(f"sweep.where={constraints[0]}: the sweep has no axis to compare")
     arrays: dict[str, Array] = {}

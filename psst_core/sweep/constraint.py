@@ -1,8 +1,8 @@
 """Constraints of a sweep: comparisons of its axes, such as `network.ach > network.gaba`.
 
-Names are axes, words are values of axes, and there are numbers, + - * / %, comparisons, and, or, not and brackets. A
-text is parsed, never executed. Numbers are the decimal ones that were written: 0.1 + 0.2 is 0.3. They are compared as
-doubles with a bound on the error, and as fractions where that does not decide.
+A constraint holds names of axes, words that are values of axes, numbers, + - * / %, comparisons, and, or, not and
+brackets. Its text is parsed, never executed. Numbers are the decimal ones that were written: 0.1 + 0.2 is 0.3. They
+are compared as doubles with a bound on the error, and as fractions where that does not decide.
 """
 
 import ast
@@ -22,8 +22,8 @@ from psst_core.written import exact, shown
 
 Array = npt.NDArray[Any]
 LONGEST = 1000
-ROUNDING = 2.0**-51  # more than the relative error of an operation on doubles
-LEAST = 1e-300  # and its absolute one
+ROUNDING = 2.0**-51  # above the relative error of an operation on doubles
+LEAST = 1e-300  # above its absolute error
 Exact = Callable[[Array], list[Fraction]]
 ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -48,8 +48,8 @@ class _Number:
 
     Attributes:
         near, error: a double, and how far it may be from the number.
-        undefined: where there is none, as it divides by 0.
-        exact: at some points, by their places, the number.
+        undefined: where there is no number, as something is divided by 0.
+        exact: returns the exact numbers at the points of some places.
     """
 
     near: Array
@@ -60,7 +60,12 @@ class _Number:
 
 @dataclass(frozen=True)
 class _Truth:
-    """Whether something is so at each point, [point] or [], and where that is undefined."""
+    """The truth of something at each point, [point] or [].
+
+    Attributes:
+        holds: whether it is true.
+        undefined: where it is neither true nor false.
+    """
 
     holds: Array
     undefined: Array
@@ -68,7 +73,7 @@ class _Truth:
 
 @dataclass(frozen=True)
 class _Word:
-    """A word at each point, [point], or one."""
+    """A word at each point, [point], or one word for all."""
 
     value: Any
 
@@ -96,7 +101,7 @@ def _bound(near: Array) -> Array:
 
 
 def _calculated(op: type, one: _Number, other: _Number, length: int) -> _Number:
-    """The result of an operation."""
+    """Apply an arithmetic operation to two numbers, with a bound on the error and the places where it divides by 0."""
     function = ARITHMETIC[op]
     undefined = one.undefined | other.undefined
     if op in (ast.Div, ast.Mod):
@@ -124,7 +129,7 @@ def _calculated(op: type, one: _Number, other: _Number, length: int) -> _Number:
 
 
 def _is_zero(number: _Number, undefined: Array, length: int) -> Array:
-    """Where a number is exactly 0, [point]."""
+    """Find the points at which a number is exactly 0, [point]."""
     zero = np.zeros(length, bool)
     at = np.flatnonzero(np.broadcast_to(~(np.abs(number.near) > number.error) & ~undefined, length))
     zero[at] = [value == 0 for value in number.exact(at)]
@@ -132,7 +137,7 @@ def _is_zero(number: _Number, undefined: Array, length: int) -> Array:
 
 
 def _compared(op: type, one: _Number, other: _Number, length: int) -> _Truth:
-    """Whether a comparison of numbers holds, [point]; by fractions where doubles are too close."""
+    """Compare two numbers at each point. Where doubles are too close, fractions decide."""
     undefined = np.broadcast_to(one.undefined | other.undefined, length)
     with np.errstate(all="ignore"):
         apart = np.abs(one.near - other.near) > 2 * (one.error + other.error)
@@ -143,7 +148,7 @@ def _compared(op: type, one: _Number, other: _Number, length: int) -> _Truth:
 
 
 def holds(text: str, columns: Mapping[str, Array]) -> Array:
-    """Where a constraint holds, [point].
+    """Tell at which points a constraint holds, [point].
 
     Args:
         columns: by key and by name, the values of each axis, [point]: numbers, or words as objects.
@@ -168,11 +173,11 @@ def holds(text: str, columns: Mapping[str, Array]) -> Array:
 
 
 class _Reader:
-    """Walks the syntax tree of one constraint.
+    """A reader of the syntax tree of one constraint.
 
     Attributes:
-        used: the axes that it names.
-        divisors: what it divides by.
+        used: the axes that the constraint names.
+        divisors: the texts of what it divides by.
     """
 
     def __init__(self, text: str, columns: Mapping[str, Array]) -> None:
@@ -225,7 +230,7 @@ class _Reader:
         )
 
     def literal(self, node: ast.expr) -> Fraction:
-        """A number as it is written."""
+        """Return a number exactly as it is written."""
         try:
             return exact(ast.get_source_segment(self.text.strip(), node) or "")
         except PsstError as error:
@@ -244,7 +249,7 @@ class _Reader:
         )
 
     def list(self, node: ast.List) -> _Word:
-        """A list that is a value of an axis, which has it as a text."""
+        """Return the word for a list. A list that is a value of an axis stands among the words as its text."""
         text = re.sub(r"\s", "", ast.get_source_segment(self.text.strip(), node) or "")
         if text in self.words:
             return _Word(text)
@@ -269,7 +274,7 @@ class _Reader:
         return _compared(type(op), self.number(left), self.number(right), self.length)
 
     def number(self, node: ast.expr) -> _Number:
-        """Of a part that must be one."""
+        """Read a part that must be a number."""
         value = self.read(node)
         if not isinstance(value, _Number):
             raise PsstError(f"sweep.where={self.text}: {ast.unparse(node)} is no number")
@@ -283,7 +288,7 @@ class _Reader:
 
 
 def _joined(both: bool, one: _Truth, other: _Truth) -> _Truth:
-    """`and`, or `or`: one side that decides is enough where the other is undefined."""
+    """Join two truths by `and` (`both`) or by `or`. Where one side is undefined, the other may decide alone."""
     decides = [(~side.holds if both else side.holds) & ~side.undefined for side in (one, other)]
     holds = (one.holds & other.holds) if both else (one.holds | other.holds)
     undefined = (one.undefined | other.undefined) & ~(decides[0] | decides[1])
@@ -291,7 +296,7 @@ def _joined(both: bool, one: _Truth, other: _Truth) -> _Truth:
 
 
 def is_numeric(column: Array) -> bool:
-    """Whether a column holds numbers: of a kind of numpy's, or as objects that are too large for it."""
+    """Return whether a column holds numbers: of NumPy's own types, or as objects where they are too large for these."""
     if column.dtype != object:
         return column.dtype.kind in "iuf"
     return all(isinstance(value, int | float) and not isinstance(value, bool) for value in column.tolist())

@@ -1,4 +1,4 @@
-"""The algebra of a sweep: overrides and axes become runs, each with an id from what it computes.
+"""The expansion of a sweep: overrides and axes become runs, each with an id of what it computes.
 
 An axis is a dotted key (`network.coupling`) or a whole group (`solver`) with its values (grammar.py, axes.py).
 """
@@ -30,7 +30,7 @@ from psst_core.sweep.identity import Identity
 from psst_core.sweep.lists import Lists, check_depth, depth_of, depth_of_key, read_list, settings, text_of
 from psst_core.written import SWEEPABLE, Plain, shown, typed
 
-# Why the other groups cannot be axes.
+# By key or group, why it cannot be an axis.
 UNSWEEPABLE = {
     "hardware": "says where and how runs are made, which changes no number of them; give one value, and compare "
     "machines and programs with experiment=benchmark",
@@ -55,14 +55,15 @@ PAPER = "scale=paper"
 
 @dataclass(frozen=True)
 class Axis:
-    """A key of the sweep, and what it takes.
+    """A key of the sweep, and the values that it takes.
 
     Attributes:
         key: the dotted key, or the name of a group.
-        name: of its coordinate in the cube, the key's last part where that is unique.
-        values: as the schema types them, choices' names for a group; along `run`, one for each point.
+        name: of its coordinate in the cube: the key's last part, where no other axis has that.
+        values: as the schema types them; for a group the names of choices; along `run` one for each point.
         dimension: its own name on a grid; `run` where it moves together with others.
-        lists: of an axis over lists, by the text that stands for one among `values`, each as the schema types it.
+        lists: for an axis over lists, by the text that stands for a list among `values`, the list as the schema types
+            it.
     """
 
     key: str
@@ -73,7 +74,7 @@ class Axis:
 
     @property
     def words(self) -> bool:
-        """Whether its values are words, which may look like numbers."""
+        """True where a value is a word; such a word may look like a number."""
         return any(isinstance(value, str) for value in self.values)
 
     @property
@@ -88,10 +89,11 @@ class SweepRun:
     Attributes:
         id: digest of what it computes.
         point: by the axis's name, its value; with `run`, its place on that dimension.
-        network, trial: of its row.
-        values: by key, what may differ from `base`, a checked configuration that many runs share.
+        network, trial: the replicates of its row.
+        values: by key, the values that may differ from `base`.
+        base: a checked configuration that many runs share.
         drawn: the numbers of the network and the trial that it computes with: 0 where replicates are identical.
-        reads: what of its configuration decides nothing; such keys of the sweep are as they were without it.
+        reads: the keys that decide nothing. Such a key has the value that it would have without the sweep.
     """
 
     id: str
@@ -108,7 +110,7 @@ class SweepRun:
         return put(self.base, self.values)
 
     def value(self, key: str) -> Any:
-        """One value of its configuration."""
+        """Return one value of its configuration."""
         return self.values[key] if key in self.values else get(self.base, key)
 
 
@@ -118,8 +120,8 @@ class Sweep:
 
     Attributes:
         config: of its first point.
-        runs: one for each row; rows in which nothing differs that is read share a run, and its id.
-        notes: what people should know of it, a line each.
+        runs: one for each row. Rows that differ only in what is not read share a run, and its id.
+        notes: what people should know of the sweep, a line each.
     """
 
     experiment: str
@@ -131,13 +133,13 @@ class Sweep:
 
     @property
     def columns(self) -> list[str]:
-        """The names of what a point holds."""
+        """The names of what a point holds: `run` where axes move together, then the names of the axes."""
         together = [RUN] if any(axis.dimension == RUN for axis in self.axes) else []
         return [*together, *(axis.name for axis in self.axes)]
 
 
 def split_overrides(text: Any) -> list[str]:
-    """The single overrides in one text, refusing what Snakemake, Slurm or a shell would change on its way."""
+    """Split a text into single overrides. Refuse what Snakemake, Slurm or a shell would change on its way."""
     if not isinstance(text, str):
         raise PsstError(
             f"overrides={text!r}: arrived as {type(text).__name__} instead of text; "
@@ -153,7 +155,7 @@ def split_overrides(text: Any) -> list[str]:
 
 
 def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
-    """Compose and validate a sweep.
+    """Compose a sweep and check it.
 
     Raises:
         PsstError: naming the key and the value of the first thing that is wrong.
@@ -206,9 +208,9 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
 
 
 def _scaled(experiment: str, overrides: Sequence[str], compositions: Compositions) -> list[str]:
-    """The overrides and, where they ask for the size of a publication, the experiment's own for that.
+    """Return the overrides and, where they ask for `scale=paper`, the experiment's own for that size.
 
-    A sweep that they name takes the place of that of the experiment, and of the axes of its publication.
+    Where they name a sweep, it replaces the experiment's sweep and the axes of its `paper`.
     """
     if PAPER not in overrides:
         return list(overrides)
@@ -228,10 +230,10 @@ def _requested(
     lists: Lists,
     compositions: Compositions,
 ) -> tuple[DictConfig, dict[str, Any]]:
-    """The configuration at the first choices, and the axes of the file and of the overrides, by key.
+    """Return the configuration at the first choices, and by key the axes of the sweep file and of the overrides.
 
-    What is fixed of these leaves `choices` and `fixed`, and what is several lists becomes an axis; lists among the
-    values of axes become their texts.
+    A fixed value or choice takes the place of the values of the sweep file's axis, and leaves `fixed` or `choices`.
+    Several lists for a key become an axis. Lists among the values of axes become their texts.
     """
     first = compositions.compose(choices)
     written = dict(first.sweep.axes.items())
@@ -266,7 +268,7 @@ def _requested(
 
 
 def _settings(config: DictConfig, key: str, values: list[Any], in_file: bool, lists: Lists) -> list[Any]:
-    """The values of an axis, of which lists become their texts.
+    """Return the values of an axis, with texts in place of lists.
 
     Raises:
         PsstError: for a list where the key takes none.
@@ -301,7 +303,7 @@ def _variants(
     lists: Lists,
     compositions: Compositions,
 ) -> list["_Variant"]:
-    """The variant of each point; one for each combination of choices of the swept groups."""
+    """Return the variant of each point. There is one variant for each combination of choices of the swept groups."""
     combinations = list(zip(*(_at(points, key) for key in group_keys), strict=True)) or [()] * len(points)
     made: dict[tuple[Any, ...], _Variant] = {}
     for chosen in dict.fromkeys(combinations):
@@ -325,7 +327,11 @@ def _variants(
 def _sorted(
     experiment: str, overrides: Sequence[str], known: Mapping[str, Sequence[str]]
 ) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
-    """What the overrides say: choices of groups, fixed values by key, and axes by key."""
+    """Sort the overrides by what they set.
+
+    Returns:
+        By group, its choice; by key, its fixed value; and by key, the values of its axis.
+    """
     choices = {"experiment": experiment}
     fixed: dict[str, Any] = {}
     given: dict[str, Any] = {}
@@ -351,7 +357,7 @@ def _sorted(
 
 
 def _choice(key: str, value: Any) -> str:
-    """The choice of a group, which is a word."""
+    """Return the choice of a group; raise where it is no word."""
     if not isinstance(value, str):
         several = ",".join(map(shown, value)) if isinstance(value, list) else "NAME"
         what = "an axis" if key in SWEEPABLE and "," in several else "a choice"
@@ -373,15 +379,16 @@ def _set_all(config: DictConfig, fixed: Mapping[str, Any]) -> None:
 
 
 def _at(points: Points, key: str) -> list[Any]:
-    """The values of an axis, for each point."""
+    """Return the value of an axis at each point."""
     values = points.columns[key]
     return [values[place] for place in points.places[points.dimensions[key]]]
 
 
 class _Variant:
-    """The configuration of one combination of choices, and what of it the points change.
+    """The configuration for one combination of choices, and the values in it that the points change.
 
-    What is checked together is kept small: numbers of the equations part by part, all else in every combination.
+    Numbers of the equations are checked part by part, all other values in every combination. This keeps the number of
+    checks small.
     """
 
     def __init__(self, composed: DictConfig, points: Points, group_keys: Sequence[str], lists: Lists) -> None:
@@ -402,14 +409,18 @@ class _Variant:
         self.parts = {part: (keys, set[tuple[Any, ...]]()) for part, keys in owners.items()}
 
     def named(self, key: str, values: list[Any]) -> list[Any]:
-        """The values of an axis as points have them: typed, or the texts of lists."""
+        """Return the values of an axis as points have them: typed, or the texts of lists."""
         return values if key in self.lists else self.typed.get(key, values)
 
     def at(self, place: Mapping[str, int]) -> tuple[Config, Identity, dict[str, Any], Reads]:
-        """The checked configuration of a point, but for the values that come with it.
+        """Return what the run of a point is made of.
 
         Args:
             place: by key, the place of its value.
+
+        Returns:
+            A checked configuration that points share, its identity, the point's own values by key, and which keys
+            decide nothing.
         """
         values = {key: self.typed[key][place[key]] for key in self.light}
         others = {key: self.typed[key][place[key]] for key in self.heavy}
@@ -424,7 +435,16 @@ class _Variant:
     def _know(
         self, values: dict[str, Any], others: dict[str, Any]
     ) -> tuple[Reads, dict[str, Any], tuple[Config, Identity]]:
-        """What points of one sort read, the values that light keys have where they do not, and their configuration."""
+        """Check the points of one sort together.
+
+        Args:
+            values: by key, the values of light keys, which may differ between runs of one program.
+            others: by key, the values of the other keys.
+
+        Returns:
+            Which keys decide nothing; for the light ones of them, by key, the value without the sweep; and the
+            configuration that the points share, with its identity.
+        """
         config = put(self.config, values | others)
         try:
             its = reads(config)
@@ -441,7 +461,7 @@ class _Variant:
         return its, unread, self.made[numbers]
 
     def check_parts(self) -> None:
-        """Check every combination of numbers of the equations that a point has, part by part and for each dt."""
+        """Check the numbers of the equations part by part and for each dt, in every combination that a point has."""
         for config in {config["run"]["dt"]: config for config, _ in self.made.values()}.values():
             for part, (keys, seen) in self.parts.items():
                 for numbers in seen:
@@ -453,7 +473,7 @@ def _hashable(values: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _runs(points: Points, variants: Sequence[_Variant], replicates: Sequence[tuple[int, ...]]) -> Iterator[SweepRun]:
-    """Every point, by its variant, in every replicate."""
+    """Yield the run of every point in every replicate."""
     places = {key: points.places[dimension].tolist() for key, dimension in points.dimensions.items()}
     named = {
         id(variant): {key: variant.named(key, values) for key, values in points.columns.items()}
@@ -472,7 +492,7 @@ def _runs(points: Points, variants: Sequence[_Variant], replicates: Sequence[tup
 
 
 def _typed(config: DictConfig, key: str, values: Sequence[Any]) -> list[Any]:
-    """An axis's values as the schema types them."""
+    """Return an axis's values as the schema types them."""
     probe = copy.deepcopy(config)
     typed: list[Any] = []
     for value in values:
@@ -487,7 +507,7 @@ def _typed(config: DictConfig, key: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _recorded(runs: Mapping[str, Sequence[Any]], axes: Sequence[Axis]) -> dict[str, list[Any]]:
-    """`recorder.runs` with values as its axes have them."""
+    """Return `recorder.runs` with its values written as in the axes."""
     listed = {name: axis.lists for axis in axes if axis.lists for name in (axis.name, axis.key)}
     words = {name for axis in axes for name in (axis.name, axis.key) if all(isinstance(v, str) for v in axis.values)}
 
@@ -501,7 +521,7 @@ def _recorded(runs: Mapping[str, Sequence[Any]], axes: Sequence[Axis]) -> dict[s
 
 
 def _named_lists(values: Sequence[Any], lists: Mapping[str, list[Any]]) -> list[Any]:
-    """The texts of lists, of which one may stand alone."""
+    """Return the texts of lists. A single list may be given without brackets around it."""
     one = text_of(shown(list(values)), lists)
     return [one] if one is not None else [text_of(shown(value), lists) or shown(value) for value in values]
 
@@ -520,7 +540,7 @@ def _check_axis(axis: Axis) -> None:
 
 
 def _counted(runs: Sequence[SweepRun]) -> list[tuple[Reads, int]]:
-    """What runs read, and how many of them do so."""
+    """Return each different `Reads` of the runs, with the number of the runs that have it."""
     each = {id(run.reads): run.reads for run in runs}
     return [(each[number], count) for number, count in Counter(id(run.reads) for run in runs).items()]
 
@@ -528,13 +548,13 @@ def _counted(runs: Sequence[SweepRun]) -> list[tuple[Reads, int]]:
 def _axes_read(
     axes: Sequence[Axis], typical: _Variant, counts: Sequence[tuple[Reads, int]], given: Collection[str]
 ) -> Iterator[str]:
-    """A line for each axis that decides nothing in some of the runs.
+    """Yield a line for each axis that decides nothing in some of the runs.
 
     Args:
         given: the keys of axes that the overrides name.
 
     Raises:
-        PsstError: for one that decides nothing in any.
+        PsstError: for an axis that decides nothing in any run.
     """
     for axis in axes:
         reasons = [(its.why_not(axis.key), count) for its, count in counts]
@@ -554,7 +574,11 @@ def _axes_read(
 
 
 def _replicates_read(sweep: Mapping[str, Any], counts: Sequence[tuple[Reads, int]]) -> Iterator[str]:
-    """The same for replicates."""
+    """Yield a line for `network` and `trial` where replicates are identical in some of the runs.
+
+    Raises:
+        PsstError: where they are identical in all runs.
+    """
     for name in REPLICATES:
         number = sweep[f"{name}s"]
         reasons = [(its.same.get(name), count) for its, count in counts]
@@ -569,7 +593,7 @@ def _replicates_read(sweep: Mapping[str, Any], counts: Sequence[tuple[Reads, int
 
 
 def _all_or_some(reasons: Sequence[tuple[str | None, int]]) -> str | None:
-    """Of how many runs something decides nothing: None for none, nothing for all, else `3 of 9 runs`."""
+    """Say in how many rows something decides nothing: None for none, an empty text for all, else `3 of 9 rows`."""
     idle, all_of_them = sum(count for why, count in reasons if why is not None), sum(count for _, count in reasons)
     return None if not idle else "" if idle == all_of_them else f"{idle:,} of {all_of_them:,} rows"
 
@@ -581,7 +605,7 @@ def _because(reasons: Sequence[tuple[str | None, int]]) -> str:
 def _check_fixed(
     choices: Mapping[str, str], fixed: Mapping[str, Any], runs: Sequence[SweepRun], compositions: Compositions
 ) -> None:
-    """Raise for a value that was written and that no run reads, unless it is what stands there anyway."""
+    """Raise for a fixed value that no run reads, unless the key has this value anyway."""
     each = {id(run.reads): run for run in runs}.values()
     for key in (*fixed, *choices):
         reasons = {run.reads.why_not(key) for run in each}
@@ -599,7 +623,7 @@ def _without(fixed: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _merged(axes: Sequence[Axis], runs: Sequence[SweepRun]) -> list[str]:
-    """How many different runs there are, where that are fewer than rows.
+    """Say how many different runs there are, where rows share runs; an empty list where none do.
 
     Raises:
         PsstError: where two points are one run in spite of values that are read.

@@ -1,4 +1,4 @@
-"""The grammar of overrides and axes: Hydra's, with functions of our own that are exact in decimal.
+"""The grammar of overrides and axes: Hydra's, with PSST's own functions, which are exact in decimal.
 
 `a,b,c`, `choice(a,b)`, `range(start,stop,step)`, `linspace(first,last,count)`, `logspace(first,last,count)`, and for a
 group `glob(pattern)` or `glob(pattern,exclude=pattern)`; `sort(…)` and `sort(…,reverse=true)` of any of these;
@@ -44,7 +44,7 @@ FORMS = (
     "interval(low,high) or loginterval(low,high) for a sample"
 )
 WRITE = "write it as key=value, without spaces"
-DIGITS = 60  # of the arithmetic of logspace
+DIGITS = 60  # with which logspace calculates
 NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 RUNS = "recorder.runs."
 CAST = ("int", "float", "str", "bool", "tag")
@@ -52,7 +52,7 @@ CAST = ("int", "float", "str", "bool", "tag")
 
 @dataclass(frozen=True)
 class Interval:
-    """Where a sampled axis lies: [low, high], uniform or uniform in the logarithm."""
+    """The interval [low, high] of a sampled axis, uniform or uniform in the logarithm."""
 
     low: float
     high: float
@@ -61,11 +61,11 @@ class Interval:
 
 @dataclass(frozen=True)
 class Override:
-    """A key and what it is set to.
+    """A key, and what it is set to.
 
     Attributes:
         value: one value, the list of an axis's values, or an interval.
-        is_axis: whether it is one of the latter two.
+        is_axis: whether `value` is a list of an axis's values or an interval.
     """
 
     text: str
@@ -76,19 +76,19 @@ class Override:
 
 @dataclass(frozen=True)
 class _Several:
-    """The values of an axis, as yet unread."""
+    """The values of an axis, before they are read."""
 
     values: list[Any]
 
 
 def parse(text: str, groups: Mapping[str, Sequence[str]] = NONE) -> Override:
-    """An override, `key=value`.
+    """Parse an override, `key=value`.
 
     Args:
         groups: by the key of each group, its choices, which are words even where they look like numbers.
 
     Raises:
-        PsstError: for anything else.
+        PsstError: for any other text.
     """
     key = text.partition("=")[0]
     words, choices = _takes_words(key, groups), groups.get(key, ())
@@ -106,7 +106,7 @@ def parse(text: str, groups: Mapping[str, Sequence[str]] = NONE) -> Override:
 
 
 def axis_values(key: str, text: Any, groups: Mapping[str, Sequence[str]] = NONE) -> list[Any] | Interval:
-    """The values of an axis in a file: a list, one number, or text in this grammar."""
+    """Read the values of an axis in a file: a list, one number, or text in this grammar."""
     words = _takes_words(key, groups)
     if OmegaConf.is_list(text) or isinstance(text, list):
         try:
@@ -120,7 +120,10 @@ def axis_values(key: str, text: Any, groups: Mapping[str, Sequence[str]] = NONE)
 
 
 def _takes_words(key: str, groups: Mapping[str, Sequence[str]]) -> bool:
-    """Whether what looks like a number stays text: in choices, words, and values of axes as yet unknown."""
+    """Return whether a value that looks like a number stays a text.
+
+    It does in choices, in keys that take words, and in `recorder.runs`, whose axes are not known yet.
+    """
     return key in groups or key in text_keys() or key.startswith(RUNS)
 
 
@@ -133,7 +136,7 @@ def _plain(value: Any) -> Any:
 
 
 def _read(value: Any, words: bool, group: bool) -> Any:
-    """What was parsed, with what stands without quotes read: as words, or as numbers and words."""
+    """Read a parsed value: a text without quotes becomes a word where `words` says so, else a number or a word."""
     if isinstance(value, _Several):
         return [_read(item, words, group) for item in value.values]
     if isinstance(value, list):
@@ -148,7 +151,7 @@ def _read(value: Any, words: bool, group: bool) -> Any:
 
 
 def _parse(text: str, visitor: "_Visitor") -> Any:
-    """The syntax tree of an override, evaluated."""
+    """Parse an override, and evaluate its syntax tree."""
     lexer = OverrideLexer(InputStream(text))
     parser = OverrideParser(CommonTokenStream(lexer))
     for part in (lexer, parser):
@@ -163,7 +166,7 @@ def _parse(text: str, visitor: "_Visitor") -> Any:
 
 
 class _Listener(HydraErrorListener):
-    """Says in our words what does not parse."""
+    """A listener to the parser, which raises in PSST's words where a text does not parse."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -173,7 +176,7 @@ class _Listener(HydraErrorListener):
 
 
 def _mistake(text: str, column: int | None = None) -> str:
-    """What is wrong with a text that does not parse, and what to write."""
+    """Say what is wrong with a text that does not parse, and what to write."""
     key, equals, value = text.partition("=")
     bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", value)
     if not equals or not key.strip():
@@ -195,7 +198,10 @@ def _mistake(text: str, column: int | None = None) -> str:
 
 
 class _Visitor(HydraOverrideVisitor):
-    """Evaluates a syntax tree: what stands without quotes to `Plain`, functions by their meaning here."""
+    """An evaluator of a syntax tree.
+
+    A text without quotes becomes `Plain`. Functions have the meaning of this module.
+    """
 
     def __init__(self, words: bool, choices: Sequence[str]) -> None:
         self.words, self.choices = words, choices
@@ -252,7 +258,7 @@ class _Visitor(HydraOverrideVisitor):
         return sorted(items, key=exact if all(numeric) else str, reverse=backwards)
 
     def _createPrimitive(self, ctx: Any) -> Any:  # noqa: N802
-        """A text: without quotes as it stands, but for spaces around it and backslashes."""
+        """Return a text: without quotes as it stands, but without spaces around it and backslashes."""
         parts = [part.symbol for part in ctx.getChildren()]
         if len(parts) == 1 and parts[0].type == OverrideLexer.QUOTED_VALUE:
             made = super()._createPrimitive(ctx)
@@ -268,7 +274,7 @@ def _is_number(item: Any) -> bool:
 
 
 def _choice(*items: Any) -> _Several:
-    """All items; those that are several themselves one after the other."""
+    """Return all items in a row. An item that is several values itself is replaced by these."""
     if not items:
         raise PsstError("has no values")
     return _Several([value for item in items for value in (item.values if isinstance(item, _Several) else [item])])
@@ -279,7 +285,7 @@ def _whole(*texts: Any) -> bool:
 
 
 def _range(start: Any, stop: Any = None, step: Any = "1") -> _Several:
-    """start, start + step, … below the stop, or with a negative step above it; exact in decimal."""
+    """Return start, start + step, … below the stop, or above it with a negative step; exact in decimal."""
     start, stop = ("0", start) if stop is None else (start, stop)
     first, last, by = _numbers(start, stop, step)
     if by == 0:
@@ -291,14 +297,14 @@ def _range(start: Any, stop: Any = None, step: Any = "1") -> _Several:
 
 
 def _linspace(first: Any, last: Any, count: Any) -> _Several:
-    """So many numbers from the first to the last; whole ones where the ends and all between are."""
+    """Return `count` numbers at equal distances, with both ends; whole ones where the ends and all between them are."""
     (low, high), number_of = _numbers(first, last), _count(count, first, last)
     by = (high - low) / (number_of - 1) if number_of > 1 else Fraction(0)
     return _Several(_steps(low, by, number_of, _whole(first, last) and by.denominator == 1))
 
 
 def _logspace(first: Any, last: Any, count: Any) -> _Several:
-    """So many numbers at equal ratios; the closest doubles to them, and whole ones where all are."""
+    """Return `count` numbers at equal ratios, with both ends: the closest doubles, or whole ones if all are whole."""
     (low, high), number_of = _numbers(first, last), _count(count, first, last)
     if not low * high > 0:
         raise PsstError("both ends must be above 0, or both below")
@@ -343,7 +349,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def _numbers(*given: Any) -> list[Fraction]:
-    """The arguments of a function, exact."""
+    """Return the arguments of a function, exact."""
     for value in given:
         if isinstance(value, _Several | list | dict):
             raise PsstError(f"{shown(getattr(value, 'values', value))} is several values where one number belongs")
@@ -360,7 +366,7 @@ def _count(count: Any, first: Any, last: Any) -> int:
 
 
 def _steps(first: Fraction, by: Fraction, count: int, whole: bool) -> list[Any]:
-    """first + i by for i below the count: exact whole numbers, or the closest doubles."""
+    """Return first + i·by for 0 <= i < count: exact whole numbers, or the closest doubles."""
     below = math.lcm(first.denominator, by.denominator)
     start, step = int(first * below), int(by * below)
     if whole:

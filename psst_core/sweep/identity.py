@@ -1,4 +1,4 @@
-"""What a run is: the digest of everything that decides its numbers."""
+"""The identity of a run: the digest of everything that decides its numbers."""
 
 import contextlib
 import hashlib
@@ -15,9 +15,9 @@ from psst_core.store.manifest import Maker
 
 FLAGS = "hardware.xla_flags"
 WIDTH = 16
-# What decides the equations of every run; a backend integrates them.
+# The modules that decide the equations of every run; a backend integrates these equations.
 EQUATIONS = {"psst_core.integrate.batch", "psst_core.integrate.drive", "psst_core.integrate.dynamics"}
-SAYING = {"psst_core.errors", "psst_core.model.returned"}  # they refuse and tell, and give back what they were given
+SAYING = {"psst_core.errors", "psst_core.model.returned"}  # they raise errors, or return what they are given
 BACKENDS = {
     "tensorflow": (
         "psst_core.integrate.simulate",
@@ -29,17 +29,18 @@ BACKENDS = {
 
 
 class Identity:
-    """Of the runs that one configuration describes, with other numbers in it or not.
+    """The ids of the runs that one configuration describes, with other values in place of some of its own or not.
 
-    A digest over the digests of all its values, so that a run costs only those in which it differs. The order of keys
-    does not count, but that of the populations: it numbers the cells. Files count by their content, code by what it
-    does. The user's flags for XLA count, as they may change every number; of the backend and the rest of the hardware
-    a run's bits may depend, but not what is asked for (see `maker`).
+    An id is a digest over the digests of all values, so that for another run only those of the differing values are
+    computed. The order of keys does not count, but that of the populations does: it numbers the cells. Files count by
+    their content, and code by what it does. The user's flags for XLA count, as they may change every number. The
+    backend and the rest of the hardware may change a run's bits. They do not count, since they do not change what is
+    asked for (see `maker`).
 
     Args:
         config: as resolved.
-        files: by key and path, the SHA-256 of its input files; by default of those that are there.
-        code: the digest of the code that decides its numbers; by default of that which is here.
+        files: by key and path, the SHA-256 of the input files; by default of the files as they are now.
+        code: the digest of the code that decides the numbers; by default of the code that is here.
     """
 
     def __init__(
@@ -56,11 +57,16 @@ class Identity:
 
     @property
     def keys(self) -> KeysView[str]:
-        """Of the single values that other ones can take the place of."""
+        """The keys of the single values that can be replaced in `run_id`."""
         return self._places.keys()
 
     def run_id(self, values: Mapping[str, Any], network: int, trial: int) -> str:
-        """The id of the run with these values in place of the configuration's, on that network, in that trial."""
+        """Return the id of a run.
+
+        Args:
+            values: by key, the values that take the place of the configuration's.
+            network, trial: the numbers of its replicates.
+        """
         leaves = bytearray(self._leaves)
         for key, value in values.items():
             place = self._places[key]
@@ -69,20 +75,25 @@ class Identity:
 
 
 def _contents(paths: Any, found: Mapping[str, str]) -> Any:
-    """What stands in place of a path, or of each in a list: the digest of the file."""
+    """Return the digest of the file in place of its path, or a list of digests in place of a list of paths."""
     return [found[path] for path in paths] if isinstance(paths, list) else found[paths] if paths else paths
 
 
 def plugin_modules(config: Config) -> dict[str, str]:
-    """The modules of plugins among those that decide a configuration's numbers, with the digest of each one's code."""
+    """Return the modules of plugins that decide a configuration's numbers.
+
+    Returns:
+        By module, the digest of its code.
+    """
     return {module: code_digest([module]) for module in deciding_modules(config) if plugins.owns(module)}
 
 
 def deciding_modules(config: Config, known: Collection[str] = ()) -> tuple[str, ...]:
-    """The modules whose code decides what is asked for by the runs of this configuration.
+    """Return the modules whose code decides what the runs of this configuration compute.
 
     Args:
-        known: modules of plugins, which are then not looked up by what they register: no plugin need be imported.
+        known: modules of plugins that are among them. Where some are given, a part whose plugin is not imported is
+            left out.
     """
     used = set(known)
     for kind, key, settings in parts(config):
@@ -92,7 +103,7 @@ def deciding_modules(config: Config, known: Collection[str] = ()) -> tuple[str, 
 
 
 def maker(backend: str = "tensorflow") -> Maker:
-    """Who integrates: the backend as it is here."""
+    """Return the maker of numbers: the backend, with the digest of its code as it is here."""
     return Maker(backend, code_digest(BACKENDS[backend]))
 
 

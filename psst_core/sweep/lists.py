@@ -1,4 +1,4 @@
-"""Lists as values of an axis: a key that takes a list takes one as a setting, and several as an axis.
+"""Lists as values of an axis. A key that takes a list takes one list as a setting, and several as an axis.
 
 Where points are compared, written and named, such a list is its text as it was written, `[100,300]`.
 """
@@ -20,7 +20,7 @@ OPEN, CLOSE = "[", "]"
 
 
 def depth_of_key(config: DictConfig, key: str) -> int | None:
-    """How deep the lists are nested that a key takes, 0 for what takes none; None where there is no such key."""
+    """Return how deep the lists are nested that a key takes: 0 for no lists; None where there is no such key."""
     if (found := entry(config, key)) is None:
         return None
     hint, depth = found._metadata.ref_type, 0
@@ -30,12 +30,12 @@ def depth_of_key(config: DictConfig, key: str) -> int | None:
 
 
 def depth_of(value: Any) -> int:
-    """How deep lists are nested, 0 for what is none."""
+    """Return how deep lists are nested: 0 for a value that is no list."""
     return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
 
 
 def settings(values: list[Any], depth: int, in_file: bool) -> list[Any]:
-    """The values of an axis over a key that takes lists of that depth.
+    """Return the values of an axis over a key that takes lists of this depth.
 
     Args:
         in_file: whether brackets around them all may be those of the file's own list of values.
@@ -48,7 +48,7 @@ def settings(values: list[Any], depth: int, in_file: bool) -> list[Any]:
 
 
 def check_depth(values: Sequence[Any], depth: int, key: str) -> None:
-    """Raise for the first value that is nested in another way than its key takes it."""
+    """Raise for the first value that is not nested as its key demands."""
     for value in values:
         if any(len(place) != depth for place, _ in _leaves(value, ())):
             example = value
@@ -60,7 +60,7 @@ def check_depth(values: Sequence[Any], depth: int, key: str) -> None:
 
 
 class Lists:
-    """The lists that stand in a sweep, by their texts.
+    """The lists in a sweep, by their texts.
 
     Attributes:
         of: by key, each text and its list, as it was written.
@@ -70,23 +70,23 @@ class Lists:
         self.of: dict[str, dict[str, list[Any]]] = {}
 
     def texts(self, key: str, values: Sequence[Any]) -> list[Any]:
-        """The values of an axis with texts in place of lists."""
+        """Return the values of an axis with texts in place of lists, and remember which list each text means."""
         for value in values:
             if isinstance(value, list):
                 self.of.setdefault(key, {})[shown(value)] = value
         return [shown(value) if isinstance(value, list) else value for value in values]
 
     def cells(self, key: str, column: Sequence[Any]) -> list[Any]:
-        """The same of a column of a table, whose cells are texts."""
+        """Return a column of a table, whose cells are texts, with one text for each list, and remember these lists."""
         return self.texts(key, [read_list(value, key) for value in column])
 
     def value(self, key: str, value: Any) -> Any:
-        """What a value of a point stands for."""
+        """Return the value that a point's value means: the list where it is the text of one, else itself."""
         return self.of.get(key, {}).get(value, value) if isinstance(value, str) else value
 
 
 def read_list(text: Any, key: str = "list") -> Any:
-    """The list that a text is, else the text itself."""
+    """Return the list that a text means, else the text itself."""
     if not isinstance(text, str) or not (text.startswith(OPEN) and text.endswith(CLOSE)):
         return text
     try:
@@ -96,20 +96,20 @@ def read_list(text: Any, key: str = "list") -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Tuples and arrays as lists."""
+    """Convert tuples and arrays to lists."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def text_of(value: Any, known: Mapping[str, list[Any]]) -> str | None:
-    """The text, among those known, of a list that is given as one or as a text; None where it is none of them."""
+    """Find the text of a list among those known; None where it is unknown. The list may be given as a text."""
     wanted = read_list(value) if isinstance(value, str) else plain(value)
     return next((text for text, its in known.items() if its == wanted), None)
 
 
 def padded(lists: Sequence[list[Any]]) -> Array | None:
-    """Lists of numbers as an array [list, item…], NaN beyond their ends; None where they hold words."""
+    """Return lists of numbers as an array [list, item…], NaN beyond the end of each; None where they hold words."""
     if not all(map(_numeric, lists)):
         return None
     depth = max(map(depth_of, lists))
@@ -127,7 +127,7 @@ def _numeric(value: Any) -> bool:
 
 
 def _at_depth(lists: Sequence[Any], level: int) -> list[list[Any]]:
-    """All lists within these at that depth; one that is empty where there is none."""
+    """Return all lists that are nested at this level; one empty list where there is none."""
     found: list[Any] = list(lists)
     for _ in range(level - 1):
         found = [item for part in found for item in part if isinstance(item, list)]

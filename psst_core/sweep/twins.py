@@ -1,4 +1,4 @@
-"""An error estimate on demand: a share of the runs once more, at half the step."""
+"""The error estimate on demand: a part of the runs is integrated once more, at half the step."""
 
 import math
 from dataclasses import replace
@@ -10,9 +10,12 @@ from psst_core.sweep.identity import Identity
 
 
 def twins(sweep: Sweep) -> dict[str, SweepRun]:
-    """By the id of a chosen run, the run that differs from it in `run.dt` alone; empty without `numerics.check`.
+    """Choose runs, and make a twin of each, which differs from it in `run.dt` alone.
 
-    The runs are chosen by their ids: at random, but the same ones each time.
+    The choice follows the runs' ids: it is random, but the same each time.
+
+    Returns:
+        By the id of a chosen run, its twin; empty without `numerics.check`.
     """
     numerics = sweep.config["numerics"]
     if numerics["check"] == "none":
@@ -32,5 +35,5 @@ def twins(sweep: Sweep) -> dict[str, SweepRun]:
 
 
 def sweep_of(sweep: Sweep, found: dict[str, SweepRun]) -> Sweep:
-    """The twins as a sweep of their own, to be packed."""
+    """Return the twins as a sweep of their own, to be packed."""
     return replace(sweep, runs=tuple(found.values()))
