@@ -23,6 +23,17 @@ def stop_at_wrong_words() -> None:
         sys.exit(str(error))
 
 
+def cores(arguments: Sequence[str] | None = None) -> int | str:
+    """Return how many cores a workflow on this machine may use: N of `-j N`, else `all`.
+
+    Snakemake says that `--jobs` stands for `--cores` where nothing is sent elsewhere, but takes the profile's.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    elsewhere = _behind(given, "--profile", "--executor", "-e")
+    numbers = [word for group in _behind(given, "--jobs", "-j") for word in group[:1] if word.isdigit()]
+    return int(numbers[-1]) if numbers and not elsewhere else "all"
+
+
 def check_words(arguments: Sequence[str]) -> None:
     """Check the words behind `--config`.
 

@@ -16,7 +16,7 @@ from psst_core.sweep.expand import Axis
 from psst_core.terminal.outcome import Failure, outcome, stopped
 from psst_core.terminal.progress import Progress
 from psst_core.terminal.snakemake_output import Terminal
-from psst_core.words import check_words
+from psst_core.words import check_words, cores
 
 MISTAKES = {
     "experiment=locust_coupling overrides=network.size=60 network.coupling=0.5": (
@@ -64,6 +64,22 @@ def test_a_command_line_is_refused_with_the_words_to_write(mistake):
 )
 def test_right_command_lines_are_taken(line):
     check_words(shlex.split(line))
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("-n", "all"),
+        ("-j1", 1),
+        ("-j 3 -n --config name=a", 3),
+        ("--jobs=2", 2),
+        ("-j", "all"),
+        ("--profile slurm -j 50", "all"),
+        ("-e slurm -j 50", "all"),
+    ],
+)
+def test_jobs_on_this_machine_are_cores(line, number):
+    assert cores(shlex.split(line)) == number
 
 
 def test_a_missing_configfile_is_named():
