@@ -266,7 +266,10 @@ def _summary_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
 
 
 def unexplained(data: xr.Dataset) -> str | None:
-    """Return a fault for the first measure that is missing without a status or mark that says why, or that has both."""
+    """Return a fault for the first measure that is missing without a reason, or there in spite of one.
+
+    A reason is a status other than ok, or a mark in `undefined`.
+    """
     ok = (data["status"] == STATUS["ok"]).broadcast_like(data["undefined"]).transpose(*data["undefined"].dims)
     for measure, mask in zip(MEASURES, data["undefined"].attrs["flag_masks"], strict=True):
         explained = ~ok.values | ((data["undefined"].values & mask) != 0)

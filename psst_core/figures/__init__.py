@@ -1,6 +1,6 @@
 """Figures: each a file here with `draw(results) -> Figure` and `applies(axes, config) -> bool`.
 
-One with `table(results) -> DataFrame` is written as numbers too, to `results/NAME/tables/`.
+A figure with `table(results) -> DataFrame` is also written as numbers, to `results/NAME/tables/`.
 """
 
 import contextlib

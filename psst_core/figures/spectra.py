@@ -1,4 +1,4 @@
-"""Power spectra of the mean potentials, where the oscillation is strongest."""
+"""Power spectra of the mean potentials, at the point where the oscillation is strongest."""
 
 from __future__ import annotations
 

@@ -65,8 +65,8 @@ class Checkpoint:
 
     Args:
         path: the archive.
-        manifest: the chunk's. A saved state is refused if it belongs to another manifest (whose digest of the code
-            counts), another kind of processor, another number of devices or other versions.
+        manifest: the chunk's. A saved state is refused if it was saved for another manifest (the digest of the code is
+            part of it), on another kind of processor, for another number of devices or with other versions.
         report: takes a line when there is something to say.
     """
 

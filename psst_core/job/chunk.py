@@ -1,4 +1,4 @@
-"""A simulate job: from a chunk's manifest to its file."""
+"""A simulate job, which makes a chunk's file from its manifest."""
 
 import contextlib
 import json

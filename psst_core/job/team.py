@@ -24,7 +24,7 @@ from psst_core.job.checkpoint import SIGNALS, carry_of
 from psst_core.store.manifest import Manifest
 
 ORDERS = ("end", "begin", "compile", "resume", "advance", "carry", "ending")
-PORTS = range(20_000, 30_000)  # of workers under Slurm; each job begins at another one
+PORTS = range(20_000, 30_000)  # for workers under Slurm; different jobs begin at different ports
 WORD = np.dtype("int64")
 GRACE = 2.0  # s for which a worker waits before it ends, so that the first one gets its last answer
 

@@ -124,7 +124,7 @@ class Terminal(logging.Filter):
         return shown
 
     def say(self, text: str) -> None:
-        """Write lines of our own, in place of a line of progress."""
+        """Write a message of PSST, in place of a line of progress."""
         with self._lock, contextlib.suppress(BrokenPipeError):
             self._wipe()
             print(text, file=self.stream, flush=True)
@@ -150,7 +150,7 @@ class Terminal(logging.Filter):
         self._wipe()
 
     def _new(self, event: str, text: str) -> bool:
-        """Return whether a warning or an error is new: not one that we write ourselves, and no repetition."""
+        """Return whether a warning or an error is new: not one that PSST writes itself, and no repetition."""
         told = event in ("job_error", "group_error") or "CalledProcessError" in text
         return not told and not any(words in text for words in REPEATED)
 
