@@ -27,7 +27,7 @@ from psst_core.store.made import keep_edited, marking, recipe, remove_made
 from psst_core.sweep.expand import Axis
 
 FORMATS = ("png", "svg")
-CHARACTERS = 13  # of a title, an inch
+CHARACTERS = 13  # of a title per inch
 HELPERS = ("curves", "look", "maps", "style", "views")
 STYLE = Path(__file__).with_name("psst.mplstyle")
 

@@ -25,7 +25,7 @@ def device_names(hardware: Mapping[str, Any]) -> list[str]:
 
 
 def cores(hardware: Mapping[str, Any]) -> int:
-    """Return how many cores a job keeps busy: one for each logical processor, or for each process that leads GPUs."""
+    """Return how many cores a job keeps busy: one a logical processor, or one a process that waits for GPUs."""
     return at_once(hardware) if hardware["device"] == "cpu" else int(hardware["workers"])
 
 
@@ -44,7 +44,7 @@ def runs_of(manifest: Manifest, numbers: Iterable[int]) -> list[list[Run]]:
 class Round:
     """Batches that are integrated side by side, each on its own device.
 
-    For the caller, one Integration of all their runs.
+    It is used like one Integration of all their runs.
 
     A batch is integrated as it would be alone. Other batches beside it, and their devices, change no bit of it.
 

@@ -81,7 +81,7 @@ class Checkpoint:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Let SIGTERM and SIGINT ask the job to stop within this block; a second, later one ends it at once."""
+        """Let SIGTERM and SIGINT ask the job to stop within this block; a second, later signal ends it at once."""
         ear, mouth = os.pipe()
         os.set_blocking(mouth, False)
 

@@ -109,7 +109,7 @@ class Job:
     def listening(self) -> Iterator[None]:
         """Let SIGTERM and SIGINT ask the first worker to stop within this block.
 
-        A second, later one ends all at once.
+        A second, later signal ends all workers at once.
         """
         first = math.inf
 

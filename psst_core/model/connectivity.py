@@ -92,7 +92,7 @@ class Connectivity:
     def in_degree(self, n_pre: int, n_post: int) -> float:
         """Return the expected number of connections onto a cell.
 
-        A recurrent rule counts the cell as an input of itself.
+        Under a recurrent rule, the cell itself counts as an input.
         """
         raise NotImplementedError
 
@@ -172,7 +172,7 @@ class Probability(Recurrent):
 class FixedInDegree(Recurrent):
     """Each postsynaptic cell receives from `inputs` distinct presynaptic cells.
 
-    With junctions, each cell has so many.
+    With junctions, each cell has `inputs` of them.
     """
 
     inputs: int = setting(1, minimum=0)

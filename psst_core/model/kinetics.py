@@ -21,7 +21,7 @@ class _Precision:
             highest power first.
         ln2: ln 2 in two parts, the first with so few digits that its multiples are exact.
         range: outside it e^x stays at the value of the nearer end.
-        mantissa, bias: of the format of the numbers.
+        mantissa, bias: the number of bits of the mantissa, and the bias of the exponent.
     """
 
     series: tuple[float, ...]

@@ -25,11 +25,10 @@ ROUNDING = 1e-14  # relative: decimal times and steps are rounded when they are 
 
 @dataclass(frozen=True)
 class Relaxation:
-    """The equation x' = source − decay·x.
+    """The equation x' = source − decay·x, with source [unit of x/ms] and decay [1/ms].
 
-    The source has the unit of x per ms, the decay 1/ms. Both are free of x where the kinetics allow it. Kinetics of any
-    other form give all of x' as the source and no decay. Explicit solvers lose nothing by that, and exponential ones
-    become the explicit methods of the same order.
+    Both are free of x where the kinetics allow it. Kinetics of any other form give all of x' as the source and no
+    decay. Explicit solvers lose nothing by that, and exponential ones become the explicit methods of the same order.
     """
 
     source: Tensor

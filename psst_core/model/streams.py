@@ -1,7 +1,7 @@
 """Random numbers inside the compiled program, from counters: functions of the run's key, the cell and an index alone.
 
-They are the same on every device, at every width of the batch, and whatever other runs it holds. Single and double
-precision agree to rounding.
+They are the same on every device, at every width of the batch, and whatever other runs the batch holds. Single and
+double precision agree to rounding.
 """
 
 from dataclasses import dataclass

@@ -82,7 +82,7 @@ class Stimulus:
         """Return the current at a moment, without weights, in float64.
 
         Use `now.reached(time)` for the time of a jump or a kink, wherever in a step it lies. Then the charge is correct
-        under every solver. It is not where `now.t` is compared with a time.
+        under every solver. It is wrong where a waveform compares `now.t` with a time.
 
         Returns:
             µA/cm²: a scalar, [1, run], or [cell, 1] for all cells of the network.
@@ -128,7 +128,7 @@ class Stimulus:
         self.table(sum(sizes.values()), grid)
 
     def _count(self, eligible: int) -> int:
-        """Return the number of cells that receive the stimulus, of so many eligible ones."""
+        """Return how many of `eligible` cells receive the stimulus."""
         return len(self.cells) or int(np.floor(self.share * eligible + 1e-9))
 
     def _eligible(self, sizes: dict[str, int]) -> npt.NDArray[np.int64]:

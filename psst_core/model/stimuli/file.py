@@ -59,8 +59,8 @@ class FromFile(Stimulus):
         """Return the stretches of steps in which the current is one straight line, a row each.
 
         Returns:
-            [stretch, 1 + 2 cells]: the first step of the stretch, then for each cell the current there and its growth a
-            step.
+            [stretch, 1 + 2 cells]: the first step of the stretch, the current of each cell there, and the growth of each
+            cell's current a step.
         """
         times, samples = self._read(n_cells)
         self._check_reach(times, grid)
