@@ -59,8 +59,8 @@ class FromFile(Stimulus):
         """Return the stretches of steps in which the current is one straight line, a row each.
 
         Returns:
-            [stretch, 1 + 2 cells]: the first step of the stretch, each cell's current there, and by how much each cell's
-            current grows in a step.
+            [stretch, 1 + 2 cells]: the first step of the stretch, each cell's current there, and the growth of each
+            current in a step.
         """
         times, samples = self._read(n_cells)
         self._check_reach(times, grid)
