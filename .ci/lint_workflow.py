@@ -1,4 +1,4 @@
-"""`snakemake --lint` with one finding allowed: the rules share one environment, .venv, and name no other."""
+"""The check `snakemake --lint` with one finding allowed: the rules share one environment, .venv, and name no other."""
 
 import re
 import subprocess

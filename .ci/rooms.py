@@ -1,4 +1,4 @@
-"""Print, as numbers, how easy the code is to enter: its rooms, what imports what, what has no type, prose, sizes."""
+"""Numbers that show how easy the code is to enter: its rooms, imports, missing types, prose and sizes."""
 
 import ast
 import tomllib
@@ -13,11 +13,11 @@ LINES, BRANCHES = 50, 10  # of a function
 CONFIGURATIONS = {"config", "network", "run", "solver", "recorder", "hardware", "stimulus", "analysis", "settings"}
 CONFIGURATIONS |= {"population", "projection", "part", "numerics", "its"}
 MANIFESTS = {"manifest", "claim"}
-READ = ("config", "schema", "checks", "reads", "plausible")  # they make or check configurations
+READ = ("config", "schema", "checks", "reads", "plausible")  # these modules make or check configurations
 
 
 def modules() -> dict[str, ast.Module]:
-    """The syntax tree of each module, by its name."""
+    """Return the syntax tree of each module, by its name."""
     found = {}
     for file in sorted(PACKAGE.rglob("*.py")):
         name = ".".join(file.relative_to(TOP).with_suffix("").parts).removesuffix(".__init__")
@@ -26,7 +26,7 @@ def modules() -> dict[str, ast.Module]:
 
 
 def imports(name: str, tree: ast.Module, known: set[str]) -> set[str]:
-    """The modules of PSST that a module imports."""
+    """Return the modules of PSST that a module imports."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -38,13 +38,13 @@ def imports(name: str, tree: ast.Module, known: set[str]) -> set[str]:
 
 
 def layers() -> list[set[str]]:
-    """The rooms of each floor, the highest first, as the contract in pyproject.toml has them."""
+    """Return the rooms of each floor, the highest first, from the contract in pyproject.toml."""
     (contract, *_) = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     return [{f"psst_core.{room.strip()}" for room in layer.split("|")} for layer in contract["layers"]]
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """The sets of modules that import each other, directly or not (Tarjan)."""
+    """Return the sets of modules that import each other, directly or not (Tarjan)."""
     number: dict[str, int] = {}
     lowest: dict[str, int] = {}
     stack: list[str] = []
@@ -71,9 +71,9 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 
 
 def subscripts(tree: ast.Module, roots: set[str]) -> int:
-    """How many subscripts take a text of what has one of these names, or of such a subscript."""
+    """Count the subscripts by a text of a variable with one of these names, or of such a subscript."""
     found: set[ast.AST] = set()
-    for _ in range(3):  # config["network"]["size"] is one within one
+    for _ in range(3):  # config["network"]["size"] is a subscript of a subscript
         for node in ast.walk(tree):
             if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
                 name = getattr(node.value, "id", getattr(node.value, "attr", None))
@@ -83,7 +83,7 @@ def subscripts(tree: ast.Module, roots: set[str]) -> int:
 
 
 def annotations(tree: ast.Module) -> Iterator[ast.expr]:
-    """The types that a module states of arguments, results and variables."""
+    """Yield the types that a module states for arguments, results and variables."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             yield from (arg.annotation for arg in ast.walk(node.args) if isinstance(arg, ast.arg) and arg.annotation)
@@ -93,7 +93,7 @@ def annotations(tree: ast.Module) -> Iterator[ast.expr]:
 
 
 def branches(function: ast.FunctionDef) -> int:
-    """The cyclomatic complexity, as McCabe counts it."""
+    """Return the cyclomatic complexity, as McCabe counts it."""
     kinds = (ast.If, ast.For, ast.While, ast.IfExp, ast.ExceptHandler, ast.comprehension, ast.BoolOp, ast.match_case)
     return 1 + sum(isinstance(node, kinds) for node in ast.walk(function))
 

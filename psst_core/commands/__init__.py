@@ -1,1 +1,1 @@
-"""The command psst: what it looks at and exports, and the browser."""
+"""The command psst: its checks and exports, and the browser."""

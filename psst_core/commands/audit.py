@@ -1,8 +1,8 @@
-"""Whether what lies in a results folder is what was planned: every file, every run, every number.
+"""An audit of a results folder: whether every file, every run and every number is as planned.
 
-First the bytes, whatever the code is now: checksums say whether a file holds what was written, digests whether
-manifests and plans do. Then what they mean: the ids of the runs are computed again where the code that made them is
-here, and the cube is gathered again. Nothing of the folder is executed; plugins are read as text.
+First come the bytes, whatever the code is now. Checksums show whether a file holds what was written. Digests show the
+same of manifests and plans. Then comes the meaning. The ids of the runs are computed again if the code that made them
+is here, and the cube is gathered again. Nothing in the folder is executed; plugins are read as text.
 
 A finding is one line that names the file. A clean sweep has none.
 """
@@ -32,18 +32,19 @@ from psst_core.store.records import AGAIN, record_of, records_digest, table_of
 from psst_core.sweep.identity import deciding_modules
 
 BLOCK = 4096
-SHAPELESS = (LookupError, TypeError, ValueError, AttributeError)  # of a file that is whole, but of another kind
+SHAPELESS = (LookupError, TypeError, ValueError, AttributeError)  # raised by a whole file of another kind
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What was looked at, and what is wrong.
+    """The result of an audit.
 
     Attributes:
-        counts: of the runs that were planned, by what became of them.
+        counts: how many of the planned runs have each status.
         undefined: by measure, in how many cells of the cube it is undefined.
         findings: a line for each fault.
-        notes: a line for each thing that is no fault: what is not made yet, and what could not be computed again.
+        notes: a line for each thing that is no fault: runs that are not made yet, and ids that could not be computed
+            again.
     """
 
     counts: dict[str, int]
@@ -54,7 +55,7 @@ class Audit:
 
 @dataclass(frozen=True)
 class Records:
-    """Of a sweep: its runs, a row each, those at half the step among them, and its configuration.
+    """The records of a sweep: its runs and their twins at half the step, a row each, and its configuration.
 
     Attributes:
         gathered: whether the cube of these runs was made, so that all of them were there.
@@ -67,7 +68,7 @@ class Records:
 
 
 def audit(results: Path, name: str) -> Audit:
-    """Look at every file of a sweep: records, manifests, chunks, summaries, cube.
+    """Check every file of a sweep: records, manifests, chunks, summaries, cube.
 
     Raises:
         PsstError: when there is no sweep of this name, or its plan cannot be read.
@@ -119,12 +120,12 @@ def _other_lines(others: dict[str, int]) -> Iterator[str]:
 
 
 def _was_made(home: Folder, chunk: str, analysis: str, records: Records) -> bool:
-    """Whether a chunk that is not there was: it has been measured, or gathered."""
+    """Return whether a chunk that is not there once was: it has been measured, or gathered."""
     return records.gathered or home.summary_file(chunk, analysis).exists()
 
 
 def _records(home: Folder, name: str, plan: str, findings: list[str]) -> Records:
-    """The records of a plan; what of them was edited, or is not that of the cube."""
+    """Return the records of a plan; add to `findings` those that were edited or do not belong to the cube."""
     files = {ending: home.record_file(plan, ending) for ending in RECORDS}
     texts = {e: read_text(file, remedy=AGAIN) for e, file in files.items() if e != TWINS or file.exists()}
     if records_digest(texts) != plan:
@@ -157,14 +158,14 @@ def _records(home: Folder, name: str, plan: str, findings: list[str]) -> Records
 
 
 def _strangers(home: Folder) -> Iterator[str]:
-    """Files among the chunks that none of ours is named like."""
+    """Yield a line for each file among the chunks whose name is none of PSST's."""
     for file in sorted(home.chunks.iterdir()):
         if not (OURS[CHUNKS].fullmatch(file.name) or file.name.startswith(".")):
             yield f"{file}: foreign, no file of a chunk has such a name"
 
 
 def _chunk_faults(home: Folder, chunk: str, rows: pd.DataFrame, analysis: str) -> tuple[list[str], str | None]:
-    """What is wrong with a chunk's manifest, its file and its summary; and why its ids were not computed again."""
+    """Return the faults of a chunk's manifest, file and summary, and the reason if its ids were not computed again."""
     claim, file, summary = home.manifest_file(chunk), home.chunk_file(chunk), home.summary_file(chunk, analysis)
     faults = [f"{path}: {fault}" for path in (file, summary) if (fault := _file_fault(path)) is not None]
     try:
@@ -187,7 +188,7 @@ def _chunk_faults(home: Folder, chunk: str, rows: pd.DataFrame, analysis: str) -
 
 
 def _named(fault: Callable[[], str | None]) -> str | None:
-    """A fault, also of what has another shape than a file of its kind."""
+    """Return the fault that `fault` finds, or one for a file of another kind."""
     try:
         return fault()
     except PsstError as error:
@@ -197,7 +198,7 @@ def _named(fault: Callable[[], str | None]) -> str | None:
 
 
 def _manifest_fault(manifest: Manifest, chunk: str, rows: pd.DataFrame) -> str | None:
-    """Whether a manifest is the one that was claimed, with the runs that the plan has in it."""
+    """Return a fault unless a manifest is as it was claimed, with the runs that the plan has in it."""
     if manifest.chunk != chunk:
         return "edited, its digest is not its name"
     for position, run in zip(rows["position"].astype(int), rows["run_id"], strict=True):
@@ -207,7 +208,7 @@ def _manifest_fault(manifest: Manifest, chunk: str, rows: pd.DataFrame) -> str |
 
 
 def _ids_fault(manifest: Manifest) -> tuple[str | None, str | None]:
-    """Why the ids of a manifest's runs cannot be computed here; else the first that is not what its run computes.
+    """Return why the ids of a manifest's runs cannot be computed here, or else a fault for the first that is wrong.
 
     Input files count as they were when the sweep was planned, wherever they are now.
     """
@@ -228,7 +229,7 @@ def _ids_fault(manifest: Manifest) -> tuple[str | None, str | None]:
 
 
 def _file_fault(path: Path) -> str | None:
-    """Whether a NetCDF file is there, whole, ours, and as it was written."""
+    """Return a fault unless a NetCDF file is there, whole, PSST's, and as it was written."""
     if not path.is_file():
         what = "is no file" if path.exists() else f"missing; {AGAIN}"
         return "is a link to nothing; delete it" if path.is_symlink() and not path.exists() else what
@@ -237,7 +238,7 @@ def _file_fault(path: Path) -> str | None:
 
 
 def _chunk_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
-    """Whether a chunk's file is that of its manifest, with results where the status is ok."""
+    """Return a fault unless a chunk's file belongs to its manifest, with results where the status is ok."""
     if data.attrs["chunk"] != manifest.chunk:
         return f"is that of chunk {data.attrs['chunk']}, under another name"
     if json.loads(data.attrs["manifest"]) != manifest.planned():
@@ -258,14 +259,17 @@ def _chunk_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
 
 
 def _summary_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
-    """Whether a summary is that of its chunk, with measures where the status is ok or a mark that they mean nothing."""
+    """Return a fault unless a summary belongs to its chunk, and each measure is there or marked as undefined."""
     if data["run_id"].values.tolist() != [run.id for run in manifest.runs]:
         return "holds other runs than its chunk's manifest"
     return unexplained(data)
 
 
 def unexplained(data: xr.Dataset) -> str | None:
-    """The first measure that is missing without a status or a mark that says why, or is there in spite of one."""
+    """Return a fault for the first measure that is missing without a reason, or there in spite of one.
+
+    A reason is a status other than ok, or a mark in `undefined`.
+    """
     ok = (data["status"] == STATUS["ok"]).broadcast_like(data["undefined"]).transpose(*data["undefined"].dims)
     for measure, mask in zip(MEASURES, data["undefined"].attrs["flag_masks"], strict=True):
         explained = ~ok.values | ((data["undefined"].values & mask) != 0)
@@ -275,7 +279,7 @@ def unexplained(data: xr.Dataset) -> str | None:
 
 
 def _cube_faults(sweep: SweepFolder, again: xr.Dataset | None, unfinished: bool) -> Iterator[str]:
-    """Whether the cube is what its summaries make; None where some of these are missing."""
+    """Yield a line for each fault of the cube; `again` is the cube of its summaries, or None if some are missing."""
     path, estimate = sweep.cube, sweep.error_estimate
     if not path.exists() and unfinished:
         return

@@ -1,4 +1,4 @@
-"""Where a number comes from, and whether it comes again."""
+"""The origin of a run's numbers, and a test whether they come again."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,13 +32,13 @@ PROVENANCE = (
     "created",
     "job_seconds",
 )
-SAME = ("processor", "accelerator", "driver", "xla_flags", "versions")  # where all of these agree, so do the bits
-EARLY = 50.0  # ms, before small differences can have grown
+SAME = ("processor", "accelerator", "driver", "xla_flags", "versions")  # if all of these agree, so do the bits
+EARLY = 50.0  # ms; small differences have not grown by then
 TOLERANCE = {"float64": 1e-6, "float32": 1e-2}  # mV, or the unit of a plain system
 
 
 def find(sweep: Results, words: Sequence[str]) -> dict[str, Any]:
-    """The first planned run at a point, and how many there are.
+    """Return the first planned run at a point, and how many runs there are.
 
     Args:
         words: `key=value`, by the axis's key or name, `network`, `trial`, `run` or `run_id`.
@@ -48,7 +48,7 @@ def find(sweep: Results, words: Sequence[str]) -> dict[str, Any]:
 
 
 def blame(sweep: Results, row: Mapping[str, Any]) -> dict[str, Any]:
-    """All that is known of a run: its point, its code, its job, its seeds, its configuration."""
+    """Return all that is known of a run: its point, code, job, seed and configuration."""
     manifest, planned = _planned(sweep, row)
     file = _finished(sweep, row)
     with read(file) as chunk:
@@ -68,16 +68,16 @@ def blame(sweep: Results, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def reproduce(sweep: Results, row: Mapping[str, Any], report: Report) -> str:
-    """Make a run again, alone in a batch of the same width, and compare all that was kept of it.
+    """Make a run again, alone in a batch of the same width, and compare everything that was kept of it.
 
-    On the same kind of processor, with the same flags and versions, every bit must agree; elsewhere each population's
-    mean potential in the first 50 ms, to 1e-6 mV in double and 1e-2 mV in single precision.
+    On the same kind of processor, with the same flags and versions, every bit must agree. Elsewhere, each population's
+    mean potential in the first 50 ms must agree to 1e-6 mV in double and 1e-2 mV in single precision.
 
     Returns:
-        What agrees, for people.
+        A sentence that says what agrees.
 
     Raises:
-        PsstError: where something does not, or the code is not what made the run.
+        PsstError: when something does not agree, or the code is not the one that made the run.
     """
     manifest, planned = _planned(sweep, row)
     alone = manifest.alone(planned)
@@ -104,7 +104,7 @@ def reproduce(sweep: Results, row: Mapping[str, Any], report: Report) -> str:
 
 
 def _planned(sweep: Results, row: Mapping[str, Any]) -> tuple[Manifest, PlannedRun]:
-    """The manifest of a run's chunk, and its entry in there."""
+    """Return the manifest of a run's chunk, and the run's entry in it."""
     manifest = read_claim(sweep.home.manifest_file(row["chunk"]))
     return manifest, manifest.runs[int(row["position"])]
 
@@ -117,7 +117,7 @@ def _finished(sweep: Results, row: Mapping[str, Any]) -> Path:
 
 
 def _kept(chunk: xr.Dataset, position: int) -> dict[str, Any]:
-    """What a chunk's file holds of a run, time aside that its job took."""
+    """Return everything that a chunk's file holds of a run, except the time of its job."""
     mine = chunk["spike_run"].values == position
     kept = {name: chunk[name].values[mine] for name in ("spike_time", "spike_cell")}
     for name in ("status", "diverged_time", "potential_mean", "potential_variance", "mean_potential"):

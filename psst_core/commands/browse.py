@@ -1,4 +1,4 @@
-"""A browser of results for notebooks: measures over any axes, any run's spikes and traces, and where it comes from.
+"""A browser of results for notebooks: measures over any axes, any run's spikes and traces, and its origin.
 
 Needs ipywidgets (the extra `notebooks`).
 """
@@ -39,14 +39,14 @@ NO_RUN = "No run is planned here: a constraint of the sweep leaves it out."
 
 
 class Browser:
-    """Widgets over the sweeps of a folder, or over one; a notebook shows them where it is the value of a cell.
+    """Widgets over the sweeps of a folder, or over one sweep; a notebook shows them if they are the value of a cell.
 
     Args:
-        folder: such as `results`, or `results/locust_coupling`; or the file of a cube.
+        folder: a folder such as `results` or `results/locust_coupling`, or the file of a cube.
 
     Attributes:
-        sweep: the one that is open. Its cube is read lazily, a run when it is looked at.
-        place: by dimension of the cube, the position of the point that is marked, and of which the run is shown.
+        sweep: the open sweep. Its cube is read lazily; a run is read when it is shown.
+        place: by dimension of the cube, the position of the marked point, whose run is shown.
 
     Raises:
         PsstError: when there is no gathered sweep.
@@ -90,11 +90,11 @@ class Browser:
 
     @property
     def run_id(self) -> str:
-        """Of the run at the place; empty where none is planned."""
+        """The id of the run at the place; empty if none is planned there."""
         return str(self.sweep.cube["run_id"].isel({d: i for d, i in self.place.items() if d != POPULATION}).item())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The widgets, and the picture, if there is one, for pages on which nothing moves."""
+        """Return the widgets, and the picture if there is one, for pages on which widgets do not work."""
         picture = {"image/png": base64.b64encode(self.picture.value).decode()} if self.picture.value else {}
         return dict(self.box._repr_mimebundle_(**kwargs)) | picture
 
@@ -104,7 +104,7 @@ class Browser:
         return made
 
     def _told(self, then: Callable[[], None]) -> Callable[[Any], None]:
-        """What follows when a person moves a control; an error is told beside the pages, elsewhere no one sees it."""
+        """Return a callback for a control; it shows an error beside the pages, as nobody would see it elsewhere."""
 
         def follow(change: Any) -> None:
             if self.silent:
@@ -119,7 +119,7 @@ class Browser:
 
     @contextlib.contextmanager
     def _silence(self) -> Iterator[None]:
-        """Several controls are set, and nothing is drawn meanwhile."""
+        """Let controls be set within this block without drawing."""
         self.silent = True
         try:
             yield
@@ -131,7 +131,7 @@ class Browser:
         self._open()
 
     def _list(self) -> None:
-        """Look for sweeps, and choose the one that was chosen, or the first one."""
+        """Look for sweeps; keep the chosen one, or choose the first."""
         found = [self.folder] if self.folder.is_file() else cubes(self.folder)
         if not found:
             raise PsstError(
@@ -141,7 +141,7 @@ class Browser:
         there = {_name(file, self.folder): file for file in found}
         chosen = self.sweeps.value
         if chosen not in found and chosen is not None:
-            chosen = SweepFolder(chosen.parent).whole.cube  # it has taken the place of what was finished of it
+            chosen = SweepFolder(chosen.parent).whole.cube  # the cube of the whole sweep has replaced the partial one
         with self._silence():
             self.sweeps.options = there
             self.sweeps.value = chosen if chosen in found else next(iter(there.values()))
@@ -149,7 +149,7 @@ class Browser:
     def _open(self) -> None:
         """Open the chosen sweep: its measures, its axes, a slider for each dimension.
 
-        What was chosen of them stays, where it is there too. A sweep that cannot be read leaves all as it was.
+        Choices stay, if the new sweep has them too. A sweep that cannot be read leaves everything as it was.
         """
         try:
             opened = open_sweep(self.sweeps.value)
@@ -179,7 +179,7 @@ class Browser:
         self._show()
 
     def _first(self) -> None:
-        """Stand at the first run that is ok or, where none is, has diverged."""
+        """Move to the first run that is ok or, if none is, that has diverged."""
         status = self.sweep.cube["status"]
         for word in ("ok", "diverged"):
             if (found := (status == STATUS[word]).values).any():
@@ -190,17 +190,17 @@ class Browser:
                 return
 
     def _grid(self) -> list[str]:
-        """The dimensions of several values that are no replicates."""
+        """Return the dimensions of several values that are no replicates."""
         return [
             name for name, axis in self.sweep.axes.items() if axis.dimension == name and self.sweep.cube.sizes[name] > 1
         ]
 
     def _parameters(self) -> list[str]:
-        """The parameters along `run`."""
+        """Return the parameters along `run`."""
         return numeric_parameters(self.sweep.axes.values())
 
     def _slider(self, dim: str) -> Any:
-        """Over the positions along a dimension, by their values where these are few."""
+        """Return a slider over the positions along a dimension; it shows the values if these are few."""
         values = self.sweep.cube[dim].values
         settings: dict[str, Any] = {"description": dim, "layout": WIDE, "continuous_update": False}
         words = [population_name(value) if dim == POPULATION else short(value) for value in values]
@@ -212,19 +212,19 @@ class Browser:
         return slider
 
     def _others(self) -> None:
-        """Offer what goes with the x axis: other dimensions of the grid, or other parameters along `run`."""
+        """Offer the partners of the x axis: other dimensions of the grid, or other parameters along `run`."""
         alike = self._grid() if self.x.value in self._grid() else self._parameters()
         cube, others = self.sweep.cube, [name for name in alike if name != self.x.value]
         _fill(self.y, {label(cube[name]): name for name in others} | {"none": None})
 
     def _turn(self) -> None:
-        """Another x axis was chosen."""
+        """React to another x axis."""
         with self._silence():
             self._others()
         self._look()
 
     def _look(self) -> None:
-        """Another measure or view of it was chosen, which the other pages do not show."""
+        """React to another measure or view, which the other pages do not show."""
         if PAGES[self.pages.selected_index] == "Measure":
             self._show()
 
@@ -274,7 +274,7 @@ class Browser:
         self.origin.value = f"<h3>This run</h3>{_table(rows)}{_folded(configuration)}{self.about}"
 
     def _measured(self) -> str:
-        """The run at the place: what became of it, its parameters along `run`, and its measures."""
+        """Return a table of the run at the place: its status, its parameters along `run`, and its measures."""
         here = self.sweep.cube.isel(self.place)
         rows = [("run", str(here["run_id"].item())), ("status", status_word(here["status"]))]
         along = [name for name, axis in self.sweep.axes.items() if axis.dimension == RUN]
@@ -287,27 +287,27 @@ class Browser:
 
 
 def _name(file: Path, above: Path) -> str:
-    """`NAME`, or `NAME, partial`."""
+    """Return the name of a sweep in the list: `NAME`, or `NAME, partial`."""
     if file.parent == above or file == above:
         return above.name
     return ", ".join(file.parent.relative_to(above).parts)
 
 
 def _fill(dropdown: Any, options: dict[str, Any]) -> None:
-    """Give it these options; what was chosen among several stays, where it is among them."""
+    """Set the options of a dropdown; keep what was chosen among several, if it is among the new ones."""
     chosen = dropdown.label if len(dropdown.options) > 1 else None
     dropdown.options = options
     dropdown.index = list(options).index(chosen) if chosen in options else 0 if options else None
 
 
 def _folded(configuration: Config, whose: str = "") -> str:
-    """HTML, to be opened."""
+    """Return a configuration as HTML that opens on a click."""
     text = escape(to_yaml(configuration))
     return f"<details><summary>Its configuration</summary><p>{escape(whose)}</p><pre>{text}</pre></details>"
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:
-    """HTML, a row each."""
+    """Return rows as an HTML table."""
     cells = "".join(
         f"<tr><td style='vertical-align: top; padding-right: 1em; color: #555'>{escape(name)}</td>"
         f"<td style='white-space: pre-wrap; overflow-wrap: anywhere'>{escape(text)}</td></tr>"

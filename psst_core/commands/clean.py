@@ -1,4 +1,4 @@
-"""What no sweep in a results folder uses any more."""
+"""The files in a results folder that no sweep uses any more."""
 
 import csv
 import io
@@ -14,18 +14,18 @@ from psst_core.store.folder import CONFIGURATION, CUBE, MARKS, OURS, PLANS, SAVE
 from psst_core.store.manifest import read_manifest
 from psst_core.store.records import AGAIN, ID, record_of, records_digest
 
-OLD = 86_400.0  # seconds after which nobody is still writing a file beside its place
-BESIDE = re.compile(r"\.(.+)\.[0-9a-f]{8}(\.[A-Za-z]+)?")  # what a killed job leaves beside a file
+OLD = 86_400.0  # s; after so long nobody is still writing a temporary file
+BESIDE = re.compile(r"\.(.+)\.[0-9a-f]{8}(\.[A-Za-z]+)?")  # a temporary file of a killed job
 
 
 def unused(results: Path, before: bool = False) -> list[Path]:
-    """The files of our own naming that belong to no sweep, neither as gathered nor as last planned.
+    """Return the files named by PSST that belong to no sweep, neither as gathered nor as last planned.
 
-    They are chunks, summaries, saved states, plans and logs. Files that killed jobs left beside their places count
-    after a day. Compiled programs are not looked at.
+    They are chunks, summaries, saved states, plans and logs. Temporary files of killed jobs count after a day. Compiled
+    programs are not looked at.
 
     Args:
-        before: whether sweeps that had a name before, in NAME/before/DIGEST, count as no sweeps, with all their files.
+        before: whether earlier sweeps of a name, in NAME/before/DIGEST, count as unused, with all their files.
 
     Raises:
         PsstError: when the chunks of a sweep are not known, because a record is missing or cannot be read.
@@ -49,7 +49,7 @@ def unused(results: Path, before: bool = False) -> list[Path]:
 
 
 def losses(results: Path, files: Iterable[Path]) -> dict[str, int]:
-    """By the sweep that they were made for, how many of some files are chunks of runs or what a sweep made of them."""
+    """Count the chunks and cubes among some files, by the sweep that they were made for."""
     found: dict[str, int] = {}
     for file in files:
         if ID.fullmatch(file.stem) and file == Folder(results).chunk_file(file.stem):
@@ -71,14 +71,14 @@ def _planned_for(chunk: Path) -> str:
 
 
 def _all_of(sweep: SweepFolder) -> Iterator[Path]:
-    """The files of ours in the folder of a sweep."""
+    """Yield PSST's files in the folder of a sweep."""
     for part in sweep.parts:
         for file in (*part.ours(), part.note):
             yield from (one for one in (file, part.mark(file)) if one.is_file())
 
 
 def _leftovers(home: Folder, sweeps: Iterable[SweepFolder]) -> list[Path]:
-    """What killed jobs left beside the places of files of ours."""
+    """Return the temporary files that killed jobs left beside PSST's files."""
     places = {home.path, *(home.path / place for place in OURS)}
     for part in (part for sweep in sweeps for part in sweep.parts):
         places |= {file.parent for file in (*part.ours(), part.note)}
@@ -88,7 +88,7 @@ def _leftovers(home: Folder, sweeps: Iterable[SweepFolder]) -> list[Path]:
 
 
 def _used(home: Folder, sweeps: Iterable[SweepFolder]) -> tuple[set[str], set[str], set[tuple[str, str]]]:
-    """The plans, the chunks and, with the analysis, the summaries of sweeps in these folders."""
+    """Return the plans, the chunks and, with the digest of the analysis, the summaries that these sweeps use."""
     plans: set[str] = set()
     chunks: set[str] = set()
     summaries: set[tuple[str, str]] = set()
@@ -101,7 +101,7 @@ def _used(home: Folder, sweeps: Iterable[SweepFolder]) -> tuple[set[str], set[st
                 plans.add(plan)
                 chunks |= mine
                 summaries |= {(chunk, analysis) for chunk in mine}
-        except Exception as error:  # what is in an edited record may be anything
+        except Exception as error:  # an edited record may hold anything
             why = str(error) if isinstance(error, PsstError) else f"its records cannot be read ({error})"
             raise PsstError(
                 f"{sweep.path}: which chunks it uses is not known, so nothing is cleaned: {why}; or remove "
@@ -111,7 +111,7 @@ def _used(home: Folder, sweeps: Iterable[SweepFolder]) -> tuple[set[str], set[st
 
 
 def _records(home: Folder, sweep: SweepFolder) -> Iterator[tuple[str, dict[str, str]]]:
-    """The digest and the records of the plan of a sweep, and of the one that it was gathered by."""
+    """Yield digest and records of a sweep's plan, and of the plan that it was gathered by."""
     gathered = gathered_records(sweep.path)
     if sweep.note.is_file():
         plan = home.planned(str(sweep.path.relative_to(home.path)))

@@ -1,4 +1,4 @@
-"""The command psst: what a sweep will cost, its run by Snakemake, what it has so far, what no sweep uses."""
+"""The command psst: forecast, run and check parameter sweeps, look at their runs, export and clean."""
 
 import argparse
 import contextlib
@@ -45,7 +45,7 @@ RUN_EPILOG = (
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line: each command, with the function that it runs."""
+    """Return the command line: each command, with the function that it runs."""
     whole = argparse.ArgumentParser("psst", description=__doc__)
     commands = whole.add_subparsers(metavar="COMMAND", required=True)
 
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def asked_for(words: Sequence[str]) -> dict[str, str]:
-    """The experiment, the overrides in one text and the name, as far as the words of a command say them."""
+    """Return the experiment, the name and the overrides (in one text), as far as the words of a command give them."""
     asked: dict[str, str] = {}
     overrides = []
     for word in words:
@@ -150,7 +150,7 @@ def asked_for(words: Sequence[str]) -> dict[str, str]:
 
 
 def run(given: argparse.Namespace) -> None:
-    """Become the Snakemake that makes a sweep, so that it alone hears Ctrl-C and its exit code is that of psst."""
+    """Become the Snakemake that makes a sweep, so that it alone receives Ctrl-C and its exit code is that of psst."""
     asked = asked_for(given.words)
     split_overrides(asked.get("overrides", ""))
     if not SNAKEFILE.is_file():
@@ -176,7 +176,7 @@ def plan(given: argparse.Namespace) -> None:
 
 
 def gather_sweep(given: argparse.Namespace) -> None:
-    """Make the cube of a planned sweep, or of what is finished of it."""
+    """Make the cube of a planned sweep, or of its finished part."""
     plan, sweep = FOLDER.planned(sweep_name(given.name)), FOLDER.sweep(given.name)
     gather(sweep.path, plan, given.partial)
     if not given.partial and FOLDER.record_file(plan, TWINS).exists():
@@ -188,7 +188,7 @@ def gather_sweep(given: argparse.Namespace) -> None:
 
 
 def draw_sweep(given: argparse.Namespace) -> None:
-    """Draw a gathered sweep, or gather what is finished and draw that."""
+    """Draw a gathered sweep, or gather its finished part and draw that."""
     if given.partial:
         gather_sweep(given)
     FOLDER.planned(sweep_name(given.name))
@@ -202,7 +202,7 @@ def draw_sweep(given: argparse.Namespace) -> None:
 
 
 def show_status(given: argparse.Namespace) -> None:
-    """Print how far a planned sweep is; again and again on request."""
+    """Print the progress of a planned sweep; again and again on request."""
     sweep_name(given.name)
     while True:
         now = status(RESULTS, given.name)
@@ -223,10 +223,10 @@ def show_status(given: argparse.Namespace) -> None:
 
 
 def show_audit(given: argparse.Namespace) -> None:
-    """Print what an audit counts and finds.
+    """Print the counts and findings of an audit.
 
     Raises:
-        PsstError: when it finds anything.
+        PsstError: when there are findings.
     """
     found = audit(RESULTS, sweep_name(given.name))
     if given.list is not None:
@@ -249,7 +249,7 @@ def show_audit(given: argparse.Namespace) -> None:
 
 
 def show_blame(given: argparse.Namespace) -> None:
-    """Print where a run comes from; make it again on request."""
+    """Print the origin of a run; make it again on request."""
     sweep = open_sweep(FOLDER.sweep(sweep_name(given.name)).path)
     row = find(sweep, given.words)
     if (there := row["runs_there"]) > 1:
@@ -274,7 +274,7 @@ def export(given: argparse.Namespace) -> None:
 
 
 def clean(given: argparse.Namespace) -> None:
-    """List, and remove on request, what no sweep uses."""
+    """List the files that no sweep uses; remove them on request."""
     with FOLDER.lock() if given.remove else contextlib.nullcontext():
         files = unused(RESULTS, given.before)
         size, lost = sum(file.stat().st_size for file in files), losses(RESULTS, files)

@@ -39,11 +39,11 @@ Entity = dict[str, Any]
 
 
 def export_crate(results: Results, target: Path, chunks: bool = False, licence: str | None = None) -> None:
-    """Write a crate into a new folder or, where `target` ends in .zip, as one file.
+    """Write a crate into a new folder or, if `target` ends in .zip, as one file.
 
     Args:
-        chunks: whether the chunks come along, with the spikes, potentials and traces of all runs.
-        licence: of the data, by its SPDX identifier such as CC-BY-4.0.
+        chunks: whether to include the chunks, with the spikes, potentials and traces of all runs.
+        licence: the licence of the data, by its SPDX identifier such as CC-BY-4.0.
 
     Raises:
         PsstError: when the sweep has not been gathered, a chunk is missing, or the target is there.
@@ -72,7 +72,7 @@ def export_crate(results: Results, target: Path, chunks: bool = False, licence: 
 
 
 def _files(results: Results, chunks: bool) -> dict[str, tuple[Path, str]]:
-    """By their name in the crate, files and what they are."""
+    """Return files with their descriptions, by their name in the crate."""
     sweep, home = results.files, results.home
     if not sweep.cube.is_file():
         raise PsstError(f"{sweep.path}: holds no {CUBE}; gather the sweep first")
@@ -149,7 +149,7 @@ def _file(name: str, file: Path, what: str) -> Entity:
 
 
 def _software(attributes: Mapping[str, Any]) -> list[Entity]:
-    """PSST in the versions that made the data, and its authors."""
+    """Return PSST in the versions that made the data, and its authors."""
     cited = CHECKOUT / "CITATION.cff"
     citation = from_yaml(cited.read_text(encoding="utf-8")) if cited.exists() else {}
     authors = []

@@ -21,8 +21,8 @@ def export_nwb(results: Results, target: Path, species: str | None = None, **poi
     """Write the run at a point of the sweep: spikes, mean potentials, traces, and its configuration.
 
     Args:
-        species: that is modelled, as a Latin binomial; archives ask for it. Age and sex are then said to be unknown.
-        point: a value on each axis of several; without replicate numbers the first network and trial.
+        species: the modelled species, as a Latin binomial; archives ask for it. Age and sex are then given as unknown.
+        point: a value on each axis of several values; without replicate numbers, the first network and trial.
 
     Raises:
         PsstError: when pynwb is missing, or the point is of no run or of several.
@@ -81,7 +81,7 @@ def _only(results: Results, point: dict[str, Any]) -> pd.Series:
 
 
 def _add_spikes(file: Any, run: RunData) -> None:
-    """A row of the units table for each cell; spike times in s."""
+    """Add a row to the units table for each cell; spike times in s."""
     file.add_unit_column("population", "the population of the cell")
     file.add_unit_column("cell", "its number in the population, from 0")
     cells = [(population, cell) for population, size in run.populations.items() for cell in range(size)]
@@ -93,7 +93,7 @@ def _add_spikes(file: Any, run: RunData) -> None:
 
 
 def _series(pynwb: Any, name: str, values: xr.DataArray, what: str) -> Any:
-    """Samples with time first; potentials in mV with their conversion to V, the rest as it is."""
+    """Return samples with time first; potentials in mV with their conversion to V, others in their unit."""
     times, unit = values["time"].values * MS, values.attrs.get("units", "unknown")
     data, volts = values.values, unit == "mV"
     return pynwb.TimeSeries(

@@ -1,4 +1,4 @@
-"""How far a sweep is, from the files that its jobs write."""
+"""The progress of a sweep, from the files that its jobs write."""
 
 import math
 import re
@@ -21,16 +21,16 @@ from psst_core.store.records import table_of
 
 @dataclass(frozen=True)
 class Status:
-    """A sweep at a moment.
+    """The state of a sweep at a moment.
 
     Attributes:
-        runs: by state of their chunk.
-        diverged: how many of the finished runs have.
-        jobs: of each chunk that is running, failed or interrupted, what it said last.
-        endings: of each chunk of which Slurm jobs did not end well, how they did.
-        seconds_left: expected until the end with so many jobs at once; None when all is there, NaN when only plugins,
-            which are not imported, could tell.
-        error: of that, the median relative error of a job; None when it is not known.
+        runs: the number of runs, by the state of their chunk.
+        diverged: the number of finished runs that have diverged.
+        jobs: the last log line of each chunk that is running, failed or interrupted.
+        endings: how Slurm jobs ended that did not end well, by chunk.
+        seconds_left: the expected time until the end with so many jobs at once; None when all is there. NaN if it
+            depends on plugins, which are not imported.
+        error: the median relative error of a job's expected time; None if it is not known.
     """
 
     runs: dict[str, int]
@@ -42,7 +42,7 @@ class Status:
 
 
 def status(results: Path, name: str) -> Status:
-    """What is finished, running, failed, interrupted or waiting, by runs."""
+    """Count the runs that are finished, running, failed, interrupted or waiting."""
     folder = Folder(results)
     records = folder.records(plan := folder.planned(name))
     chunks: dict[str, int] = {}
@@ -67,7 +67,7 @@ def status(results: Path, name: str) -> Status:
 def _expected(
     results: Path, left: Mapping[str, Manifest], states: Mapping[str, tuple[str, str]]
 ) -> tuple[float | None, float | None]:
-    """Seconds until all chunks that are left are made, and the median relative error of one."""
+    """Return the seconds until all chunks that are left are made, and the median relative error for one."""
     if not left:
         return None, None
     seconds = []
@@ -83,7 +83,7 @@ def _expected(
 
 
 def _diverged(path: Path) -> int:
-    """How many runs of a finished chunk have; none where the file cannot be read, which an audit says."""
+    """Count the runs of a finished chunk that have diverged; 0 if the file cannot be read, which an audit reports."""
     try:
         with netCDF4.Dataset(path) as file:
             return int(np.count_nonzero(file["status"][:] == STATUS["diverged"]))

@@ -1,7 +1,7 @@
-"""A list of the SHA-256 of each file of a sweep, to be kept elsewhere than the sweep, as `sha256sum -c` reads it.
+"""A list of the SHA-256 of each file of a sweep, in the format of `sha256sum -c`, to be kept elsewhere than the sweep.
 
-A file's own checksum, and the digests that are names, are of no help against who changes a file and computes them
-again; a list that lies elsewhere is.
+A file's own checksum, and the digests in names, do not help against a person who changes a file and computes them
+again. A list that lies elsewhere does.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 def listed_files(results: Path, name: str) -> list[Path]:
-    """What a list covers: the records, manifests, chunks, summaries, cube, figures and tables of a sweep."""
+    """Return the files in a list: the records, manifests, chunks, summaries, cube, figures and tables of a sweep."""
     folder = Folder(results)
     plan, sweep = folder.planned(name), folder.sweep(name)
     records = [folder.record_file(plan, ending) for ending in RECORDS]
@@ -33,7 +33,7 @@ def listed_files(results: Path, name: str) -> list[Path]:
 
 
 def write_list(results: Path, name: str, target: Path) -> int:
-    """Write the list; its paths are relative to the folder where one starts. How many files it has."""
+    """Write the list, with paths relative to the current folder; return the number of its files."""
     files = listed_files(results, name)
     head = f"# {name}, {now()}: its records, manifests, chunks, summaries, cube, figures and tables; not its logs\n"
     write_text(target, head + "".join(f"{_sum(file)}  {file}\n" for file in files))
@@ -41,7 +41,7 @@ def write_list(results: Path, name: str, target: Path) -> int:
 
 
 def list_faults(results: Path, name: str, source: Path) -> Iterator[str]:
-    """The files that a list has otherwise, and those of the sweep that it has not."""
+    """Yield a line for each file that is not as in a list, and for each file of the sweep that is not in it."""
     known = {}
     for number, line in enumerate(read_text(source).splitlines(), 1):
         if line.startswith("#") or not line.strip():

@@ -1,6 +1,6 @@
 """Figures: each a file here with `draw(results) -> Figure` and `applies(axes, config) -> bool`.
 
-One with `table(results) -> DataFrame` is written as numbers too, to `results/NAME/tables/`.
+A figure with `table(results) -> DataFrame` is also written as numbers, to `results/NAME/tables/`.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from psst_core.store.made import keep_edited, marking, recipe, remove_made
 from psst_core.sweep.expand import Axis
 
 FORMATS = ("png", "svg")
-CHARACTERS = 13  # of a title, on an inch
+CHARACTERS = 13  # of a title per inch
 HELPERS = ("curves", "look", "maps", "style", "views")
 STYLE = Path(__file__).with_name("psst.mplstyle")
 
@@ -37,10 +37,10 @@ def names() -> list[str]:
 
 
 def available(figures: Sequence[str], axes: Sequence[Axis], config: Config) -> list[str]:
-    """Those of the figures that a sweep with these axes, and this configuration of its first run, can fill.
+    """Return the given figures that a sweep with these axes, and this configuration of its first run, can fill.
 
     Raises:
-        PsstError: for a figure, or a style, that does not exist.
+        PsstError: when a figure, or a style, does not exist.
     """
     settings_of(config["style"])
     for name in figures:
@@ -52,31 +52,31 @@ def available(figures: Sequence[str], axes: Sequence[Axis], config: Config) -> l
 
 
 def with_table(figures: Sequence[str]) -> list[str]:
-    """Those of the figures that are tables too."""
+    """Return the given figures that also have a table."""
     return [name for name in figures if hasattr(_module(name), "table")]
 
 
 def formats(config: Config) -> list[str]:
-    """The endings of the files of a figure: PNG, SVG and what else is asked for."""
+    """Return the endings of a figure's files: PNG, SVG and others that the configuration asks for."""
     return list(dict.fromkeys([*FORMATS, *config.get("formats", ())]))
 
 
 def figure_digest(name: str, style: str = "") -> str:
-    """Changes when the code of the figure, what it shares with others, or the style does."""
+    """Return a digest that changes with the code of the figure, the code that it shares with others, or the style."""
     modules = sorted(module for module in imported({f"{__name__}.{name}"}) if module.startswith(__name__))
     own = Path(style).read_text(encoding="utf-8") if Path(style).is_file() else style
     return digest([code_digest(modules), STYLE.read_text(encoding="utf-8"), own])
 
 
 def figure_recipe(name: str, folder: Path, style: str = "") -> str:
-    """What a figure of a gathered sweep, and its table, are made from."""
+    """Return the recipe of a figure of a gathered sweep, and of its table: the digest of all their inputs."""
     sweep = SweepFolder(folder)
     estimated = (file for file in sweep.estimated if file.is_file())
     return recipe(figure_digest(name, style), *sweep.gathered, *estimated)
 
 
 def _marking(name: str, results: Results, targets: Sequence[Path]) -> contextlib.AbstractContextManager[None]:
-    """Mark those of the targets that lie in the sweep's folder."""
+    """Mark those targets that lie in the sweep's folder."""
     inside = [target for target in targets if target.is_relative_to(results.folder)]
     return marking(
         results.folder, inside, figure_recipe(name, results.folder, results.record["config"].get("style", ""))
@@ -84,7 +84,7 @@ def _marking(name: str, results: Results, targets: Sequence[Path]) -> contextlib
 
 
 def save(name: str, results: Results, targets: Sequence[Path]) -> None:
-    """Draw a figure into files, whose endings say in which format; above it stands which runs it lacks, and why."""
+    """Draw a figure into files, in the formats of their endings; above it, say which runs it lacks, and why."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -92,7 +92,7 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
 
     load_plugins(results)
     own = settings_of(results.record["config"].get("style", ""))
-    # Without the settings of whoever draws, so that a figure looks the same everywhere.
+    # Without the user's own settings of matplotlib, so that a figure looks the same everywhere.
     with _marking(name, results, targets), plt.style.context([STYLE, own] if own else STYLE, after_reset=True):
         figure = _module(name).draw(results)
         lines = [_warning(results), *figure.get_suptitle().splitlines()]
@@ -107,7 +107,7 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
 
 
 def _warning(results: Results) -> str:
-    """Which runs a figure lacks; empty where every planned run is ok."""
+    """Say which runs a figure lacks; return an empty text if every planned run is ok."""
     from psst_core.figures.style import shortfall
 
     cube = results.cube
@@ -123,7 +123,7 @@ def save_table(name: str, results: Results, target: Path) -> None:
 
 
 def draw_all(folder: Path, report: Report) -> list[Path]:
-    """Draw the figures of a gathered sweep, or of what is finished of it, that its axes fill, and write their tables.
+    """Draw the figures that the axes of a gathered sweep, or of its finished part, fill, and write their tables.
 
     Args:
         folder: `results/<name>` or `results/<name>/partial`.
@@ -148,7 +148,7 @@ def draw_all(folder: Path, report: Report) -> list[Path]:
 
 
 def drawn_of(results: Results) -> list[str]:
-    """The figures of a gathered sweep that its axes fill."""
+    """Return the figures of a gathered sweep that its axes fill."""
     load_plugins(results)
     estimated = ["error_estimate"] if results.files.error_estimate.is_file() else []
     config = {"style": ""} | results.record["config"]
@@ -156,17 +156,17 @@ def drawn_of(results: Results) -> list[str]:
 
 
 def remove_stale(folder: Path, wanted: Collection[Path]) -> None:
-    """Remove figures and tables that PSST made for an earlier plan of a sweep; what a person edited of them stays."""
+    """Remove figures and tables that PSST made for an earlier plan of a sweep; keep those that a person edited."""
     old = [file for file in SweepFolder(folder).marked() if file.parent != folder and file not in wanted]
     keep_edited(folder, old)
     remove_made(folder, old)
 
 
 def load_plugins(results: Results) -> None:
-    """Import the plugins of the folder where one starts, where those of them that made a sweep are there unchanged.
+    """Import the plugins of the current folder, if those that made a sweep are there unchanged.
 
     Raises:
-        PsstError: where they are not.
+        PsstError: when they are not.
     """
     if results.plugins:
         results.check_plugins()

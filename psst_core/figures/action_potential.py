@@ -25,7 +25,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """From top to bottom: potential, gates, currents; of the first cell of the first run that has traces."""
+    """Draw potential, gates and currents, from top to bottom, of the first cell of the first run that has traces."""
     import matplotlib.pyplot as plt
 
     run = first_traced(results, "action_potential")
@@ -55,7 +55,7 @@ def draw(results: Results) -> Figure:
 
 
 def currents(run: RunData, population: Population) -> dict[str, Array]:
-    """By channel, g·a·(v − E) of the first cell at the samples, µA/cm², from the traces of its gates."""
+    """Return g·a·(v − E) of the first cell at the samples, µA/cm², by channel, from the traces of its gates."""
     v = _trace(run, population, "v")
     found = {}
     for name, channel in population.channels().items():
@@ -69,7 +69,7 @@ def _trace(run: RunData, population: Population, variable: str) -> Array:
 
 
 def _population(config: Config) -> Population | None:
-    """The first whose potential and gates are all recorded."""
+    """Return the first population whose potential and gates are all recorded, or None."""
     for name, population in Network.from_config(config["network"]).populations.items():
         channels = population.channels()
         wanted = {"v", *(f"{channel}.{state}" for channel, part in channels.items() for state in part.states)}

@@ -20,5 +20,5 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """A column for each measure, a row for each population, a line for each value of the second axis."""
+    """Draw a column for each measure, a row for each population, a line for each value of the second axis."""
     return draw_curves(results, mean_and_confidence, "mean and 95 % confidence")

@@ -1,4 +1,4 @@
-"""Who projects to whom in the first network."""
+"""The connections of the first network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """The matrix [postsynaptic, presynaptic] of the network in the raster's run, by transmitter."""
+    """Draw the matrix [postsynaptic, presynaptic] of the network in the raster's run, coloured by synapse."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch

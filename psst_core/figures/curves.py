@@ -1,4 +1,4 @@
-"""Measures along the longest axis of the grid: what the figures of curves share."""
+"""Measures along the longest axis of the grid: the shared part of the figures of curves."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ Bands = Callable[[xr.DataArray], tuple[xr.DataArray, xr.DataArray]]
 
 
 def draw_curves(results: Results, bands: Bands, what: str) -> Figure:
-    """A column for each measure, a row for each population, a line for each value of the second axis.
+    """Draw a column for each measure, a row for each population, a line for each value of the second axis.
 
     Args:
-        bands: of a measure, its mean over the replicates and half the width of the band.
-        what: these two are, for the title.
+        bands: gives the mean of a measure over the replicates, and half the width of its band.
+        what: names the mean and the band in the title.
     """
     import matplotlib.pyplot as plt
 

@@ -1,4 +1,4 @@
-"""What depends on what, and whether that conclusion depends on the solver or its step."""
+"""The effect of each axis on each measure, and whether it depends on the solver or its step."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """A panel for each population and measure: for each axis, rank correlations with 95 % confidence, by method."""
+    """Draw a panel for each population and measure: rank correlations with 95 % confidence, by axis and method."""
     import matplotlib.pyplot as plt
 
     rows = table(results)
@@ -83,12 +83,12 @@ def draw(results: Results) -> Figure:
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row for each population, measure, axis and method.
+    """Return a row for each population, measure, axis and method.
 
-    `correlation` is Spearman's between the measure and the axis, over all other axes and trials of one network, then
-    the mean over networks; `half width` that of its 95 % confidence interval (t); `largest at` the value of the axis
-    where the mean over all else is largest; `same` whether every method agrees on the sign and on whether zero lies
-    inside the interval.
+    `correlation` is Spearman's, between the measure and the axis, over all other axes and trials of one network, then
+    averaged over networks. `half width` is that of its 95 % confidence interval (t). `largest at` is the value of the
+    axis where the mean over all else is largest. `same` says whether every method agrees on the sign, and on whether
+    zero lies inside the interval.
     """
     causes = [results.axes[name] for name in _causes(results.axes.values())]
     columns = ["population", "measure", "axis", "method", "networks", "correlation", "half width", "largest at", "same"]
@@ -105,7 +105,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def methods(results: Results, values: xr.DataArray) -> list[tuple[str, xr.DataArray]]:
-    """The values under each solver, step and precision, by what these are called."""
+    """Return the values under each solver, step and precision, with a name for each."""
     names = [axis.name for axis in results.axes.values() if axis.key in METHODS and len(axis.values) > 1]
     dims = list(dict.fromkeys(results.axes[name].dimension for name in names))
     if not dims:
@@ -125,7 +125,7 @@ def _causes(axes: Any) -> list[str]:
 
 
 def _effect(values: xr.DataArray, name: str) -> tuple[int, float, float, float]:
-    """Networks, the mean correlation, half the width of its interval, and where the mean is largest."""
+    """Return the number of networks, mean correlation, half width of its interval, and where the mean is largest."""
     x = xr.broadcast(values[name], values)[0].transpose(*values.dims)
     pairs = zip(x.transpose("network", ...).values, values.transpose("network", ...).values, strict=True)
     found = np.array([rank_correlation(a.ravel(), b.ravel()) for a, b in pairs])
@@ -141,5 +141,5 @@ def _effect(values: xr.DataArray, name: str) -> tuple[int, float, float, float]:
 
 
 def _verdict(correlation: float, width: float) -> int:
-    """The sign, where the interval does not hold zero; 0 where it does, or where there is no interval."""
+    """Return the sign if the interval does not hold zero; 0 if it does, or if there is no interval."""
     return int(np.sign(correlation)) if np.isfinite(width) and abs(correlation) > width else 0

@@ -28,7 +28,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """Left, the runs whose spikes have not shifted yet, over time; right, how far measures differ."""
+    """Draw the share of runs without a shifted spike over time (left), and the differences of measures (right)."""
     import matplotlib.pyplot as plt
 
     data, lost = compared(results)
@@ -58,7 +58,7 @@ def draw(results: Results) -> Figure:
 
 
 def table(results: Results) -> pd.DataFrame:
-    """By population: when spikes first shift, and the root mean square of each measure's relative difference."""
+    """Return a row for each population: when spikes first shift, and the root mean square of relative differences."""
     data, lost = compared(results)
     rows = []
     for name in data["population"].values:
@@ -72,14 +72,14 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def compared(results: Results) -> tuple[xr.Dataset, int]:
-    """The runs that are ok and so are their twins, and how many others there are."""
+    """Return the runs that are ok and whose twins are ok, and the number of other runs."""
     data = results.error_estimate
     lost = data["diverged"].values != 0
     return data.isel(run=~lost), int(lost.sum())
 
 
 def relative(data: Any, measure: str) -> Array:
-    """The difference of a measure over its spread between trials; NaN where there is no spread."""
+    """Return the difference of a measure over its spread between trials; NaN where there is no spread."""
     delta, spread = data[f"delta_{measure}"].values, data[f"spread_{measure}"].values
     ratio: Array = np.divide(delta, spread, out=np.full_like(delta, np.nan), where=spread > 0)
     return ratio

@@ -1,4 +1,4 @@
-"""What a solver makes of a plain system, beside its closed solution."""
+"""The solution of a plain system by each solver, beside its closed solution."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """Left, the solutions over time; right, their relative errors, a line for each solver and step."""
+    """Draw the solutions over time (left) and their relative errors (right), a line for each solver and step."""
     import matplotlib.pyplot as plt
 
     if results.ok.empty:
@@ -60,7 +60,7 @@ def draw(results: Results) -> Figure:
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row for each solver and step: the value at the last sample, the exact one, and the relative error there."""
+    """Return a row for each solver and step: at the last sample the value, the exact one, and the relative error."""
     rows = []
     for run_id in results.ok["run_id"]:
         run = results.run(run_id=run_id)

@@ -24,7 +24,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """A line for each of the first few points of the sweep, of its first network and trial."""
+    """Draw a line for each of the first few points of the sweep, from its first network and trial."""
     import matplotlib.pyplot as plt
 
     values = table(results)
@@ -40,7 +40,7 @@ def draw(results: Results) -> Figure:
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row for each cell: its current, its spikes in the window, its rate."""
+    """Return a row for each cell: its current, its spikes in the window, its rate."""
     first = results.ok.drop_duplicates(list(results.axes) or "network")
     parts = [pd.DataFrame(columns=["point", "cell", "current (µA/cm²)", "spikes", "rate (Hz)"])]
     for run_id in first["run_id"].iloc[:LINES]:

@@ -1,6 +1,6 @@
-"""A style of one's own: what figures look like, and nothing else of what matplotlib's settings can do.
+"""A style of the user's own: the settings of matplotlib that change the look of figures, and no others.
 
-Settings also name programs to start, functions to call and folders to write to; none of these is a style here.
+Other settings name programs to start, functions to call and folders to write to; a style may not hold these.
 """
 
 import re
@@ -23,10 +23,11 @@ LINE = re.compile(r'\s*([^:#\s]*)\s*(:?)((?:"[^"]*"|[^"#])*)(?:#.*)?')
 
 
 def settings_of(style: str) -> Any:
-    """The settings of a style: a file of one's own, or one that matplotlib has by this name; None of an empty name.
+    """Return the settings of a style: a file, or a name of matplotlib's; None for an empty name.
 
     Raises:
-        PsstError: when there is none, or naming the first key that is not of look or has a wrong value.
+        PsstError: when there is no such style, or for the first key that does not concern the look or has a wrong
+            value.
     """
     if not style:
         return None
@@ -41,7 +42,7 @@ def settings_of(style: str) -> Any:
             f"{', '.join(known)}"
         )
     settings = matplotlib.style.library[style]
-    if not Path(matplotlib.get_data_path(), "stylelib", f"{style}.mplstyle").is_file():  # in a person's own folder
+    if not Path(matplotlib.get_data_path(), "stylelib", f"{style}.mplstyle").is_file():  # from the user's own folder
         for key in settings:
             _check_key(key, f"style={style}")
     return settings

@@ -1,4 +1,4 @@
-"""Maps of one measure: what the rate map and the power map share."""
+"""Maps of one measure: the shared part of the rate map and the power map."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def draw_maps(results: Results, measure: str) -> Figure:
-    """Rows are populations, each with a colour scale of its own; columns are solvers."""
+    """Draw a row for each population, with a colour scale of its own, and a column for each solver."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import Normalize
 

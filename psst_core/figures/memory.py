@@ -1,4 +1,4 @@
-"""The memory of jobs over the model time of their runs, beside what keeping every state would need."""
+"""The memory of jobs over the model time of their runs, beside the memory of a program that keeps every state."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """Points: the most that a job's process held; lines: the tutorial's formula, at once and in pieces."""
+    """Draw the largest memory of a job's process (points), and the tutorial's formula at once and in pieces (lines)."""
     import matplotlib.pyplot as plt
     from matplotlib.ticker import NullLocator
 
@@ -48,7 +48,7 @@ def draw(results: Results) -> Figure:
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row for each length of run: the most memory that one of its jobs held, and what the formula says."""
+    """Return a row for each length of run: the most memory that one of its jobs held, and the values of the formula."""
     columns = ["model time (ms)", "variables", "runs in the job", "measured (MB)", *map(_column, PIECES)]
     rows = []
     for _, mine in results.finished.groupby(["duration", "chunk"]):
@@ -66,7 +66,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def variables(run: RunData) -> int:
-    """How many the tutorial's program integrates for this network: of each cell, of each synapse, and spike times."""
+    """Count the variables that the tutorial's program integrates for this network: of cells, synapses, spike times."""
     network = Network.from_config(run.config["network"])
     count = sum(
         population.size * (2 + sum(len(mechanism.states) for mechanism in population.mechanisms.values()))
@@ -76,7 +76,7 @@ def variables(run: RunData) -> int:
 
 
 def bytes_kept(steps: int, count: int, pieces: int) -> int:
-    """(1 + 1/pieces)·8·L·N bytes for L steps of N variables: all states, and once more those of the last piece.
+    """Return (1 + 1/pieces)·8·L·N bytes for L steps of N variables: all states, and those of the last piece once more.
 
     Mohanta & Assisi 2022 (doi:10.51628/001c.37893), Day 5.
     """

@@ -43,7 +43,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """A column for each measure, a row for each population: means over networks and trials, grey without one."""
+    """Draw a column for each measure, a row for each population: means over networks and trials, grey without one."""
     import matplotlib.pyplot as plt
     from matplotlib.ticker import MaxNLocator
 
@@ -74,7 +74,7 @@ def draw(results: Results) -> Figure:
 
 
 def _panel(axes: Axes, values: xr.DataArray, x: str, y: str) -> AxesImage:
-    """Cells of equal size, one for each pair of values; contours are linear between their centres."""
+    """Draw cells of equal size, one for each pair of values; contours are linear between their centres."""
     from matplotlib.patheffects import withStroke
 
     grid = values.transpose(y, x).values
@@ -90,6 +90,6 @@ def _panel(axes: Axes, values: xr.DataArray, x: str, y: str) -> AxesImage:
 
 
 def _varies(values: Array) -> bool:
-    """By more than rounding."""
+    """Return whether values differ by more than rounding."""
     known = values[np.isfinite(values)]
     return bool(known.size and np.ptp(known) > ROUNDING * np.abs(known).max())

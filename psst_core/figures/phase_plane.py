@@ -24,7 +24,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """A panel for each solver: the first recorded variable across, the last one up, a line for each cell."""
+    """Draw a panel for each solver: the first recorded variable across, the last one up, a line for each cell."""
     import matplotlib.pyplot as plt
 
     solver = axis_names(results).get("solver")

@@ -24,7 +24,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """Of the first run that has traces; one colour scale for all populations, which ends below the rare peaks."""
+    """Draw the first run that has traces; one colour scale for all populations ends below the rare peaks."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import Normalize
 

@@ -20,5 +20,5 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """A map for each population and solver, of means over networks and trials."""
+    """Draw a map for each population and solver, of means over networks and trials."""
     return draw_maps(results, "band_power")

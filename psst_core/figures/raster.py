@@ -22,13 +22,13 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """The run at the point where the last population's oscillation is strongest on average."""
+    """Draw a run at the point where the last population's oscillation is strongest on average."""
     run = strongest(results)
     return nothing(results) if run is None else draw_run(run)
 
 
 def draw_run(run: RunData) -> Figure:
-    """Its spikes above, below them a row for the mean potential of each population."""
+    """Draw a run: its spikes above, below them a row for the mean potential of each population."""
     import matplotlib.pyplot as plt
 
     names = list(run.populations)
@@ -77,9 +77,9 @@ def draw_run(run: RunData) -> Figure:
 
 
 def strongest(results: Results) -> RunData | None:
-    """The first run at the point where the last population's power in the band is largest on average.
+    """Return the first run at the point where the last population's power in the band is largest on average.
 
-    Where no run has any power, the first that is ok; where none is, the first that has diverged; None without any.
+    If no run has any power, return the first that is ok; if none is, the first that has diverged; else None.
     """
     cube, at = results.cube, {}
     power = cube["band_power"].isel(population=-1)

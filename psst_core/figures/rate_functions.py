@@ -29,7 +29,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """A column for each channel: steady states above, time constants below, a line for each gate."""
+    """Draw a column for each channel: steady states above, time constants below, a line for each gate."""
     import matplotlib.pyplot as plt
 
     values = table(results)
@@ -54,7 +54,7 @@ def draw(results: Results) -> Figure:
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row for each gate and potential."""
+    """Return a row for each gate and potential."""
     columns = ["channel", "gate", "v (mV)", "steady state", "time constant (ms)"]
     if results.ok.empty:
         return pd.DataFrame(columns=columns)
@@ -72,7 +72,10 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def relaxation(samples: Array, interval: float) -> tuple[Array, Array]:
-    """x∞ and τ [ms] of x' = (x∞ − x)/τ from three samples [..., time]: their steps shrink by exp(−interval/τ)."""
+    """Return x∞ and τ [ms] of x' = (x∞ − x)/τ from three samples [..., time].
+
+    The difference between successive samples shrinks by the factor exp(−interval/τ).
+    """
     first, second, third = np.moveaxis(samples, -1, 0)
     shrink = (third - second) / (second - first)
     return first + (second - first) / (1.0 - shrink), -interval / np.log(shrink)

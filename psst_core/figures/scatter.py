@@ -1,4 +1,4 @@
-"""Measures against the parameters that are sampled, or move together: a point for each place along `run`."""
+"""Measures against parameters that are sampled, or that move together: a point for each place along `run`."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """A row for each measure, a column for each parameter: those with the strongest rank correlations, if many.
+    """Draw a row for each measure and a column for each parameter; of many, those with the strongest rank correlations.
 
-    Colours are populations or, where there is one, values of the next parameter; lines are medians in bins.
+    Colours are populations or, if there is one, values of the next parameter; lines are medians in bins.
     """
     import matplotlib.pyplot as plt
     from matplotlib.patheffects import withStroke
@@ -102,7 +102,7 @@ def draw(results: Results) -> Figure:
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row for each population, measure and parameter: Spearman's rank correlation, over how many points."""
+    """Return a row for each population, measure and parameter: Spearman's rank correlation and number of points."""
     values = means(results)
     rows = []
     for population in values["population"].values:
@@ -115,13 +115,13 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def means(results: Results) -> xr.Dataset:
-    """The measures over networks and trials, at one value of each other axis, [run, population]."""
+    """Return the means of measures over networks and trials, at one value of each other axis, [run, population]."""
     cube = results.cube.sel(slices(results, [RUN]))
     return cube[list(MEASURES)].mean(REPLICATES, keep_attrs=True)
 
 
 def rank_correlation(x: Any, y: Array) -> float:
-    """Spearman's, of the points where y is defined; NaN where one of them does not vary."""
+    """Return Spearman's correlation over the points where y is defined; NaN if x or y does not vary."""
     x, y = np.asarray(x)[np.isfinite(y)], y[np.isfinite(y)]
     if len(np.unique(x)) < 2 or len(np.unique(y)) < 2:
         return float("nan")
@@ -129,7 +129,10 @@ def rank_correlation(x: Any, y: Array) -> float:
 
 
 def binned_median(x: Array, y: Array) -> tuple[Array, Array]:
-    """Medians of x and y in bins of equally many points, or at each x where they are few; none for a few points."""
+    """Return medians of x and y in bins of equally many points; none for a few points.
+
+    If x has few different values, there is a bin for each.
+    """
     points = pd.DataFrame({"x": x, "y": y}).dropna().sort_values("x", ignore_index=True)
     bins = min(BINS, len(points) // IN_BIN)
     if bins < 3:

@@ -1,4 +1,4 @@
-"""How fast two copies of a plain system part that start close to each other."""
+"""The distance over time of two copies of a plain system that start close to each other."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """Their distance over time, and the exponential fitted to its growth."""
+    """Draw the distance of the first two copies over time, and the exponential fitted to its growth."""
     import matplotlib.pyplot as plt
 
     run = first_traced(results, "separation")
@@ -48,7 +48,7 @@ def draw(results: Results) -> Figure:
 
 
 def table(results: Results) -> pd.DataFrame:
-    """The distance at the first and the last sample, and the fitted rate of its growth."""
+    """Return the distance at the first and the last sample, and the fitted rate of its growth."""
     columns = ["first distance", "last distance", "growth (1/ms)"]
     run = first_traced(results, "separation")
     if run is None or run.status != "ok":
@@ -58,15 +58,16 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def distance(run: RunData) -> Array:
-    """Euclid's, of the first two copies over all recorded variables."""
+    """Return the Euclidean distance of the first two copies over all recorded variables, [time]."""
     pairs = np.stack([trace.values[:2].astype(float) for trace in run.traces.data_vars.values()])
     return np.asarray(np.sqrt(((pairs[:, 0] - pairs[:, 1]) ** 2).sum(axis=0)))
 
 
 def growth(time: Array, apart: Array) -> tuple[float, float, Array]:
-    """Slope and offset of log distance over time, and where they are fitted.
+    """Return slope and offset of log distance over time, and where they are fitted, [time].
 
-    That is from when it stays above ten times the first distance to when it first reaches a tenth of the largest.
+    The fit begins when the distance stays above ten times its first value. It ends when the distance first reaches a
+    tenth of its largest value.
     """
     few, most = apart[0] * FITTED[0], np.nanmax(apart) * FITTED[1]
     stop = int(np.argmax(apart >= most))

@@ -1,4 +1,4 @@
-"""Does the solver matter? Paired differences of each measure, beside its spread between replicates."""
+"""The effect of the solver: paired differences of each measure, beside its spread between replicates."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """Each further solver minus the first, on the same network and trial; grey: ± one s.d. of replicates."""
+    """Draw each further solver minus the first, on the same network and trial; in grey, ± one s.d. of replicates."""
     import matplotlib.pyplot as plt
 
     x, *rest = numeric_names(results)

@@ -1,4 +1,4 @@
-"""The error of each solver over dt, and the order that it shows."""
+"""The error of each solver over dt, and the order of convergence that it shows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """A panel for each network, a line for each solver."""
+    """Draw a panel for each network, a line for each solver."""
     import matplotlib.pyplot as plt
     from matplotlib.ticker import NullLocator
 
@@ -61,7 +61,7 @@ def draw(results: Results) -> Figure:
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row for each network and solver: the order it should have, the fitted one, the error at each dt."""
+    """Return a row for each network and solver: the order it should have, the fitted one, the error at each dt."""
     rows = []
     if results.ok.empty:
         return pd.DataFrame(columns=["network", "solver", "order", "fitted"])
@@ -73,10 +73,12 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def errors(results: Results) -> pd.DataFrame:
-    """By network, solver and dt, the largest error of the first variable at any sample over its largest exact value.
+    """Return the relative error by network, solver and dt.
+
+    It is the largest error of the first variable at any sample, over the largest exact value.
 
     Raises:
-        PsstError: where a network has no closed solution.
+        PsstError: when a network has no closed solution.
     """
     names = axis_names(results)
     rows = []
@@ -95,7 +97,7 @@ def errors(results: Results) -> pd.DataFrame:
 
 
 def exact_solution(run: RunData, times: Array | None = None) -> Array:
-    """The first variable of a plain system at the run's samples, or at other times."""
+    """Return the exact first variable of a plain system, at the run's samples or at other times."""
     network = Network.from_config(run.config["network"])
     (name, population), *_ = network.populations.items()
     start: dict[str, Any] = network.start_values()[name]
@@ -107,7 +109,7 @@ def exact_solution(run: RunData, times: Array | None = None) -> Array:
 
 
 def fitted_order(line: pd.DataFrame) -> float:
-    """The slope of log error over log dt, where the error is neither large nor mere rounding."""
+    """Return the slope of log error over log dt, where the error is neither large nor mere rounding."""
     fit = line[(line["error"] < LARGE) & (line["error"] > ROUNDING)]
     if len(fit) < 2:
         return float("nan")

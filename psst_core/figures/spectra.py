@@ -1,4 +1,4 @@
-"""Power spectra of the mean potentials, where the oscillation is strongest."""
+"""Power spectra of the mean potentials, at the point where the oscillation is strongest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """A panel for each population: thin, each network and trial at that point; thick, their mean; grey, the band."""
+    """Draw a panel for each population at one point: thin, each run; thick, their mean; grey, the band."""
     import matplotlib.pyplot as plt
 
     found = densities(results)
@@ -61,7 +61,10 @@ def draw(results: Results) -> Figure:
 
 
 def table(results: Results) -> pd.DataFrame:
-    """A row for each population: the band, where the mean spectrum peaks inside it (not at an end), the power there."""
+    """Return a row for each population: the band, the peak of the mean spectrum inside it, the power in the band.
+
+    A largest value at an end of the band is no peak.
+    """
     ends = ["band from (Hz)", "band to (Hz)"]
     columns = ["population", "runs", *ends, "peak (Hz)", "peak (mV²/Hz)", "power in the band (mV²)"]
     found = densities(results)
@@ -85,7 +88,11 @@ def _band(results: Results) -> tuple[float, float]:
 
 
 def densities(results: Results) -> tuple[Array, dict[str, Array], list[str]] | None:
-    """Frequencies [Hz], by population the densities [run, frequency], and where; None without a run that is ok."""
+    """Return the spectra at the point of the raster's run, or None without a run that is ok.
+
+    Returns:
+        Frequencies [Hz]; by population, densities [run, frequency], mV²/Hz; words that name the point.
+    """
     best = strongest(results)
     if best is None or best.status != "ok":
         return None

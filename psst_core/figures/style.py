@@ -1,4 +1,4 @@
-"""What the figures have in common: widths, labels, and which axis goes where."""
+"""The shared parts of all figures: widths, labels, and the choice of axes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ AXES = {
     "run.duration": "model time (ms)",
 }
 VARIABLES = {"theta": "θ (rad)", "omega": "ω (rad/ms)"}
-MISSING = {  # by what became of a run, why a measure of it is no number
+MISSING = {  # by the status of a run, why a measure of it is no number
     "ok": "undefined",
     "diverged": "diverged",
     "failed": "failed",
@@ -50,7 +50,7 @@ NAMES = {"pn": "PN", "ln": "LN", "hh": "HH"}
 
 
 def label(variable: xr.DataArray) -> str:
-    """Its long name, with its unit in brackets."""
+    """Return a variable's long name, with its unit in brackets."""
     if variable.attrs.get("key") in AXES:
         return AXES[variable.attrs["key"]]
     unit = variable.attrs.get("units", "1")
@@ -60,7 +60,7 @@ def label(variable: xr.DataArray) -> str:
 
 
 def heading(variable: xr.DataArray) -> str:
-    """Its label on two lines: what, and its band and unit."""
+    """Return a variable's label on two lines: the name, then the band and the unit."""
     text = label(variable)
     return text.replace(", ", ",\n") if ", " in text else text.replace(" (", "\n(")
 
@@ -70,23 +70,23 @@ def population_name(population: Any) -> str:
 
 
 def numeric_axes(axes: Iterable[Axis]) -> list[str]:
-    """The names of the grid's axes of several numbers, the longest first."""
+    """Return the names of the grid's axes of several numbers, the longest first."""
     found = [axis for axis in axes if axis.dimension == axis.name and axis.numeric and len(axis.values) > 1]
     return [axis.name for axis in sorted(found, key=lambda axis: -len(axis.values))]
 
 
 def numeric_parameters(axes: Iterable[Axis]) -> list[str]:
-    """The names of the axes of several numbers that lie along `run`."""
+    """Return the names of the axes of several numbers that lie along `run`."""
     return [axis.name for axis in axes if axis.dimension == RUN and axis.numeric and len(set(axis.values)) > 1]
 
 
 def has_membranes(config: Config) -> bool:
-    """Whether some population is one of cells, not of plain systems."""
+    """Return whether some population has membranes and is no plain system."""
     return any(part["equations"] is None for part in config["network"]["populations"].values())
 
 
 def axis_names(results: Results) -> dict[str, str]:
-    """By key, the name of each axis in the cube."""
+    """Return the name of each axis in the cube, by key."""
     return {axis["key"]: axis["name"] for axis in results.record["axes"]}
 
 
@@ -95,19 +95,20 @@ def numeric_names(results: Results) -> list[str]:
 
 
 def mean_and_band(variable: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Mean and standard deviation over networks and trials.
+    """Return mean and standard deviation over networks and trials.
 
-    Trials on one network are not independent of each other, so the band describes and does not infer.
+    Trials on one network are not independent of each other. So the band describes the data and is no test.
     """
     band = variable.std(REPLICATES, ddof=1) if variable.sizes["network"] * variable.sizes["trial"] > 1 else None
     return variable.mean(REPLICATES), xr.zeros_like(variable.mean(REPLICATES)) if band is None else band
 
 
 def mean_and_confidence(variable: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Mean over networks of the means over trials, and half the width of its 95 % confidence interval.
+    """Return the mean over networks of the means over trials, and half the width of its 95 % confidence interval.
 
-    Student's t with as many degrees of freedom as networks less one: networks are drawn independently, trials on one
-    are not. Networks where the measure is undefined do not count; the width is NaN where fewer than two are left.
+    The interval is Student's t with one degree of freedom less than networks. Networks are drawn independently; trials
+    on one network are not. Networks where the measure is undefined do not count. If fewer than two are left, the width
+    is NaN.
     """
     networks = variable.mean("trial")
     count = networks.count("network")
@@ -117,7 +118,7 @@ def mean_and_confidence(variable: xr.DataArray) -> tuple[xr.DataArray, xr.DataAr
 
 
 def series(cube: xr.Dataset, lines: str | None, place: int = 0) -> list[tuple[Any, Any]]:
-    """Values of the axis `lines`, a few of them where it has many, and their colours, from dark to bright.
+    """Return values of the axis `lines`, a few of them if it has many, with their colours, from dark to bright.
 
     Args:
         place: the position of a value that must be among them.
@@ -134,9 +135,9 @@ def series(cube: xr.Dataset, lines: str | None, place: int = 0) -> list[tuple[An
 
 
 def slices(results: Results, shown: Sequence[str]) -> dict[str, Any]:
-    """A value on each dimension that a figure neither shows nor averages: the first place where most runs are ok.
+    """Return a value on each dimension that a figure neither shows nor averages: the first place with most ok runs.
 
-    Where none is ok anywhere, where most have diverged.
+    If no run is ok anywhere, take the place where most runs have diverged.
     """
     status = results.cube["status"]
     hidden = [dim for dim in status.dims if dim not in (*shown, *REPLICATES)]
@@ -154,10 +155,10 @@ def slices(results: Results, shown: Sequence[str]) -> dict[str, Any]:
 def caption(
     results: Results, shown: Sequence[str], what: str = "mean ± s.d.", place: Mapping[str, Any] | None = None
 ) -> str:
-    """What a figure averages over, and where it stands on the axes that it does not show.
+    """Say over what a figure averages, and at which values it stands on the axes that it does not show.
 
     Args:
-        place: a value on each of them; by default where most runs are ok.
+        place: a value on each of these axes; by default the values of `slices`.
     """
     cube = results.cube
     count = " × ".join(f"{cube.sizes[name]} {name}{'s'[: cube.sizes[name] > 1]}" for name in REPLICATES)
@@ -174,10 +175,10 @@ def caption(
 
 
 def first_traced(results: Results, figure: str, **point: Any) -> RunData | None:
-    """The first run at a point of which traces are kept, one that is ok if there is one; None where none is finished.
+    """Return the first run at a point whose traces are kept; one that is ok if there is one, None if none is finished.
 
     Raises:
-        PsstError: where the recorder keeps none there.
+        PsstError: when the recorder keeps no traces there.
     """
     first = None
     for rows in results.traced(**point):
@@ -194,7 +195,7 @@ def first_traced(results: Results, figure: str, **point: Any) -> RunData | None:
 
 
 def no_traces(results: Results) -> Figure:
-    """A figure that says why there is no run with traces."""
+    """Return a figure that says why there is no run with traces."""
     status = results.cube["status"]
     return nothing(results, "no run with traces", why_missing(status.where(status >= STATUS["not_run"])))
 
@@ -204,7 +205,7 @@ def short(value: object) -> str:
 
 
 def cell_ticks(cells: int) -> list[int]:
-    """A few whole numbers among the cells, counted from 0."""
+    """Return a few whole numbers among the cells, counted from 0."""
     from matplotlib.ticker import MaxNLocator
 
     ticks = MaxNLocator(integer=True).tick_values(0, cells - 1)
@@ -212,21 +213,21 @@ def cell_ticks(cells: int) -> list[int]:
 
 
 def why_missing(status: xr.DataArray) -> str:
-    """Why measures of these runs are no numbers: `undefined` where some are ok, and what became of the others."""
+    """Say why measures of these runs are no numbers, by their statuses; an ok run counts as `undefined`."""
     found = np.unique(status.values[np.isfinite(status.values)])
     words = [word for name, word in MISSING.items() if STATUS[name] in found]
     return ", ".join(words if len(words) == 1 else [word for word in words if word != MISSING["not_planned"]])
 
 
 def grey(status: xr.DataArray, *means: xr.DataArray) -> str:
-    """`; grey: undefined, diverged`, where and why means over replicates of these runs are missing; else empty."""
+    """Return `; grey: undefined, diverged`, the reasons why means over replicates are missing; empty if none is."""
     found = [mean.isnull().any([dim for dim in mean.dims if dim not in status.dims]) for mean in means]
     missing = functools.reduce(operator.or_, found)
     return f"; grey: {why_missing(status.where(missing))}" if missing.any() else ""
 
 
 def shortfall(cube: xr.Dataset) -> str:
-    """How many of the planned runs are not ok, and why: `12 of 30 runs diverged (first at 6 ms), 5 not yet run`."""
+    """Say how many of the planned runs are not ok, and why: `12 of 30 runs diverged (first at 6 ms), 5 not yet run`."""
     status = cube["status"].values
     counts = {name: int((status == STATUS[name]).sum()) for name in MISSING}
     planned = status.size - counts.pop("not_planned")
@@ -239,15 +240,15 @@ def shortfall(cube: xr.Dataset) -> str:
 
 
 def diverged(run: RunData) -> str:
-    """For a title: `, diverged at 6 ms`; empty where it has not."""
+    """Return `, diverged at 6 ms` for a title; empty if the run has not diverged."""
     return f", diverged at {run.diverged_time:g} ms" if run.status == "diverged" else ""
 
 
 def empty(axes: Axes, why: str, scale: bool = False) -> None:
-    """Say why there is nothing to show.
+    """Write into a panel why there is nothing to show.
 
     Args:
-        scale: whether the axis upward still means something.
+        scale: whether the y axis still has a meaning.
     """
     if not scale:
         axes.set_yticks([])
@@ -257,10 +258,11 @@ def empty(axes: Axes, why: str, scale: bool = False) -> None:
 
 
 def nothing(results: Results, what: str = "no run to show", why: str = "") -> Figure:
-    """A figure that says why it is empty.
+    """Return a figure that says why it is empty.
 
     Args:
-        why: by default, what became of the runs.
+        what: the thing that is missing.
+        why: the reason; by default, the statuses of the runs.
     """
     import matplotlib.pyplot as plt
 
@@ -271,7 +273,7 @@ def nothing(results: Results, what: str = "no run to show", why: str = "") -> Fi
 
 
 def logarithmic(values: ArrayLike) -> bool:
-    """Whether values that are not negative span decades, and most of them lie low."""
+    """Return whether values that are not negative span decades, and most of them are small."""
     values = np.unique(values)
     positive = values[values > 0]
     low = len(positive) > 1 and values[0] >= 0 and positive[-1] / positive[0] >= DECADES
@@ -279,7 +281,10 @@ def logarithmic(values: ArrayLike) -> bool:
 
 
 def scale_x(axes: Axes, values: ArrayLike) -> None:
-    """A (symmetric) logarithmic axis where the values lie so; ticks at those that stand well apart, if they are few."""
+    """Make the x axis (symmetric) logarithmic if the values suit it.
+
+    If they are few, put ticks at those far enough apart.
+    """
     from matplotlib.ticker import NullLocator
 
     values = np.unique(values)
@@ -303,7 +308,7 @@ def scale_x(axes: Axes, values: ArrayLike) -> None:
 
 
 def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any) -> Any:
-    """Cells of equal size, one for each value of the axes, with the numbers written in them; grey without one."""
+    """Draw cells of equal size, one for each value of the axes, with the numbers written in them; grey without one."""
     grid = values.transpose(y, x).values if y else values.values[None]
     axes.set_facecolor(GREY)
     image = axes.imshow(grid, norm=norm, origin="lower", aspect="auto")
@@ -324,13 +329,16 @@ def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any)
 
 
 def _decimals(values: Any) -> int:
-    """How many a table of these needs: one where some reach 2, two where some reach 0.2, and so on."""
+    """Return how many decimals these values need: one if some reach 2, two if some reach 0.2, and so on."""
     most = float(np.nanmax(np.abs(values), initial=0.0, where=np.isfinite(values)))
     return max(1, 1 - math.floor(math.log10(most / 2))) if most > 0 else 1
 
 
 def ticks_of(values: Any, most: int) -> tuple[Any, list[str]]:
-    """Places of all values on an axis that counts them, or of a few round numbers between them, and their labels."""
+    """Return places and labels on an axis that counts the values.
+
+    They are those of all values, or of a few round numbers between them.
+    """
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     few = np.arange(0, len(values), -(-len(values) // most))

@@ -22,13 +22,13 @@ def applies(axes: Sequence[Axis], config: Config) -> bool:
 
 
 def draw(results: Results) -> Figure:
-    """A row for each recorded variable, a line for each of the first cells, of the first run that has traces."""
+    """Draw a row for each recorded variable, a line for each of the first cells, of the first run that has traces."""
     run = first_traced(results, "traces")
     return no_traces(results) if run is None else draw_run(run)
 
 
 def draw_run(run: RunData) -> Figure:
-    """A row for each variable of which it kept traces, a line for each of the first cells."""
+    """Draw a row for each variable whose traces the run has, a line for each of the first cells."""
     import matplotlib.pyplot as plt
 
     names = [str(name) for name in run.traces.data_vars]
@@ -54,6 +54,6 @@ def draw_run(run: RunData) -> Figure:
 
 
 def label(population: str, variable: str, unit: str | None) -> str:
-    """`HH v (mV)`, `HH sodium m`; without a population the variable alone."""
+    """Return a label such as `HH v (mV)` or `HH sodium m`; without a population, the variable alone."""
     name = VARIABLES.get(variable, variable.replace(".", "\n").replace("_", " "))
     return f"{population_name(population)} {name}".strip() + (f" ({unit})" if unit else "")

@@ -1,7 +1,7 @@
-"""One measure of a sweep over axes that a reader picks: what the browser of results shows.
+"""Views of one measure over axes that a reader picks, for the browser of results.
 
-A place is a position, counted from 0, on each dimension of the cube; it says where a view stands on the dimensions
-that it neither shows nor averages, and is marked in it.
+A place is a position, counted from 0, on each dimension of the cube. It says at which value a view stands on the
+dimensions that it neither shows nor averages. The view marks the place.
 """
 
 from collections.abc import Mapping
@@ -33,20 +33,20 @@ from psst_core.results.analysis import MEASURES
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.axes import RUN
 
-MARKED = 60  # values along x, up to which each is marked
-NAMED = 30  # runs, up to which each has its name
+MARKED = 60  # with more values along x, none is marked
+NAMED = 30  # with more runs, none has its name
 HERE = "#D55E00"
 HEIGHT = 3.2
 Place = Mapping[str, int]
 
 
 def measures(cube: xr.Dataset) -> dict[str, str]:
-    """By what they are called, the names of what a view may show."""
+    """Return the names of the measures that a view may show, by their labels."""
     return {label(cube[name]): name for name in (*MEASURES, "wall_time") if name in cube}
 
 
 def draw_map(results: Results, measure: str, x: str, y: str, place: Place) -> Figure:
-    """A measure's mean over the replicates, over two dimensions of numbers; the place is framed."""
+    """Draw a measure's mean over the replicates, over two numeric dimensions; frame the place."""
     values, became, text = _over(results, measure, [x, y], place, "mean")
     mean = values.mean(REPLICATES, keep_attrs=True)
     figure, axes = plt.subplots(figsize=(PAGE, HEIGHT))
@@ -67,7 +67,7 @@ def draw_map(results: Results, measure: str, x: str, y: str, place: Place) -> Fi
 
 
 def draw_curves(results: Results, measure: str, x: str, lines: str | None, place: Place) -> Figure:
-    """A measure's mean ± standard deviation over the replicates, over a dimension; a line at the place."""
+    """Draw a measure's mean ± standard deviation over the replicates along a dimension; mark the place with a line."""
     values, became, text = _over(results, measure, [name for name in (x, lines) if name], place, "mean ± s.d.")
     figure, axes = plt.subplots(figsize=(PAGE, HEIGHT))
     numbers = np.issubdtype(values[x].dtype, np.number)
@@ -100,7 +100,7 @@ def draw_curves(results: Results, measure: str, x: str, lines: str | None, place
 
 
 def draw_points(results: Results, measure: str, x: str, colour: str | None, place: Place) -> Figure:
-    """A measure's mean over the replicates against a parameter along `run`, a point for each; the place is ringed."""
+    """Draw a measure's mean over the replicates against a parameter along `run`, a point for each; ring the place."""
     values, became, text = _over(results, measure, [RUN], place, "mean")
     mean = values.mean(REPLICATES, keep_attrs=True)
     figure, axes = plt.subplots(figsize=(PAGE, HEIGHT))
@@ -125,7 +125,7 @@ def draw_points(results: Results, measure: str, x: str, colour: str | None, plac
 def _over(
     results: Results, measure: str, shown: list[str], place: Place, what: str
 ) -> tuple[xr.DataArray, xr.DataArray, str]:
-    """A measure over the dimensions that are shown and the replicates, its runs' status, and what a title says."""
+    """Return a measure over the shown dimensions and the replicates, the status of its runs, and the title."""
     values = results.cube[measure]
     rest = {dim: place[dim] for dim in map(str, values.dims) if dim not in (*shown, *REPLICATES)}
     at = {dim: values[dim].values[i] for dim, i in rest.items()}

@@ -1,1 +1,1 @@
-"""Equations, solvers and the compiled loop: all that decides bits."""
+"""Equations, solvers and the compiled loop: the code that decides every bit of a result."""

@@ -1,4 +1,4 @@
-"""What the runs of a batch bring along: start state, parameters that differ, connections, stimulus, noise."""
+"""The inputs of the runs of a batch: start state, parameters that differ, connections, stimulus, noise."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Run:
-    """What decides one run's numbers: its resolved configuration and its two replicate numbers."""
+    """A run, as far as its numbers depend on it: its resolved configuration and its two replicate numbers."""
 
     config: Config
     network: int = 0
@@ -36,9 +36,9 @@ class Batch:
     """Runs of one structure, side by side in the lanes of a compiled program.
 
     Args:
-        runs: at most as many as there are lanes; the last one fills the spare lanes.
+        runs: at most as many as there are lanes; the last run fills the spare lanes.
         lanes: the width of the program.
-        dtype: of all its numbers but those of the stimulus, which are in double precision.
+        dtype: the type of all numbers but those of the stimulus, which are in double precision.
     """
 
     def __init__(self, runs: Sequence[Run], lanes: int, dtype: Any) -> None:
@@ -47,7 +47,7 @@ class Batch:
         self.networks = [Network.from_config(config["network"]) for config in self.configs]
 
     def state(self) -> dict[str, dict[str, Tensor]]:
-        """Every variable at t = 0, [cell, lane]."""
+        """Return every variable at t = 0, [cell, lane]."""
         states = [
             start_state(network, config["network"], config["run"]["seed"], run.network, run.trial)
             for network, config, run in zip(self.networks, self.configs, self.runs, strict=True)
@@ -58,7 +58,7 @@ class Batch:
         }
 
     def inputs(self, varying: Sequence[str]) -> dict[str, Any]:
-        """What the compiled program takes beside the state."""
+        """Return the inputs of the compiled program beside the state."""
         network, config = self.networks[0], self.configs[0]
         sizes = network.sizes
         weights = [stimulus_weights(run, sizes) for run in self.runs]
@@ -83,12 +83,12 @@ class Batch:
         }
 
     def lay(self, arrays: Sequence[Any], dtype: Any = None) -> Tensor:
-        """One array [cell] or number a run, as a tensor [cell, lane]."""
+        """Put one array [cell] or one number for each run into a tensor [cell, lane]."""
         columns = [np.atleast_1d(np.asarray(array, dtype=np.float64)) for array in arrays]
         return tf.constant(np.stack(self._fill(columns), axis=-1), dtype or self.dtype)
 
     def _fill(self, items: list[Any]) -> list[Any]:
-        """An item for each lane."""
+        """Return an item for each lane; the last item fills the spare lanes."""
         return items + items[-1:] * (self.lanes - len(items))
 
     def _wiring(self) -> dict[str, dict[str, Tensor]]:
@@ -108,7 +108,7 @@ class Batch:
         return wiring
 
     def _connections(self) -> list[dict[str, Connections]]:
-        """The connections of each lane; runs of one network share one object."""
+        """Return the connections of each lane; runs of one network share one object."""
         drawn: dict[str, dict[str, Connections]] = {}
         names = []
         for network, run in zip(self.networks, self.runs, strict=True):
@@ -118,7 +118,7 @@ class Batch:
         return [drawn[name] for name in self._fill(names)]
 
     def _streams(self) -> dict[str, dict[str, Tensor]]:
-        """By population and mechanism, the keys of random numbers, [2, lane]."""
+        """Return the keys of random numbers, [2, lane], by population and mechanism."""
         network = self.networks[0]
         return {
             name: {
@@ -137,7 +137,7 @@ class Batch:
 
 
 def stimulus_weights(run: Run, sizes: Mapping[str, int]) -> Array:
-    """The stimulus's factor on each cell in that run, [cell]."""
+    """Return the stimulus's factor on each cell in a run, [cell]."""
     seed, numbers = run.config["run"]["seed"], (run.network, run.trial)
     stimulus = build("stimulus", run.config["stimulus"], "stimulus")
     weights: Array = stimulus.weights(

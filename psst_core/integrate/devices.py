@@ -1,4 +1,4 @@
-"""The devices of a job: batches side by side, one on each, as if they were a single wide one."""
+"""The devices of a job: batches side by side, one on each device, used like a single wide batch."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,42 +14,44 @@ from psst_core.store.manifest import Manifest
 
 
 def at_once(hardware: Mapping[str, Any]) -> int:
-    """How many batches a job integrates side by side: one on each device of each of its workers."""
+    """Return how many batches a job integrates side by side: one on each device of each of its workers."""
     return int(hardware["devices"] * hardware["workers"])
 
 
 def device_names(hardware: Mapping[str, Any]) -> list[str]:
-    """The devices that `prepare` made for this `hardware`: GPUs where it asks for them and they are there."""
+    """Return the devices that `prepare` made for this `hardware`: GPUs, if it asks for them and they are there."""
     gpus = tf.config.list_logical_devices("GPU") if hardware["device"] != "cpu" else []
     return [device.name for device in (gpus or tf.config.list_logical_devices("CPU"))[: hardware["devices"]]]
 
 
 def cores(hardware: Mapping[str, Any]) -> int:
-    """How many cores a job keeps busy: one for each logical processor, or for each process that waits for GPUs."""
+    """Return how many cores a job keeps busy: one a logical processor, or one a process that waits for GPUs."""
     return at_once(hardware) if hardware["device"] == "cpu" else int(hardware["workers"])
 
 
 def program_of(manifest: Manifest) -> Program:
-    """The program of a chunk."""
+    """Return the program of a chunk."""
     precision = manifest.config["solver"]["precision"]
     return Program(manifest.config, manifest.varying, padded(manifest.lanes, precision))
 
 
 def runs_of(manifest: Manifest, numbers: Iterable[int]) -> list[list[Run]]:
-    """The runs of some batches of a chunk."""
+    """Return the runs of the batches with these numbers, a list for each batch."""
     batches = (manifest.batches[number] for number in numbers)
     return [[Run(manifest.config_of(run), run.network, run.trial) for run in batch] for batch in batches]
 
 
 class Round:
-    """Batches on their way side by side, each on the next device; towards its user one Integration of all their runs.
+    """Batches that are integrated side by side, each on its own device.
 
-    A batch is integrated as it would be alone: how many others are on their way, and where, changes no bit of it.
+    It is used like one Integration of all their runs.
+
+    A batch is integrated as it would be alone. Other batches beside it, and their devices, change no bit of it.
 
     Args:
-        program: of them all; each device compiles it for itself.
-        batches: the runs of each.
-        devices: their names, as TensorFlow has them.
+        program: the program of all batches; each device compiles it for itself.
+        batches: the runs of each batch.
+        devices: the names of the devices in TensorFlow.
     """
 
     def __init__(self, program: Program, batches: Sequence[Sequence[Run]], devices: Sequence[str]) -> None:
@@ -61,7 +63,7 @@ class Round:
                 self.parts.append(Integration(program, runs))
 
     def compile(self) -> None:
-        """Compile the program, or read it where it was compiled before, by integrating no samples."""
+        """Compile the program, or read it from an earlier compilation, by integrating no samples."""
         none = tf.constant(0)
 
         def at(part: Integration) -> list[Array]:
@@ -76,7 +78,7 @@ class Round:
             yield self.advance(end)
 
     def advance(self, end: int) -> Segment:
-        """The next segment of all batches, `run` counted through them."""
+        """Integrate and return the next segment of all batches; `run` counts through all of them."""
         traced = list(self.program.traced)
 
         def at(part: Integration) -> list[Array]:
@@ -100,7 +102,7 @@ class Round:
         )
 
     def ending(self) -> tuple[Array, dict[str, Array]]:
-        """`finite` [run] and `potential_moments`, by population [2, cell, run], of all runs."""
+        """Return two results of all runs: `finite` [run] and `potential_moments`, by population [2, cell, run]."""
         found = self._each(lambda part: [part.finite(), *part.potential_moments().values()])
         finite, *moments = zip(*found, strict=True)
         sizes = self.program.network.sizes
@@ -109,12 +111,12 @@ class Round:
         }
 
     def carry(self) -> list[Array]:
-        """The tensors of all batches, one batch after the other."""
+        """Return the tensors of all batches, one batch after the other."""
         found = self._each(lambda part: [tensor.numpy() for tensor in tf.nest.flatten(part.carry)])
         return list(itertools.chain.from_iterable(found))
 
     def resume(self, step: int, carry: Sequence[Array]) -> None:
-        """Put batches that have not begun where they were, each on its device."""
+        """Put batches that have not begun at `step`, with the tensors of a saved state, each on its device."""
         self.step, arrays = step, iter(carry)
         for device, part in zip(self.devices, self.parts, strict=True):
             with tf.device(device):
@@ -123,7 +125,7 @@ class Round:
             part.step = step
 
     def _each(self, function: Callable[[Integration], list[Array]]) -> list[list[Array]]:
-        """What a function gives for each batch, all at once, each in a thread of its own on its device."""
+        """Call a function on all batches at once, each in a thread of its own on its device; return its values."""
 
         def there(device: str, part: Integration) -> list[Array]:
             with tf.device(device):

@@ -1,9 +1,9 @@
-"""A stimulus as solvers see it: right in charge wherever its edges lie.
+"""The current of a stimulus as solvers receive it: with the correct charge wherever its edges lie.
 
-The edges of a waveform are the times that it asks `now.reached` of. In a step inside which one lies, every stage of a
-solver of fixed steps sees the mean of the current over the step, so that the charge is right under any method that is
-consistent; an adaptive solver ends a step of its own at each edge. All of it is in double precision, and times are
-differences to the step, so that neither the precision of the states nor a late time costs charge.
+The edges of a waveform are the times that it gives to `now.reached`. If an edge lies inside a step, every stage of a
+solver of fixed steps receives the mean of the current over that step. So the charge is correct under every consistent
+method. An adaptive solver ends a step of its own at each edge. All of it is in double precision, and times are
+differences to the step. So neither the precision of the states nor a late time costs charge.
 """
 
 import functools
@@ -26,7 +26,7 @@ class Drive:
     """The current of a stimulus before its weights: a scalar, [1, run], or [cell, 1], [cell, run] for all cells.
 
     Args:
-        table: that the waveform looks up.
+        table: the numbers that the waveform looks up.
         dt: ms.
         shape: the numbers of cells and of runs.
     """
@@ -39,7 +39,7 @@ class Drive:
         self.edges = _between_steps(asked.edges)
 
     def during(self, step: Tensor) -> Callable[[Clock], Tensor]:
-        """The current at each stage of the step of that number."""
+        """Return a function that gives the current at each stage of step `step`."""
         if self.edges is None or self.solver.adaptive:
             return self._at
         ahead = self.edges - step
@@ -49,7 +49,7 @@ class Drive:
         return lambda now: tf.where(mixed, mean, self._at(now))
 
     def until(self, step: Tensor, moment: Tensor) -> Tensor:
-        """The next edge in a step after a moment in it, and else the step's end, as shares of the step."""
+        """Return the next edge after a moment in a step, or else the step's end, as a share of the step."""
         if self.edges is None:
             return tf.ones_like(moment)
         edges = self.edges if self.edges.shape.rank == moment.shape.rank + 1 else self.edges[:, None, None]
@@ -61,7 +61,7 @@ class Drive:
         return cast(nearest, moment.dtype)
 
     def _mean(self, step: Tensor, shape: Any) -> Tensor:
-        """The mean of the current over a step, from edge to edge by Gauss's quadrature of order 8."""
+        """Return the mean of the current over a step, from edge to edge by Gauss's quadrature of order 8."""
 
         def piece(begin: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
             end = self.until(step, begin)
@@ -91,9 +91,10 @@ class Drive:
 
 
 def _between_steps(asked: list[Tensor]) -> Tensor:
-    """Those edges, in steps, that may lie between steps, [edge, 1, run] or of scalars [edge]; None where none may.
+    """Return those edges that may lie between steps, in steps: [edge, 1, run], or [edge] for scalars; None for none.
 
-    A number says where it lies when the program is made, a parameter in which the runs differ only when it runs.
+    The place of a plain number is known when the program is built. A parameter in which runs differ is known only when
+    the program runs.
     """
     edges = []
     for edge in asked:

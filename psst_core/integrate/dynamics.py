@@ -1,4 +1,4 @@
-"""What a network's description means in equations, and what happens at the end of a step.
+"""The equations of a network, and the changes at the end of a step.
 
 C v' = I(t) − Σ_channels g a (v − E) − Σ_projections G (Σ_pre w s_pre) B(v) (v − E) − Σ_junctions G Σ w (v − v_other)
 """
@@ -37,7 +37,7 @@ PAST, COMING, REFRACTORY = "past", "coming", "refractory"
 
 @dataclass(frozen=True)
 class Equations:
-    """A network with everything that its equations take beside the state.
+    """A network with every input of its equations beside the state.
 
     Attributes:
         wiring: by projection, the arrays of its connections.
@@ -55,7 +55,7 @@ class Equations:
     def relaxations(
         self, state: ByPopulation, held: ByPopulation, drive: Mapping[str, Tensor], now: Clock
     ) -> dict[str, dict[str, Relaxation]]:
-        """x' = source − decay·x for every variable.
+        """Return x' = source − decay·x for every variable.
 
         Args:
             state, held: by population and variable, tensors [cell, run].
@@ -74,11 +74,11 @@ class Equations:
     def after_step(
         self, before: ByPopulation, after: ByPopulation, held: ByPopulation, axons: ByPopulation, step: Tensor
     ) -> tuple[ByPopulation, ByPopulation, ByPopulation, dict[str, Tensor]]:
-        """State, held values and axons at the start of the next step, and who fired in this one.
+        """Return state, held values and axons at the start of the next step, and by population who fired in this one.
 
         Args:
             before, after: the state at both ends of the step.
-            axons: by population and synapse, what is on its way: a TensorArray over delay + 1 steps.
+            axons: by population and synapse, the signals on their way: a TensorArray over delay + 1 steps.
             step: the number of the next step.
         """
         network, dt = self.network, self.dt
@@ -106,7 +106,10 @@ class Equations:
         return state, renewed, axons, fired
 
     def _field(self, population: Population, x: States, now: Clock) -> dict[str, Relaxation]:
-        """x' of a plain system; in double precision where it depends on time, as single precision loses late steps."""
+        """Return x' of a plain system.
+
+        Where x' depends on time, it is computed in double precision, as single precision cannot tell late steps apart.
+        """
         key, system = f"network.populations.{population.name}.equations", population.system
         assert system is not None
         asked, single, double = Asked(), now.precision, tf.float64
@@ -131,7 +134,7 @@ class Equations:
     def _membrane(
         self, population: Population, x: States, held: States, drive: Tensor, inputs: Any, now: Clock
     ) -> dict[str, Relaxation]:
-        """x' of the variables of a population of membranes."""
+        """Return x' of the variables of a population of membranes."""
         conductance, source = inputs
         source = source + drive
         current: dict[str, Tensor] = {}
@@ -163,7 +166,7 @@ class Equations:
         return result
 
     def _synaptic_input(self, state: ByPopulation) -> dict[str, tuple[Tensor, Tensor]]:
-        """By population, Σ g and Σ g E over its synapses, [cell, run]."""
+        """Return Σ g and Σ g E over the synapses onto each population, [cell, run]."""
         network = self.network
         total: dict[str, tuple[Tensor, Tensor]] = dict.fromkeys(network.populations, (0.0, 0.0))
 
@@ -195,9 +198,10 @@ class Equations:
     def _arriving(
         self, name: str, after: States, fired: Tensor, axons: Mapping[str, Any], step: Tensor
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """By synapse, what reaches the ends of a population's axons now, and the axons with what was sent off.
+        """Return the signals that arrive at the ends of a population's axons now, by synapse, and the axons afterwards.
 
-        A spike (or none), or the potentials between which the next step lies where these drive the synapse.
+        A signal is a spike (or none). Where potentials drive the synapse, it is the two potentials between which the
+        next step lies.
         """
         arriving, kept = {}, {}
         for key, synapse in self.network.transmitting(name).items():
@@ -212,7 +216,10 @@ class Equations:
         return arriving, kept
 
     def _arrived(self, name: str, key: str, arriving: Mapping[str, Mapping[str, Any]]) -> Tensor:
-        """Σ G w over the spikes that arrive at a population through a linear synapse, [cell, run]."""
+        """Return Σ G w over the spikes that arrive at a population through a linear synapse, [cell, run].
+
+        None for other parts.
+        """
         if not isinstance(self.network.synapses.get(key), LinearSynapse):
             return None
         total = 0.0
@@ -229,7 +236,7 @@ class Equations:
 
 
 def held_at_start(network: Network, state: ByPopulation) -> ByPopulation:
-    """Every value that is kept over a step, at t = 0, [cell, run]."""
+    """Return every value that is kept over a step, at t = 0, [cell, run]."""
     held: ByPopulation = {}
     for name, values in network.held_values().items():
         signal = state[name][network.populations[name].signal]
@@ -243,9 +250,9 @@ def held_at_start(network: Network, state: ByPopulation) -> ByPopulation:
 
 
 def axons_at_start(network: Network, state: ByPopulation, dt: float) -> ByPopulation:
-    """What is on its way at t = 0, by population and synapse with a delay: [delay + 1 steps, cell, run].
+    """Return the signals on their way at t = 0, by population and synapse with a delay: [delay + 1 steps, cell, run].
 
-    No spike; potentials as they are at the start.
+    There is no spike; potentials are as at the start.
     """
     axons: ByPopulation = {}
     for name in network.populations:
@@ -260,7 +267,7 @@ def axons_at_start(network: Network, state: ByPopulation, dt: float) -> ByPopula
 def _spikes(
     population: Population, before: States, after: States, held: States, dt: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Who fired in the step, and the steps for which each cell cannot fire again."""
+    """Return who fired in the step, and for how many steps each cell cannot fire again."""
     if population.system is not None:
         return tf.zeros_like(after[population.signal], dtype=tf.bool), {}
     fired = crossed(before["v"], after["v"], population.spike_threshold)
@@ -272,14 +279,14 @@ def _spikes(
 
 
 def _block(synapse: Synapse, v: Tensor, key: str) -> Tensor:
-    """The factor on a synapse's conductance, of its own and checked."""
+    """Return the factor that the potential puts on a synapse's conductance, checked."""
     with asking(key, synapse, "block"):
         found = synapse.block(v)
     return checked_number(found, v, key, synapse, "block")
 
 
 def _part(values: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The entries `key.name`, by name."""
+    """Return the entries `key.name`, by name."""
     return {name[len(key) + 1 :]: value for name, value in values.items() if name.startswith(f"{key}.")}
 
 

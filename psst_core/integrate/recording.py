@@ -1,4 +1,4 @@
-"""What is kept of runs beside their samples: when spikes were, when a run stopped being finite, the moments of v."""
+"""Records of runs beside their samples: times of spikes, the time when a run stopped being finite, the moments of v."""
 
 from collections.abc import Mapping
 
@@ -7,32 +7,34 @@ import numpy as np
 from psst_core.integrate.simulate import Segment
 from psst_core.store.chunk_file import Array, stored
 
-DECIMALS = 9  # of a time in ms, which is a whole number of steps
+DECIMALS = 9  # of a time in ms; it removes the rounding of step·dt
 
 
 def spike_times(segment: Segment, dt: float) -> Array:
-    """The ends of the steps in which cells fired, ms, [spike]."""
+    """Return the ends of the steps in which cells fired, ms, [spike]."""
     return np.round((segment.spike_step + 1) * dt, DECIMALS)
 
 
 def sample_times(samples: int, interval: float) -> Array:
-    """The times of so many samples, ms, [sample]."""
+    """Return the times of so many samples, ms, [sample]."""
     return np.round(np.arange(samples) * interval, DECIMALS)
 
 
 def note_divergence(diverged: Array, segment: Segment, steps_per_sample: int, dt: float) -> None:
-    """Write into `diverged` [run], where it is NaN, when a mean potential of the run was first not finite, ms."""
+    """Write when a mean potential of each run was first not finite, ms, into `diverged` [run], where that is NaN."""
     broken = np.logical_or.reduce(np.isnan(stored(segment.mean_potential)))
     when = (segment.first_step + broken.argmax(axis=1) * steps_per_sample) * dt
     diverged[:] = np.where(broken.any(axis=1) & np.isnan(diverged), when, diverged)
 
 
 def moments(means: Mapping[str, Array], ok: Array) -> tuple[Array, Array]:
-    """Mean [mV] and variance [mV²] of each cell's potential in the window, [run, cell]; NaN where a run is not ok.
+    """Return mean [mV] and variance [mV²] of each cell's potential in the window, [run, cell].
+
+    NaN where a run is not ok.
 
     Args:
         means: by population, the means of v and of v², [2, cell, run].
-        ok: [run].
+        ok: whether each run is ok, [run].
     """
     mean, square = (np.concatenate([values[i] for values in means.values()]).T for i in (0, 1))
     variance = np.subtract(square, mean**2, out=np.full_like(mean, np.nan), where=ok[:, None])

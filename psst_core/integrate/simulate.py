@@ -1,7 +1,7 @@
 """The compiled loop: a batch of runs as one TensorFlow/XLA program, advanced a segment at a time.
 
-The state is a tensor [cell, run] for each variable of each population. Time is an integer count of steps. A segment
-returns what was recorded in it, so that memory does not grow with the simulated time.
+The state is a tensor [cell, run] for each variable of each population. Time is an integer count of steps. The program
+returns its records after each segment. So memory does not grow with the simulated time.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,10 +31,10 @@ VECTOR = {"float64": 8, "float32": 16}
 
 @dataclass(frozen=True)
 class Segment:
-    """What a stretch of time left behind; `run` counts within the batch.
+    """The records of a stretch of time; `run` counts within the batch.
 
     Attributes:
-        first_step, steps: where the segment lies.
+        first_step, steps: the first step of the segment, and the number of its steps.
         spike_step, spike_cell, spike_run: one entry a spike; the cell counts through all populations.
         mean_potential: [population, run, sample], mV.
         traces: by `population.variable`, [run, cell, sample] of the chosen cells.
@@ -50,7 +50,10 @@ class Segment:
 
 
 def padded(runs: int, precision: str) -> int:
-    """The number of lanes for that many runs: one run goes along its cells, several fill whole vectors of 512 bits."""
+    """Return the number of lanes for so many runs.
+
+    A single run is laid along its cells; several runs fill whole vectors of 512 bits.
+    """
     vector = VECTOR[precision]
     return 1 if runs == 1 else -(-runs // vector) * vector
 
@@ -85,7 +88,7 @@ class Program:
         self.advance = tf.function(self._advance, jit_compile=True, autograph=False)
 
     def _advance(self, carry: Any, inputs: Any, first_step: Tensor, samples: Tensor) -> Any:
-        """Integrate `samples` sampling intervals from `first_step`: the new carry, and what was recorded."""
+        """Integrate `samples` sampling intervals from `first_step`; return the new carry and the records."""
         step, record = _Step(self, inputs), _Recording(self)
 
         def interval(i: Tensor, state: Any, kept: Any, sums: Any, means: Any, traces: Any, spikes: Any) -> Any:
@@ -131,7 +134,7 @@ class _Step:
         self.drive = Drive(stimulus, inputs["table"], self.solver, self.dt, shape)
 
     def __call__(self, step: Tensor, state: Any, kept: Any) -> tuple[Any, Any, dict[str, Tensor]]:
-        """The state and what is kept at the end of the step of that number, and by population who fired in it."""
+        """Return the state and the kept values at the end of step `step`, and by population who fired in it."""
         held, axons, memory = kept
         number = tf.cast(step, tf.float64)
         current = self.drive.during(number)
@@ -149,7 +152,7 @@ class _Step:
         return state, (held, axons, memory), fired
 
     def _by_population(self, current: Tensor) -> dict[str, Tensor]:
-        """The stimulus's current in the cells of each population, µA/cm²."""
+        """Return the stimulus's current in the cells of each population, µA/cm²."""
         current = tf.cast(current, self.dtype)
         per_cell = current.shape.rank == 2 and current.shape[0] != 1
         return {
@@ -159,13 +162,17 @@ class _Step:
 
 
 class _Recording:
-    """What a segment keeps: mean potentials and traces at each sample, spikes at each step, moments in the window."""
+    """The records of a segment: means of v and traces at each sample, spikes at each step, moments in the window."""
 
     def __init__(self, program: Program) -> None:
         self.program, self.network = program, program.network
 
     def arrays(self) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-        """Empty arrays of means [sample, population, run], traces [sample, cell, run] and spikes [step, cell, run]."""
+        """Return empty arrays for a segment.
+
+        Returns:
+            Means [sample, population, run], traces [sample, cell, run] and spikes [step, cell, run].
+        """
         program, sizes, longest = self.program, self.network.sizes, self.program.samples_per_segment
         means = tf.TensorArray(program.dtype, longest, element_shape=[len(sizes), program.lanes])
         traces = {
@@ -180,7 +187,7 @@ class _Recording:
         return means, traces, spikes
 
     def sample(self, i: Tensor, state: Any, means: Any, traces: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Write the means and traces of the sample of that number."""
+        """Write the means and traces of sample `i`."""
         means = means.write(i, tf.stack([_mean(signal) for signal in self._signals(state).values()]))
         return means, {
             key: traces[key].write(i, tf.gather(state[population][variable], cells))
@@ -188,7 +195,7 @@ class _Recording:
         }
 
     def accumulate(self, sums: Mapping[str, Tensor], state: Any, step: Tensor) -> dict[str, Tensor]:
-        """Σ v and Σ v² of each cell over the samples inside the window, by population [2, cell, run]."""
+        """Add v and v² of each cell to their sums, if the step lies inside the window; by population [2, cell, run]."""
         first, last = self.program.window
         inside = tf.cast((step >= first) & (step < last), tf.float64)
         moments = {name: tf.cast(signal, tf.float64) for name, signal in self._signals(state).items()}
@@ -196,12 +203,12 @@ class _Recording:
 
     @staticmethod
     def write_spikes(place: Tensor, fired: Mapping[str, Tensor], spikes: Mapping[str, Any]) -> dict[str, Any]:
-        """Write who fired in the step of that number within the segment."""
+        """Write who fired in step `place` of the segment."""
         return {name: spikes[name].write(place, fired[name]) for name in spikes}
 
     @staticmethod
     def stacked(means: Any, traces: Mapping[str, Any], spikes: Mapping[str, Any]) -> Any:
-        """The arrays as tensors."""
+        """Return the arrays as tensors."""
         return means.stack(), {k: a.stack() for k, a in traces.items()}, {k: a.stack() for k, a in spikes.items()}
 
     def _signals(self, state: Any) -> dict[str, Tensor]:
@@ -209,12 +216,15 @@ class _Recording:
 
 
 def _mean(signal: Tensor) -> Tensor:
-    """The mean over the cells, [run]; in double precision, as XLA's own sum of many single numbers fails in a loop."""
+    """Return the mean over the cells, [run].
+
+    It is computed in double precision, as XLA's own sum of many single-precision numbers fails in a loop.
+    """
     return tf.cast(tf.reduce_mean(tf.cast(signal, tf.float64), axis=0), signal.dtype)
 
 
 class Integration:
-    """A batch of runs on its way: iterate over it for its segments, then read what remains.
+    """A batch of runs during its integration: iterate over its segments, then read what remains.
 
     Args:
         program: compiled for this structure.
@@ -247,14 +257,14 @@ class Integration:
             yield segment
 
     def finite(self) -> Array:
-        """Whether each run's state is finite, [run]."""
+        """Return whether each run's state is finite, [run]."""
         state = self.carry[0]
         ok = [np.isfinite(x.numpy()).all(axis=0) for variables in state.values() for x in variables.values()]
         finite: Array = np.logical_and.reduce(ok)[: len(self.runs)]
         return finite
 
     def potential_moments(self) -> dict[str, Array]:
-        """By population, the mean of v and of v² over the window's samples, [2, cell, run]."""
+        """Return the mean of v and of v² over the window's samples, by population [2, cell, run]."""
         first, last = self.program.window
         count = (min(last, self.step) - first) // self.program.steps_per_sample
         return {name: sums.numpy()[..., : len(self.runs)] / count for name, sums in self.carry[2].items()}
@@ -285,13 +295,13 @@ class Integration:
 
 
 def solver_of(settings: Mapping[str, Any]) -> Solver:
-    """The solver of that part of a configuration."""
+    """Return the solver of the `solver` part of a configuration."""
     cls: type[Solver] = lookup("solver", settings["name"], "solver.name")
     return cls(**{name: settings[name] for name in cls.tolerances})
 
 
 def traced_cells(network: Network, recorder: Mapping[str, Any]) -> dict[str, tuple[str, str, list[int]]]:
-    """By `population.variable`: the population, the variable and the cells of which traces are kept."""
+    """Return, by `population.variable`, the population, the variable and the cells of which traces are kept."""
     traced = {}
     for name, variables in recorder["variables"].items():
         cells = recorder["cells"] or range(network.sizes[name])

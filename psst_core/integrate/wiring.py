@@ -1,7 +1,7 @@
-"""Σ_pre w·open onto each postsynaptic cell, added in the order of the presynaptic cells.
+"""The sum Σ_pre w·open onto each postsynaptic cell, added in the order of the presynaptic cells.
 
-That order is the same in every layout and at every width of the batch, and absent connections add exactly zero: no bit
-of a sum depends on the layout, on how many runs share the batch, or on whether they share a network.
+That order is the same in every layout and at every width of the batch, and absent connections add exactly zero. So no
+bit of a sum depends on the layout, on the number of runs in the batch, or on whether they share a network.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,18 @@ ROWS_BYTES = 64_000_000
 
 
 def wire(drawn: Sequence[Connections], n_post: int, n_pre: int, spikes: bool = False) -> dict[str, Array]:
-    """The arrays that `synaptic_sum` takes, for the connections of each run of a batch.
+    """Return the arrays that `synaptic_sum` takes, for the connections of each run of a batch.
 
-    Runs that share one network object share the arrays: dense ones, or lists of each cell's inputs where these are
-    shorter by far; their memory is linear in the synapses. Else each run has a dense matrix of its own. Where spikes
-    are summed, most cells are silent in a step: only the rows of those that fire are read, run by run.
+    Runs that share one network object share the arrays. These are dense, or, if that is much shorter, lists of each
+    cell's inputs, whose memory is linear in the synapses. Otherwise each run has a dense matrix of its own. Where
+    spikes are summed, most cells are silent in a step. Then only the rows of the cells that fire are read, run by run.
 
     Args:
         spikes: whether spikes are to be summed, or else open fractions.
 
     Returns:
         `weight` [pre, post, 1] or [pre, post, run], or `weight` [input, post, 1] with `pre` [input, post], each with a
-        first axis that is padded with zero weights; of spikes `row` [pre, post] or [run, pre, post].
+        first axis that is padded with zero weights; for spikes `row` [pre, post] or [run, pre, post].
     """
     first = drawn[0]
     if any(other is not first for other in drawn):
@@ -56,7 +56,7 @@ def wire(drawn: Sequence[Connections], n_post: int, n_pre: int, spikes: bool = F
 
 
 def synaptic_sum(wiring: Mapping[str, Tensor], open_fraction: Tensor) -> Tensor:
-    """Σ_pre w·open, [post, run], of the open fractions (or spikes, or potentials) [pre, run]."""
+    """Return Σ_pre w·open, [post, run], for the open fractions (or spikes, or potentials) [pre, run]."""
     if "row" in wiring:
         return _sum_of_active(wiring["row"], open_fraction)
     weight, last = wiring["weight"], open_fraction.shape[0] - 1
@@ -74,7 +74,7 @@ def synaptic_sum(wiring: Mapping[str, Tensor], open_fraction: Tensor) -> Tensor:
 
 
 def _sum_of_active(row: Tensor, spikes: Tensor) -> Tensor:
-    """The same sum, run by run over the cells that are not at zero alone, from row to row of the matrix."""
+    """Return the same sum, but visit only the cells that are not at zero: run by run, row by row of the matrix."""
     (n_pre, runs), n_post = spikes.shape, row.shape[-1]
     number, spikes = tf.range(n_pre), tf.transpose(spikes)
 
@@ -102,16 +102,16 @@ def _sum_of_active(row: Tensor, spikes: Tensor) -> Tensor:
 
 
 def _strides(rows: int) -> int:
-    """How often the loop goes round for so many rows; at least once."""
+    """Return how often the loop goes round for so many rows; at least once."""
     return max(1, -(-rows // UNROLLED))
 
 
 def _padded(rows: Array, strides: int) -> Array:
-    """With rows of zeros up to that many strides of the loop."""
+    """Add rows of zeros up to so many strides of the loop."""
     return np.pad(rows, [(0, strides * UNROLLED - len(rows))] + [(0, 0)] * (rows.ndim - 1))
 
 
 def _narrow(weight: Array) -> Array:
-    """As bytes where these hold every weight exactly, as they do where a connection is just there or not."""
+    """Return the weights as bytes if these hold every weight exactly, as where each connection has weight 1."""
     small = weight.astype(np.int8)
     return small if np.array_equal(small, weight) else weight

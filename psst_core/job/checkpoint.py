@@ -1,7 +1,7 @@
-"""The saved state of a simulate job: one file, whole or not there, from which the job goes on when it is started again.
+"""The saved state of a simulate job: one file, whole or not there, from which a restarted job goes on.
 
-It is a zip archive, of which each part has a check sum: the chunk's file so far, the tensors of the integration, and
-where it stands.
+It is a zip archive, of which each part has a checksum. The parts are the chunk's file so far, the tensors of the
+integration, and the place at which it stands.
 """
 
 import contextlib
@@ -32,18 +32,19 @@ from psst_core.store.provenance import versions
 
 DATA, PLACE = "chunk.nc", "place.json"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-ECHO = 0.5  # s within which signals are one: Slurm may tell a job, its steps and their tasks
+ECHO = 0.5  # s; signals within this time count as one, as Slurm may signal a job, its steps and their tasks
 
 
 @dataclass(frozen=True)
 class State:
-    """Of a chunk that is half made.
+    """The state of a chunk that is partly made.
 
     Attributes:
-        batch, step: the first batch of those that are being integrated side by side, and their next step.
-        seconds: that the job took, without the start of its process and the compilation.
-        batch_seconds: of these, for these batches.
-        diverged: when each of their runs stopped being finite, ms.
+        batch, step: the first of the batches that are being integrated side by side, and the next step of these
+            batches.
+        seconds: the time that the job took, without the start of its process and the compilation.
+        batch_seconds: the part of `seconds` that these batches took.
+        diverged: when each run of these batches stopped being finite, ms.
         carry: the tensors of the integration, batch after batch, in the order of `tf.nest.flatten`.
     """
 
@@ -60,12 +61,12 @@ class State:
 
 
 class Checkpoint:
-    """Where a job saves its state, and when: at intervals, and when it is asked to stop.
+    """The place of a job's saved state, and the times for saving: at intervals, and when the job is asked to stop.
 
     Args:
-        path: of the archive.
-        manifest: of the chunk. A state that was saved for another one, its code included, on another kind of processor,
-            for another number of devices or with other versions is not taken.
+        path: the archive.
+        manifest: the chunk's. A saved state is refused if it was saved for another manifest (the digest of the code is
+            part of it), on another kind of processor, for another number of devices or with other versions.
         report: takes a line when there is something to say.
     """
 
@@ -80,7 +81,7 @@ class Checkpoint:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """In this block SIGTERM and SIGINT ask the job to stop; a second one, later, ends it at once."""
+        """Let SIGTERM and SIGINT ask the job to stop within this block; a second, later signal ends it at once."""
         ear, mouth = os.pipe()
         os.set_blocking(mouth, False)
 
@@ -93,7 +94,7 @@ class Checkpoint:
                     self.signal, first = number[0], time.monotonic()
             os.close(ear)
 
-        # Python's own handlers wait until the compiled program returns; what they write to the pipe does not.
+        # Python runs handlers only after the compiled program returns. It writes a signal's number to the pipe at once.
         threading.Thread(target=listen, daemon=True).start()
         before = signal.set_wakeup_fd(mouth)
         handlers = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
@@ -133,7 +134,10 @@ class Checkpoint:
             raise SystemExit(128 + self.signal)
 
     def restore(self, data: Path) -> State | None:
-        """The saved state, with the chunk's file as it was then copied to `data`; None where there is none for it."""
+        """Return the saved state, and copy the chunk's file of that time to `data`.
+
+        Return None if there is no fitting state.
+        """
         if not self.path.exists():
             return None
         try:
@@ -156,7 +160,7 @@ class Checkpoint:
 
 
 def carry_of(path: Path, first: int, count: int) -> list[Array]:
-    """So many tensors of a saved state's carry, from that one on."""
+    """Read `count` tensors of a saved state's carry, from number `first` on."""
     with zipfile.ZipFile(path) as archive:
         return [_array(archive, 1 + number) for number in range(first, first + count)]
 

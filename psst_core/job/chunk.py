@@ -1,4 +1,4 @@
-"""A simulate job: from a chunk's manifest to its file."""
+"""A simulate job, which makes a chunk's file from its manifest."""
 
 import contextlib
 import json
@@ -44,16 +44,17 @@ REPORT_SECONDS = 5.0
 def simulate_chunk(
     manifest: Manifest, target: Path, report: Report, alone: bool = True, began: float | None = None
 ) -> None:
-    """Integrate a chunk's batches and write its file, the one while the other goes on.
+    """Integrate a chunk's batches and write its file; a segment is written while the next one is integrated.
 
     A job that was stopped goes on from its saved state.
 
     Args:
-        manifest: as planned.
+        manifest: the chunk's manifest, as planned.
         target: the NetCDF file; it appears when everything is in it.
         report: takes a line of progress every five seconds.
-        alone: whether this process is the whole job, and not one of its workers, of which the first one writes.
-        began: when the job did, on the clock of `time.perf_counter`; by default when this process did.
+        alone: whether this process is the whole job; if not, it is one of several workers, of which the first one
+            writes.
+        began: when the job began, on the clock of `time.perf_counter`; None stands for the start of this process.
 
     Raises:
         SystemExit: when SIGTERM or SIGINT asked for it.
@@ -89,13 +90,13 @@ def write_chunk(
     team: Team | None = None,
     programs: Programs | None = None,
 ) -> None:
-    """Integrate a chunk's batches where TensorFlow is ready, and write them to `path`, which may hold half a file.
+    """Integrate a chunk's batches once TensorFlow is ready, and write them to `path`, which may hold half a file.
 
     Args:
-        checkpoint: where to go on from, and to save to; None always begins anew and saves nothing.
-        began: when the job did, on the clock of `time.perf_counter`; now, where nothing came before.
-        team: of the job's workers, which this one leads; None where it is alone.
-        programs: compiled ones that are shared with other jobs.
+        checkpoint: holds the state to go on from, and takes states; None always begins anew and saves nothing.
+        began: when the job began, on the clock of `time.perf_counter`; None stands for now.
+        team: the job's workers, which this one leads; None for a single worker.
+        programs: compiled programs that are shared with other jobs.
     """
     began = time.perf_counter() if began is None else began
     program = program_of(manifest)
@@ -120,12 +121,13 @@ def write_chunk(
 
 @dataclass
 class _Making:
-    """A chunk on its way: its file, its clock, and what is written of each round of batches.
+    """A chunk while it is made: its file, its clock, and the records of each round of batches.
 
     Attributes:
-        began: when the job did, less what an earlier part of it took, on the clock of `time.perf_counter`.
+        began: when the job began, less the time of earlier parts of it, on the clock of `time.perf_counter`.
         starting, compiling: seconds before the first round, and for its program.
         first: the first run of the round, counted in the chunk.
+        begun: the first batch that this process integrates.
     """
 
     manifest: Manifest
@@ -157,15 +159,15 @@ class _Making:
         self.began -= state.seconds if state else 0.0
 
     def rounds(self) -> Iterator[int]:
-        """The first batch of each round that is still to be made."""
+        """Yield the first batch of each round that is still to be made."""
         yield from range(self.begun, len(self.manifest.batches), self.side_by_side)
 
     def together(self, number: int) -> range:
-        """The batches of the round that begins with that one."""
+        """Return the batches of the round that begins with batch `number`."""
         return range(number, min(number + self.side_by_side, len(self.manifest.batches)))
 
     def integrate(self, number: int, integration: Round, state: State | None) -> None:
-        """Integrate a round of batches to its end, and write it; from a saved state where there is one."""
+        """Integrate a round of batches to its end and write it; start from a saved state if there is one."""
         started = time.perf_counter()
         if not self.compiling:
             self.compiling = _compile(integration, self.manifest.config)
@@ -185,7 +187,7 @@ class _Making:
         self.first += len(runs)
 
     def end(self) -> None:
-        """Put the spikes in order, and say what the job took."""
+        """Put the spikes in order, and write how long the job took."""
         if self.side_by_side > 1:
             lengths = [len(batch) for batch in self.manifest.batches]
             self.file.order_spikes(np.repeat(np.arange(len(lengths)), lengths))
@@ -199,7 +201,7 @@ class _Making:
         self.file.describe(took | accelerators())
 
     def _save(self, number: int, integration: Round, started: float, diverged: Array) -> None:
-        """Save the state where it is due."""
+        """Save the state if it is due."""
         if not (self.checkpoint and self.checkpoint.due()):
             return
         self.writing.result()
@@ -216,7 +218,7 @@ class _Making:
         self.file.write_spikes(spike_times(segment, self.dt), segment.spike_cell, segment.spike_run + self.first)
 
     def _write_runs(self, runs: Sequence[PlannedRun], integration: Round, diverged: Array, started: float) -> None:
-        """Write what there is one number of for each run of the round."""
+        """Write the variables that have one value for each run of the round."""
         finite, means = integration.ending()
         diverged = np.where(~finite & np.isnan(diverged), self.duration, diverged)
         ok = np.isnan(diverged)
@@ -236,7 +238,7 @@ class _Making:
 
 
 def _origin(manifest: Manifest) -> dict[str, Any]:
-    """The global attributes that a chunk's file begins with."""
+    """Return the global attributes with which a chunk's file begins."""
     return (
         CONVENTIONS
         | {"title": "PSST chunk", "chunk": manifest.chunk, "manifest": json.dumps(manifest.planned())}
@@ -264,10 +266,10 @@ def _new_file(path: Path, manifest: Manifest, program: Program) -> ChunkFile:
 
 
 def _compile(integration: Round, config: Config) -> float:
-    """How long the program takes to be compiled, or to be read where it was before, s.
+    """Compile the program, or read it from an earlier compilation; return the seconds this took.
 
     Raises:
-        PsstError: where a plug-in uses what cannot be compiled.
+        PsstError: when a plug-in uses something that cannot be compiled.
     """
     started = time.perf_counter()
     try:
@@ -280,7 +282,7 @@ def _compile(integration: Round, config: Config) -> float:
 
 
 class _Progress:
-    """A line every five seconds: how far the chunk is and how long it will take."""
+    """A line every five seconds: how far the chunk is and how long the rest will take."""
 
     def __init__(self, manifest: Manifest, done: float, total: float, report: Report) -> None:
         config = manifest.config
@@ -293,7 +295,7 @@ class _Progress:
         self.compiled: float | None = None
 
     def advance(self, milliseconds: float) -> None:
-        """Count simulated time; the first segment, with its compilation, does not enter the forecast."""
+        """Add simulated time; the first segment, with its compilation, does not enter the forecast."""
         now = time.perf_counter()
         self.done += milliseconds
         if self.compiled is None:
@@ -307,7 +309,10 @@ class _Progress:
 
 
 def _check_unchanged(manifest: Manifest, file: Path) -> None:
-    """Raise when the code that decides the numbers, a file that the runs read, or a run is not what was planned."""
+    """Raise a PsstError if something has changed since the plan.
+
+    It compares the code that decides the numbers, the files that the runs read, the XLA flags, and the runs themselves.
+    """
     if code_digest(deciding_modules(manifest.config)) != manifest.code or maker() != manifest.maker:
         raise PsstError(
             "the code of PSST or of a plugin has changed since the sweep was planned; start the sweep again"

@@ -1,4 +1,4 @@
-"""What Slurm says of a sweep's jobs: how those ended that failed, and which are still queued or running."""
+"""Slurm's reports on a sweep's jobs: how failed jobs ended, and which jobs are still queued or running."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ ANSWER_SECONDS = 20
 
 
 def endings(results: Path, chunk: str) -> list[str]:
-    """How each of a chunk's jobs ended that did not end well, the first one first; Slurm keeps no log of the others."""
+    """Return how each failed job of a chunk ended, the first one first; Slurm keeps no log of other jobs."""
     found = []
     for log in Folder(results).slurm_logs(chunk):
         text = log.read_text(encoding="utf-8", errors="replace")
@@ -29,7 +29,7 @@ def endings(results: Path, chunk: str) -> list[str]:
 
 
 def refuse_while_at_work(results: Path, chunks: Collection[str]) -> None:
-    """Raise when jobs that an earlier workflow left behind still make some of these chunks."""
+    """Raise a PsstError if jobs of an earlier workflow still make some of these chunks."""
     left = sorted((number for chunk, number in at_work(results).items() if chunk in chunks), key=int)
     if left:
         raise PsstError(
@@ -39,7 +39,7 @@ def refuse_while_at_work(results: Path, chunks: Collection[str]) -> None:
 
 
 def at_work(results: Path) -> dict[str, str]:
-    """By chunk of this folder, the job that is queued or running; none where no job was ever submitted from here."""
+    """Return the queued or running job of each chunk of this folder; none if no job was ever submitted from here."""
     if not Folder(results).slurm.is_dir() or not shutil.which("squeue"):
         return {}
     ask = ["squeue", "--me", "--noheader", "--format=%A|%Z|%k"]

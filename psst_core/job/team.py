@@ -1,8 +1,8 @@
 """The workers of a job: processes, here or on a cluster's nodes, that integrate a chunk's batches together.
 
-TensorFlow connects them (`tf.distribute.MultiWorkerMirroredStrategy`). The first one leads: it alone has the chunk's
-file, its log and its saved state, and says what comes next; each integrates its share of the batches, and what they
-record is gathered over the network. Nothing is exchanged within a segment.
+TensorFlow connects them (`tf.distribute.MultiWorkerMirroredStrategy`). The first worker leads. It alone has the chunk's
+file, its log and its saved state, and gives the orders. Each worker integrates its share of the batches, and their
+records are gathered over the network. Nothing is exchanged within a segment.
 """
 
 import contextlib
@@ -24,15 +24,16 @@ from psst_core.job.checkpoint import SIGNALS, carry_of
 from psst_core.store.manifest import Manifest
 
 ORDERS = ("end", "begin", "compile", "resume", "advance", "carry", "ending")
-PORTS = range(20_000, 30_000)  # of workers under Slurm; each job begins at another one
+PORTS = range(20_000, 30_000)  # for workers under Slurm; different jobs begin at different ports
 WORD = np.dtype("int64")
-GRACE = 2.0  # s for which a worker stays that has nothing to do any more, until the first one has heard so
+GRACE = 2.0  # s for which a worker waits before it ends, so that the first one gets its last answer
 
 
 def connect() -> Any:
-    """The strategy that connects this worker with the others.
+    """Return the strategy that connects this worker with the others.
 
-    They find each other by `TF_CONFIG`, or, in a step of a Slurm job with several tasks, by what Slurm says of them.
+    Workers find each other by `TF_CONFIG`. In a step of a Slurm job with several tasks they find each other by Slurm's
+    variables.
 
     Raises:
         PsstError: when Slurm numbers its nodes in another way than TensorFlow does.
@@ -41,7 +42,7 @@ def connect() -> Any:
         slurm_cluster() if "TF_CONFIG" not in os.environ else tf.distribute.cluster_resolver.TFConfigClusterResolver()
     )
     cluster = found.cluster_spec()
-    # Without GPUs, as results are exchanged in the memory of the processor.
+    # Without GPUs, because results are exchanged in the memory of the processor.
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         cluster, task_type=found.task_type, task_id=found.task_id, rpc_layer="grpc"
     )
@@ -49,7 +50,7 @@ def connect() -> Any:
 
 
 def slurm_cluster() -> Any:
-    """The cluster of this step's tasks, a worker each."""
+    """Return the cluster of this step's tasks, a worker each."""
     port, tasks = (
         PORTS.start + int(os.environ["SLURM_JOB_ID"]) * 64 % len(PORTS),
         int(os.environ["SLURM_STEP_NUM_TASKS"]),
@@ -67,10 +68,10 @@ def slurm_cluster() -> Any:
 
 
 class Team:
-    """The workers as this one sees them.
+    """The workers of a job, from the view of this one.
 
     Args:
-        strategy: as `connect` gives it.
+        strategy: the value of `connect`.
     """
 
     def __init__(self, strategy: Any) -> None:
@@ -79,7 +80,7 @@ class Team:
         self._gather = tf.function(lambda words: strategy.gather(words, axis=0), input_signature=signature)
 
     def gather(self, parts: list[list[Array]]) -> list[list[Array]]:
-        """The lists of all workers, one after the other."""
+        """Return the lists of all workers, one after the other."""
         file = io.BytesIO()
         named: dict[str, Any] = {f"{i}.{j}": array for i, part in enumerate(parts) for j, array in enumerate(part)}
         np.savez(file, **named)
@@ -96,13 +97,13 @@ class Team:
         return found
 
     def order(self, name: str = ORDERS[0], argument: int = 0) -> tuple[str, int]:
-        """What the first worker says comes next; what others say is not heard."""
+        """Return the first worker's order and its argument; those of other workers are ignored."""
         ((order, *_), *_) = self.gather([[np.array([ORDERS.index(name), argument])]])
         return ORDERS[order[0]], int(order[1])
 
     @contextlib.contextmanager
     def leading(self) -> Iterator[None]:
-        """The others end when this block does, also when it is left because the job was asked to stop."""
+        """End the other workers when this block ends, also when it ends because the job was asked to stop."""
         try:
             yield
         except SystemExit:
@@ -111,11 +112,11 @@ class Team:
         self.order("end")
 
     def lead(self, program: Program, manifest: Manifest, number: int) -> Round:
-        """The batches from that number on, which all workers begin."""
+        """Begin the batches from number `number` on, in all workers."""
         return Led(self, program, manifest, number)
 
     def follow(self, manifest: Manifest, saved: Path) -> None:
-        """Do as the first worker says; `saved` is the file of its saved state."""
+        """Carry out the first worker's orders; `saved` is the file of its saved state."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         program = program_of(manifest)
@@ -134,10 +135,10 @@ class Team:
 
 
 class Share(Round):
-    """A worker's share of the batches that are integrated side by side; what it gives is that of all shares.
+    """A worker's share of the batches that are integrated side by side; its results are those of all shares together.
 
     Args:
-        number: of the first batch of all shares.
+        number: the first batch of all shares.
     """
 
     def __init__(self, team: Team, program: Program, manifest: Manifest, number: int) -> None:
@@ -148,7 +149,7 @@ class Share(Round):
         super().__init__(program, runs_of(manifest, own), device_names(hardware))
 
     def saved(self, path: Path) -> list[Array]:
-        """Its part of a saved state."""
+        """Return this worker's part of a saved state."""
         tensors = [len(tf.nest.flatten(part.carry)) for part in self.parts]
         return carry_of(path, self.first * tensors[0], sum(tensors)) if tensors else []
 
@@ -157,7 +158,7 @@ class Share(Round):
 
 
 class Led(Share):
-    """The first worker's share; the others do with theirs what is done with it."""
+    """The first worker's share; each call first orders the other workers to do the same with theirs."""
 
     def __init__(self, team: Team, program: Program, manifest: Manifest, number: int) -> None:
         team.order("begin", number)

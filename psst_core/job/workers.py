@@ -1,7 +1,7 @@
 """A simulate job, by one process or by several workers together.
 
-Here the job starts its workers itself, on the loopback network; in a Slurm job `srun` does, a task each, on all its
-nodes.
+The job starts its workers itself, on the loopback network. Within a Slurm job, `srun` starts them on all its nodes,
+one in each task.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ def simulate(manifest: Path, target: Path, report: Report, began: float | None =
         manifest: the file of the chunk's manifest.
         target: the NetCDF file; it appears when everything is in it.
         report: takes a line of progress every five seconds.
-        began: when the job did, on the clock of `time.perf_counter`; by default when this process did.
+        began: when the job began, on the clock of `time.perf_counter`; None stands for the start of this process.
 
     Raises:
         PsstError: also when a worker ends before the others; what was saved until then remains.
@@ -56,12 +56,12 @@ def simulate(manifest: Path, target: Path, report: Report, began: float | None =
 
 
 class Job:
-    """Workers that were started together, and end together.
+    """Workers that start together and end together.
 
     Args:
-        command: that each runs.
-        hardware: as resolved.
-        report: takes the lines that the first one prints.
+        command: the command of each worker.
+        hardware: the resolved `hardware` of a configuration.
+        report: takes the lines that the first worker prints.
     """
 
     def __init__(self, command: Sequence[str], hardware: Mapping[str, Any], report: Report) -> None:
@@ -72,7 +72,7 @@ class Job:
         self.processes: list[subprocess.Popen[str]] = []
         outside = dict(os.environ)
         if self.in_slurm:
-            # This may be a task of a step itself, whose settings are not those of the step to come.
+            # This process may be a task of a step itself. The settings of that step must not reach the new one.
             kept = {name: value for name, value in outside.items() if not name.startswith(("SLURM_", "SRUN_"))}
             kept |= {"SLURM_JOB_ID": outside["SLURM_JOB_ID"]}
             step = [f"--ntasks={workers}", f"--cpus-per-task={cores(hardware) // workers}"]
@@ -86,8 +86,8 @@ class Job:
             self._start(command, outside | {"TF_CONFIG": place})
 
     def _start(self, command: Sequence[str], environment: dict[str, str]) -> None:
-        # In a session of its own, so that Ctrl-C reaches this process alone. Told by its standard input, as srun ends
-        # all tasks where it gets a signal itself.
+        # In a session of its own, so that Ctrl-C reaches this process alone. The worker learns of it through its
+        # standard input, because srun ends all tasks when it gets a signal itself.
         self.errors.append(tempfile.TemporaryFile("w+", errors="replace"))  # noqa: SIM115  (read after the end)
         process = subprocess.Popen(
             command,
@@ -107,7 +107,10 @@ class Job:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """In this block SIGTERM and SIGINT ask the first worker to stop; a second one, later, ends all at once."""
+        """Let SIGTERM and SIGINT ask the first worker to stop within this block.
+
+        A second, later signal ends all workers at once.
+        """
         first = math.inf
 
         def ask(number: int, _: FrameType | None) -> None:
@@ -126,7 +129,7 @@ class Job:
                 signal.signal(number, handler)
 
     def wait(self) -> None:
-        """Until the first one has ended, or another one has not ended well.
+        """Wait until the first worker has ended, or another one has failed.
 
         Raises:
             PsstError: naming the worker that failed.
@@ -143,14 +146,14 @@ class Job:
                 raise SystemExit(128 + self.asked)
             if leader.poll() != 0:
                 codes = self._codes()
-                # Who misses another one fails or is aborted by TensorFlow; who was ended from outside was the first.
+                # A worker that loses another one fails or is aborted by TensorFlow; one that a signal ended was first.
                 first = min(codes, key=lambda rank: (codes[rank] == -signal.SIGABRT, codes[rank] > 0))
                 raise PsstError(self._told(first, codes[first]))
         finally:
             self._end()
 
     def _codes(self) -> dict[int, int]:
-        """Of the workers that failed, what they ended with."""
+        """Return the exit codes of the workers that failed, by rank."""
         return {rank: code for rank, process in enumerate(self.processes) if (code := process.poll())}
 
     def _told(self, rank: int, code: int) -> str:
@@ -172,7 +175,7 @@ class Job:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports of the loopback network that no one listens at now."""
+    """Return ports of the loopback network that no one listens at now."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
@@ -181,14 +184,17 @@ def _free_ports(count: int) -> list[int]:
 
 
 def obey() -> None:
-    """Stop as for SIGTERM at each line of standard input, which `srun` hands on; at its end the job has ended: end."""
+    """Treat each line of standard input, which `srun` passes on, as a SIGTERM.
+
+    When the input ends, the job has ended: exit.
+    """
     for _ in sys.stdin:
         os.kill(os.getpid(), signal.SIGTERM)
     os._exit(1)
 
 
 def main(arguments: Sequence[Any]) -> None:
-    """A worker: `python -m psst_core.job.workers MANIFEST TARGET`."""
+    """Run a worker: `python -m psst_core.job.workers MANIFEST TARGET`."""
     manifest, target = map(Path, arguments)
     threading.Thread(target=obey, daemon=True).start()
     code = 0
@@ -199,7 +205,7 @@ def main(arguments: Sequence[Any]) -> None:
     except BaseException as error:
         code = 1
         print(error if isinstance(error, PsstError) else traceback.format_exc(), file=sys.stderr, flush=True)
-    # At once: TensorFlow's own way out aborts those that leave a cluster last.
+    # At once, because TensorFlow's own way out aborts the workers that leave a cluster last.
     os._exit(code)
 
 

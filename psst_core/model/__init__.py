@@ -1,1 +1,1 @@
-"""Networks as they are described: mechanisms, synapses, connections, stimuli."""
+"""Descriptions of networks: mechanisms, synapses, connections, stimuli."""

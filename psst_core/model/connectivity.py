@@ -1,4 +1,4 @@
-"""Who projects to whom, from a rule and a seed. Populations are indexed from 0."""
+"""Rules for who projects to whom, drawn from a seed; each population's cells are counted from 0."""
 
 import itertools
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Connections:
 
     @classmethod
     def of(cls, post: Any, pre: Any, weight: Any = 1.0) -> "Connections":
-        """Connections in any order; those named twice add up."""
+        """Sort connections given in any order; add up the weights of those named twice."""
         post, pre = np.asarray(post, dtype=np.int64), np.asarray(pre, dtype=np.int64)
         weight = np.broadcast_to(np.asarray(weight, dtype=float), post.shape)
         order = np.lexsort((pre, post))
@@ -37,18 +37,18 @@ class Connections:
         return cls(post[new], pre[new], total)
 
     def scaled(self, factors: npt.NDArray[np.float64]) -> "Connections":
-        """With weights times these factors [connection]."""
+        """Return the connections with their weights times these factors [connection]."""
         return Connections(self.post, self.pre, self.weight * factors)
 
     def transposed(self) -> "Connections":
-        """The other way round."""
+        """Return the connections the other way round, from `post` onto `pre`."""
         return Connections.of(self.pre, self.post, self.weight)
 
     def folded(self) -> "Connections":
-        """Junctions, once each and onto the cell of higher number, of pairs in either order or in both.
+        """Return each junction once, onto the cell of the higher number; pairs may be given in either order or in both.
 
         Raises:
-            PsstError: for a cell joined to itself, or a pair with one weight in one order and another in the other.
+            PsstError: when a cell is joined to itself, or a pair has one weight in one order and another in the other.
         """
         low, high = np.minimum(self.pre, self.post), np.maximum(self.pre, self.post)
         if len(own := low[low == high]):
@@ -61,12 +61,12 @@ class Connections:
         return Connections(high[~again], low[~again], weight[~again])
 
     def mirrored(self) -> "Connections":
-        """Junctions, both ways."""
+        """Return junctions that are given once in both directions."""
         post, pre = np.append(self.post, self.pre), np.append(self.pre, self.post)
         return Connections.of(post, pre, np.append(self.weight, self.weight))
 
     def matrix(self, n_post: int, n_pre: int) -> npt.NDArray[np.float64]:
-        """Weights [post, pre]."""
+        """Return the weights, [post, pre]."""
         dense = np.zeros((n_post, n_pre))
         dense[self.post, self.pre] = self.weight
         return dense
@@ -80,48 +80,51 @@ def _unequal(one: int, other: int, weight: float, back: float) -> PsstError:
 
 
 class Connectivity:
-    """A rule: `connect` draws the connections, `in_degree` is their expected number onto a cell.
+    """A rule for connections: `connect` draws them, `in_degree` is their expected number onto a cell.
 
-    Of junctions within one population `couple` draws each pair once.
+    For junctions within one population, `couple` draws each pair once.
     """
 
     def connect(self, n_pre: int, n_post: int, recurrent: bool, random: np.random.Generator) -> Connections:
-        """Connections from `n_pre` onto `n_post` cells; `recurrent` when both are the same population."""
+        """Draw connections from `n_pre` onto `n_post` cells; `recurrent` says that both are the same population."""
         raise NotImplementedError
 
     def in_degree(self, n_pre: int, n_post: int) -> float:
-        """Expected number of connections onto a cell; a recurrent rule counts the cell itself among its inputs."""
+        """Return the expected number of connections onto a cell.
+
+        Under a recurrent rule, the cell itself counts as an input.
+        """
         raise NotImplementedError
 
     def check(self, n_pre: int, n_post: int, recurrent: bool) -> None:
-        """Raise a PsstError where the rule does not fit these sizes."""
+        """Raise a PsstError if the rule does not fit these sizes."""
 
     def draws(self, n_pre: int, n_post: int, recurrent: bool) -> bool:
-        """Whether the connections are random; a rule that does not say is taken to draw them."""
+        """Return whether the connections are random; without a method of its own, a rule counts as random."""
         return True
 
     def unread(self, recurrent: bool) -> dict[str, str]:
-        """By field, why it decides nothing beside the others."""
+        """Return, for each field that changes nothing beside the others, the reason."""
         if not recurrent and hasattr(self, "self_connections"):
             return {"self_connections": "joins two populations, so that no cell could project to itself"}
         return {}
 
     def couple(self, n: int, random: np.random.Generator) -> Connections:
-        """Junctions within a population of `n` cells, once each: a connection in either order is one."""
+        """Draw junctions within a population of `n` cells, each once; a connection in either order is one junction."""
         return self.connect(n, n, True, random).folded()
 
     def degree(self, n: int) -> float:
-        """Expected number of junctions of a cell; a random rule counts the cell itself."""
+        """Return the expected number of junctions of a cell; a random rule counts the cell itself."""
         return self.in_degree(n, n)
 
     def check_junctions(self, n: int) -> None:
-        """Raise a PsstError where the rule cannot couple a population of that size."""
+        """Raise a PsstError if the rule cannot couple a population of `n` cells."""
         self.check(n, n, True)
 
 
 @dataclass(kw_only=True)
 class Recurrent(Connectivity):
-    """A rule that may connect a cell to itself, where it is asked to."""
+    """A rule that may connect a cell to itself, if `self_connections` asks for it."""
 
     self_connections: bool = False
 
@@ -136,7 +139,7 @@ class Recurrent(Connectivity):
 class Probability(Recurrent):
     """Each pair is connected independently with one probability; by junctions, each pair of cells once.
 
-    The same random numbers serve every probability, so that a sparser network is part of a denser one.
+    Every probability uses the same random numbers, so that a sparser network is part of a denser one.
     """
 
     probability: float = setting(0.5, minimum=0, maximum=1)
@@ -167,7 +170,10 @@ class Probability(Recurrent):
 @register("connectivity", "fixed_in_degree")
 @dataclass
 class FixedInDegree(Recurrent):
-    """Each postsynaptic cell receives from `inputs` distinct presynaptic cells; by junctions, is joined to as many."""
+    """Each postsynaptic cell receives from `inputs` distinct presynaptic cells.
+
+    With junctions, each cell has `inputs` of them.
+    """
 
     inputs: int = setting(1, minimum=0)
 
@@ -231,7 +237,7 @@ class AllToAll(Recurrent):
 @register("connectivity", "pairs")
 @dataclass
 class Pairs(Connectivity):
-    """The connections one by one, as [pre, post]; junctions in either order."""
+    """A list of connections, each as [pre, post]; junctions in either order."""
 
     pairs: list[list[int]] = setting([])
 
@@ -271,7 +277,7 @@ class FromFile(Connectivity):
     """Weights from a NetCDF or npz file; a zero is no connection.
 
     A NetCDF variable has the dimensions `post` and `pre`, in any order; an array in an npz file is [post, pre].
-    Junctions within a population stand at either place of a pair, or all of them at both.
+    A junction within a population stands at one of the two places of its pair. Or all junctions stand at both places.
     """
 
     path: str = data_file()
@@ -336,9 +342,10 @@ class FromFile(Connectivity):
 
 
 def _regular(n: int, degree: int, random: np.random.Generator) -> list[tuple[int, int]]:
-    """Pairs of which each of `n` cells is in `degree`: free ends are joined at random, and those that may not be again.
+    """Draw pairs so that each of `n` cells is in `degree` pairs.
 
-    Steger & Wormald 1999 (doi:10.1017/S0963548399003867).
+    Free ends are joined at random; ends whose pair is not allowed are joined again. Steger & Wormald 1999
+    (doi:10.1017/S0963548399003867).
     """
     while True:
         pairs: set[tuple[int, int]] = set()

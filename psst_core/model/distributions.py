@@ -1,7 +1,7 @@
 """Numbers that differ between cells or synapses: distributions in place of a parameter.
 
-`{distribution: normal, mean: 100, sd: 10, low: 0}` stands where one number could. All are drawn through the inverse of
-the cumulative probability, or of its complement above the median, cut off at `low` and `high`.
+`{distribution: normal, mean: 100, sd: 10, low: 0}` may stand in place of a number. Numbers are drawn through the
+inverse of the cumulative probability, or of its complement above the median, cut off at `low` and `high`.
 """
 
 import math
@@ -29,21 +29,21 @@ class Distribution:
     high: float | None = None
 
     def frozen(self) -> Any:
-        """SciPy's, before it is cut off."""
+        """Return SciPy's distribution, before it is cut off."""
         raise NotImplementedError
 
     def whole(self) -> tuple[float, float]:
-        """The smallest and the largest number before it is cut off; a number where both are the same."""
+        """Return the smallest and the largest number before the cut; both are the same where all numbers are."""
         low, high = self.frozen().support()
         return float(low), float(high)
 
     def support(self) -> tuple[float, float]:
-        """The smallest and the largest number that may be drawn."""
+        """Return the smallest and the largest number that may be drawn."""
         low, high = self.whole()
         return low if self.low is None else max(low, self.low), high if self.high is None else min(high, self.high)
 
     def check(self) -> None:
-        """Raise a PsstError where nothing can be drawn."""
+        """Raise a PsstError if nothing can be drawn."""
         low, high = self.support()
         if not low <= high or (low < high and not self._probability(low, high) > LEAST):
             raise PsstError(
@@ -52,11 +52,11 @@ class Distribution:
             )
 
     def draws(self) -> bool:
-        """Whether its numbers are random; it may look at whether its own are 0, no more."""
+        """Return whether the numbers are random; read no more than whether the parameters are 0."""
         return True
 
     def draw(self, count: int, random: np.random.Generator) -> Array:
-        """So many numbers."""
+        """Draw `count` numbers, [count]."""
         (low, high), share = self.support(), random.random(count)
         if low == high:
             return np.full(count, low)
@@ -67,16 +67,19 @@ class Distribution:
         else:
             first, last = frozen.cdf((low, high))
             numbers = frozen.ppf(first + (last - first) * share)
-        # What the inverse of a probability gives beside its ends is rounding, of the last digits.
+        # The inverse of a probability may lie beyond the ends by rounding, in the last digits.
         within: Array = np.clip(np.asarray(numbers, dtype=float), low, high)
         return within
 
     def _above(self, low: float) -> bool:
-        """Whether all of it lies above the median, where the complement of the probability is the exact one."""
+        """Return whether all numbers above `low` lie above the median.
+
+        There the complement of the probability is exact.
+        """
         return bool(self.frozen().cdf(low) > 0.5)
 
     def _probability(self, low: float, high: float) -> float:
-        """How much of it lies between two numbers."""
+        """Return the probability between two numbers."""
         frozen = self.frozen()
         if self._above(low):
             return float(frozen.sf(low) - frozen.sf(high))
@@ -86,7 +89,7 @@ class Distribution:
 @register(KEY, "normal")
 @dataclass
 class Normal(Distribution):
-    """Mean and standard deviation before truncation."""
+    """A normal distribution; mean and standard deviation are those before truncation."""
 
     mean: float = 0.0
     sd: float = setting(1.0, minimum=0)
@@ -104,7 +107,10 @@ class Normal(Distribution):
 @register(KEY, "log_normal")
 @dataclass
 class LogNormal(Distribution):
-    """Positive, with this mean and coefficient of variation sd/mean (both of the number itself, before truncation)."""
+    """A log-normal distribution: positive, with this mean and coefficient of variation sd/mean.
+
+    Both are those of the number itself, before truncation.
+    """
 
     mean: float = setting(1.0, minimum=1e-300)
     cv: float = setting(0.25, minimum=0, maximum=1e100)
@@ -123,7 +129,7 @@ class LogNormal(Distribution):
 @register(KEY, "uniform")
 @dataclass
 class Uniform(Distribution):
-    """Equally likely between low and high; where both are the same, that number."""
+    """A uniform distribution between low and high; where both are the same, that number."""
 
     low: float | None = 0.0
     high: float | None = 1.0
@@ -141,7 +147,7 @@ class Uniform(Distribution):
 @register(KEY, "evenly_spaced")
 @dataclass
 class EvenlySpaced(Uniform):
-    """From low (the first cell) to high (the last) in equal steps; not random."""
+    """Numbers from low (the first cell) to high (the last) in equal steps; not random."""
 
     def draws(self) -> bool:
         return False
@@ -155,13 +161,13 @@ def is_distribution(value: Any) -> bool:
 
 
 def of(value: Mapping[str, Any], key: str) -> Distribution:
-    """The distribution that stands at `key` of a configuration."""
+    """Return the distribution that stands at `key` of a configuration."""
     made: Distribution = build(KEY, value, key, naming=KEY)
     return made
 
 
 def values(value: Any, key: str, count: int, random: np.random.Generator) -> Array:
-    """So many numbers: drawn where a distribution stands, else all the same."""
+    """Return `count` numbers: drawn where a distribution stands, else all the same."""
     if is_distribution(value):
         return of(value, key).draw(count, random)
     return np.broadcast_to(np.asarray(value, dtype=float), (count,)).copy()

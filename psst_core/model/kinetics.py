@@ -1,4 +1,4 @@
-"""Rate functions of the voltage, finite and right everywhere, in both precisions.
+"""Rate functions of the voltage, finite and correct everywhere, in both precisions.
 
 Arguments are tensors of shape [cell, run] in mV (or their ratio to a slope, without unit); rates are in 1/ms.
 """
@@ -14,13 +14,14 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class _Precision:
-    """What e^x needs in one precision.
+    """The numbers with which e^x is computed in one precision.
 
     Attributes:
-        series: (e^r − 1 − r)/r² on |r| ≤ ln 2/2, interpolated at as many Chebyshev nodes; highest power first.
-        ln2: in two parts, the first with so few digits that its multiples are exact.
-        range: beyond it e^x stays at that of the nearer end.
-        mantissa, bias: how numbers are written.
+        series: the coefficients of (e^r − 1 − r)/r² on |r| ≤ ln 2/2, interpolated at as many Chebyshev nodes; the
+            highest power first.
+        ln2: ln 2 in two parts, the first with so few digits that its multiples are exact.
+        range: outside it e^x stays at the value of the nearer end.
+        mantissa, bias: the number of bits of the mantissa, and the bias of the exponent.
     """
 
     series: tuple[float, ...]
@@ -58,11 +59,11 @@ _SINGLE = _Precision(
 
 
 def exp(x: Tensor) -> Tensor:
-    """eˣ, right to 1.1 units in the last place.
+    """Return eˣ, correct to 1.1 units in the last place.
 
-    In double precision the compiler's own needs a division and is less exact. Here x = n ln 2 + r, `|r| ≤ ln 2/2`, and
-    a polynomial in r has its exponent bits raised by n (Cody & Waite 1980, Software Manual for the Elementary
-    Functions, ch. 6); outside [−708, 709] the result stays at that of the nearer end.
+    In double precision the compiler's own function needs a division and is less exact. Here x = n ln 2 + r with
+    `|r| ≤ ln 2/2`. A polynomial in r gives eʳ, and n is added to its exponent bits (Cody & Waite 1980, Software Manual
+    for the Elementary Functions, ch. 6). Outside [−708, 709] the result stays at the value of the nearer end.
     """
     if x.dtype != tf.float64:
         return tf.exp(x)
@@ -73,7 +74,7 @@ def exp(x: Tensor) -> Tensor:
 
 
 def expm1(x: Tensor) -> Tensor:
-    """eˣ − 1, also where it is small: 2ⁿ (eʳ − 1) + (2ⁿ − 1) with n and r as for eˣ."""
+    """Return eˣ − 1, also where it is small: 2ⁿ (eʳ − 1) + (2ⁿ − 1) with n and r as for eˣ."""
     numbers = _DOUBLE if x.dtype == tf.float64 else _SINGLE
     n, part = _reduced(x, numbers)
     power = tf.bitcast(tf.bitwise.left_shift(n + numbers.bias, tf.constant(numbers.mantissa, n.dtype)), x.dtype)
@@ -81,7 +82,7 @@ def expm1(x: Tensor) -> Tensor:
 
 
 def _reduced(x: Tensor, numbers: _Precision) -> tuple[Tensor, Tensor]:
-    """n, a whole number, and eʳ − 1 for x = n ln 2 + r, `|r| ≤ ln 2/2`."""
+    """Return n, a whole number, and eʳ − 1 for x = n ln 2 + r, `|r| ≤ ln 2/2`."""
     x = tf.clip_by_value(x, *numbers.range)
     n = tf.round(x * (1.0 / math.log(2.0)))
     r = x - n * numbers.ln2[0] - n * numbers.ln2[1]
@@ -92,32 +93,35 @@ def _reduced(x: Tensor, numbers: _Precision) -> tuple[Tensor, Tensor]:
 
 
 def bernoulli(z: Tensor) -> Tensor:
-    """z / (exp(z) − 1), with its limit 1 at z = 0."""
+    """Return z / (exp(z) − 1), with its limit 1 at z = 0."""
     return tf.where(z == 0.0, tf.ones_like(z), z / expm1(z))
 
 
 def linoid(y: Tensor, k: float) -> Tensor:
-    """y / (exp(y/k) − 1), with its limit k at y = 0 (Hodgkin & Huxley 1952, doi:10.1113/jphysiol.1952.sp004764)."""
+    """Return y / (exp(y/k) − 1), with its limit k at y = 0.
+
+    Hodgkin & Huxley 1952 (doi:10.1113/jphysiol.1952.sp004764).
+    """
     return k * bernoulli(y * (1.0 / k))
 
 
 def exprel(z: Tensor) -> Tensor:
-    """(exp(z) − 1) / z, with its limit 1 at z = 0."""
+    """Return (exp(z) − 1) / z, with its limit 1 at z = 0."""
     return tf.where(z == 0.0, tf.ones_like(z), expm1(z) / z)
 
 
 def exponential(y: Tensor, k: float) -> Tensor:
-    """exp(y/k)."""
+    """Return exp(y/k)."""
     return exp(y * (1.0 / k))
 
 
 def sigmoid(y: Tensor, k: float) -> Tensor:
-    """1 / (1 + exp(−y/k)): 0 far below zero, 1 far above for positive k."""
+    """Return 1 / (1 + exp(−y/k)); for positive k it is 0 far below zero and 1 far above."""
     return 1.0 / (1.0 + exponential(y, -k))
 
 
 def power(x: Tensor, exponent: int) -> Tensor:
-    """x multiplied `exponent` times (exponent ≥ 1), by squaring."""
+    """Multiply x by itself, `exponent` factors in all (exponent ≥ 1), by squaring."""
     if exponent == 1:
         return x
     half = power(x * x, exponent // 2)
@@ -125,5 +129,5 @@ def power(x: Tensor, exponent: int) -> Tensor:
 
 
 def q10(factor: float, celsius: Tensor, reference: float) -> Tensor:
-    """factor^((celsius − reference)/10): how much faster kinetics run than at the reference temperature."""
+    """Return factor^((celsius − reference)/10): how much faster kinetics run than at the reference temperature."""
     return factor ** ((celsius - reference) / 10.0)

@@ -1,10 +1,11 @@
-"""What a network is made of: the base classes of channels, ion pools, currents, synapses and plain systems.
+"""The base classes of the parts of a network: channels, ion pools, currents, synapses and plain systems.
 
-Most kinetics here are x' = source − decay·x with both free of x (gates, open fractions, calcium, the membrane
-given its conductances). A mechanism then gives a `Relaxation`: explicit solvers take its field, exponential
-ones its exact step with source and decay frozen.
+Most kinetics here have the form x' = source − decay·x, with source and decay free of x. Examples are gates, open
+fractions, calcium, and the membrane when its conductances are given. A mechanism then gives a `Relaxation`. Explicit
+solvers use x' itself. Exponential solvers freeze source and decay over a step and solve the step exactly.
 
-What happens once a step and not inside a stage (jumps at spikes, pulses, noise) is an `Event` at the end of the step.
+Some things happen once a step and not inside a stage: jumps at spikes, pulses, noise. A mechanism handles these at the
+end of the step, where it receives an `Event`.
 """
 
 from collections.abc import Mapping
@@ -19,15 +20,15 @@ from psst_core.registry import setting
 
 Tensor = Any
 States = Mapping[str, Tensor]
-ROUNDING = 1e-14  # of a time: decimal times and steps are rounded when they are read, and again when divided
+ROUNDING = 1e-14  # relative: decimal times and steps are rounded when they are read, and again when divided
 
 
 @dataclass(frozen=True)
 class Relaxation:
-    """x' = source − decay·x, with source [unit of x/ms] and decay [1/ms] free of x where the kinetics allow it.
+    """The equation x' = source − decay·x, with source [unit of x/ms] and decay [1/ms].
 
-    What fits no other form has the whole field as its source and no decay: explicit solvers lose nothing, exponential
-    ones become the explicit methods of the same order.
+    Both are free of x where the kinetics allow it. Kinetics of any other form give all of x' as the source and no
+    decay. Explicit solvers lose nothing by that, and exponential ones become the explicit methods of the same order.
     """
 
     source: Tensor
@@ -38,18 +39,18 @@ class Relaxation:
 
 
 def two_state(opening: Tensor, closing: Tensor) -> Relaxation:
-    """x' = α (1 − x) − β x for the rates α, β [1/ms] of opening and closing."""
+    """Return x' = α (1 − x) − β x for the rates α of opening and β of closing [1/ms]."""
     return Relaxation(opening, opening + closing)
 
 
 def towards(target: Tensor, rate: Tensor) -> Relaxation:
-    """x' = (x∞ − x)·rate for the target x∞ and the rate 1/τ [1/ms]."""
+    """Return x' = (x∞ − x)·rate for the target x∞ and the rate 1/τ [1/ms]."""
     return Relaxation(target * rate, rate)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a mechanism sees of its cells, all [cell, run].
+    """The variables of its cells that a mechanism may read, all [cell, run].
 
     Attributes:
         v: membrane potential, mV.
@@ -64,7 +65,12 @@ class Cell:
 
 @dataclass
 class Asked:
-    """What a clock was asked for: the times of `reached`, in steps, and whether the time itself."""
+    """A note of what a mechanism asked a clock for.
+
+    Attributes:
+        edges: the times given to `reached`, in steps.
+        time: whether the time itself was asked for.
+    """
 
     edges: list[Tensor] = field(default_factory=list)
     time: bool = False
@@ -74,16 +80,16 @@ class Asked:
 class Clock:
     """The moment of a stage: `step` whole steps of `dt` ms and a `fraction` of the next.
 
-    A step lies with all of its stages, the last one too, behind the edges at its start and before those at its end:
-    else every edge costs a solver that looks there its order.
+    A step belongs with all of its stages, the last one too, to the time after an edge at its start and before an edge
+    at its end. Otherwise every edge would lower the order of a solver that has a stage there.
 
     Attributes:
-        step: exact in its type, whatever the precision of the states.
-        fraction: a scalar or [1, run], in the precision of what the clock is for.
-        middle: of the stretch that the solver crosses with this stage, as a fraction of the step. What has been reached
-            there holds for all of the stretch.
-        whole: whether the times that `reached` is asked for must be whole steps, as for all but stimuli.
-        asked: takes note of what it is asked for; None where no one wants to know.
+        step: the number of whole steps, exact in its type, whatever the precision of the states.
+        fraction: a scalar or [1, run], in the precision of the part that reads the clock.
+        middle: the middle of the stretch that the solver crosses with this stage, as a fraction of the step. `reached`
+            compares times with it, so that its answer holds for the whole stretch.
+        whole: whether the times given to `reached` must be whole steps. They must for all parts but stimuli.
+        asked: takes note of what the clock is asked for; None where no one wants to know.
     """
 
     step: Tensor
@@ -95,14 +101,14 @@ class Clock:
 
     @property
     def steps(self) -> Tensor:
-        """Steps since t = 0, in double precision."""
+        """The number of steps since t = 0, in double precision."""
         if self.asked is not None:
             self.asked.time = True
         return cast(self.step, tf.float64) + cast(self.fraction, tf.float64)
 
     @property
     def t(self) -> Tensor:
-        """Time in ms, counted in double precision and then rounded to that of `fraction`."""
+        """The time in ms, counted in double precision and then rounded to the precision of `fraction`."""
         return cast(self.steps * self.dt, self.precision)
 
     @property
@@ -110,12 +116,12 @@ class Clock:
         return tf.convert_to_tensor(self.fraction).dtype
 
     def reached(self, time: Tensor) -> Tensor:
-        """Whether `time` (ms) is past.
+        """Return whether `time` (ms) is past.
 
         A stimulus may ask for any time, see `drive.py`.
 
         Raises:
-            PsstError: where a mechanism asks for a time between steps.
+            PsstError: when a mechanism asks for a time between steps.
         """
         edge = in_steps(time, self.dt)
         if self.whole and isinstance(edge, float):
@@ -129,15 +135,16 @@ class Clock:
         return cast(self.middle, self.precision) >= cast(ahead, self.precision)
 
     def within(self, precision: Any, **changes: Any) -> "Clock":
-        """The same moment in another precision."""
+        """Return the same moment in another precision."""
         fraction, middle = cast(self.fraction, precision), cast(self.middle, precision)
         return replace(self, fraction=fraction, middle=middle, **changes)
 
 
 def in_steps(time: Any, dt: float) -> Any:
-    """A time in steps of `dt`, whole where it is but for the rounding of decimal numbers.
+    """Convert a time to steps of `dt`; take it as whole where only the rounding of decimal numbers keeps it from that.
 
-    Of a number an int or, between steps, a float; of an array or a tensor the same in float64.
+    Returns:
+        For a number, an int or, between steps, a float. For an array or a tensor, the same in float64.
     """
     if isinstance(time, int | float):
         steps = time / dt
@@ -150,7 +157,7 @@ def in_steps(time: Any, dt: float) -> Any:
 
 
 def cast(value: Tensor, precision: Any) -> Tensor:
-    """A number or tensor in that precision; `tf.cast` alone takes numbers through single precision."""
+    """Convert a number or tensor to a precision; `tf.cast` alone takes numbers through single precision."""
     return tf.cast(value, precision) if tf.is_tensor(value) else tf.convert_to_tensor(value, precision)
 
 
@@ -159,12 +166,12 @@ class Event:
     """The end of a step, as a mechanism sees it.
 
     Attributes:
-        step: how many steps are done, int32.
+        step: the number of steps done, int32.
         dt: ms.
-        fired: whether a cell's spike arrives at the synapse now, [cell, run]; for a mechanism of a population, whether
-            its cell fired.
+        fired: for a synapse, whether a presynaptic cell's spike arrives now; for a mechanism of a population, whether
+            the cell fired in this step; [cell, run].
         arrived: Σ G w over the spikes that arrive at a postsynaptic cell now, [cell, run] (linear synapses only).
-        random: the mechanism's own `Stream` of random numbers, where it draws any.
+        random: the mechanism's own `Stream` of random numbers, if it draws any.
     """
 
     step: Tensor
@@ -174,7 +181,10 @@ class Event:
     random: Any = None
 
     def every(self, interval: float) -> tuple[Tensor, Tensor]:
-        """Whether a multiple of `interval` ms is reached, and which: the clock of what must not depend on dt."""
+        """Return whether a multiple of `interval` ms is reached, and the number of that multiple.
+
+        Parts that must not depend on dt take their time from it.
+        """
         steps = round(interval / self.dt)
         return self.step % steps == 0, self.step // steps
 
@@ -183,11 +193,11 @@ class Mechanism:
     """A part of a population with states of its own; subclasses are dataclasses of parameters.
 
     Attributes:
-        states: the names of its states, which solvers integrate.
-        held: values kept over a step and renewed by events, with their start.
-        reads: the ions whose concentration it reads.
-        random: whether it draws random numbers.
-        units: of the states that have one.
+        states: the names of the states, which solvers integrate.
+        held: the values that stay the same within a step and that `after_step` renews, with their start.
+        reads: the ions whose concentration the mechanism reads.
+        random: whether the mechanism draws random numbers.
+        units: the units of the states that have one.
     """
 
     states: ClassVar[tuple[str, ...]] = ()
@@ -197,34 +207,37 @@ class Mechanism:
     random: ClassVar[bool] = False
 
     def draws(self) -> bool:
-        """Whether its random numbers decide anything; it may look at whether parameters are 0, no more."""
+        """Return whether the random numbers can change a result; read no more than whether parameters are 0."""
         return self.random
 
     def unread(self) -> dict[str, str]:
-        """By field, why it decides nothing beside the others; it may look at whether parameters are 0, no more."""
+        """Return, for each field that changes nothing beside the others, the reason.
+
+        Read no more than whether parameters are 0.
+        """
         return {}
 
     def start(self) -> dict[str, float]:
-        """The value of each state at t = 0."""
+        """Return the value of each state at t = 0."""
         return dict.fromkeys(self.states, 0.0)
 
     def check(self, dt: float) -> None:
-        """Raise a PsstError where the step does not suit the mechanism."""
+        """Raise a PsstError if the step `dt` (ms) does not suit the mechanism."""
 
     def relaxations(self, x: States, cell: Cell) -> dict[str, Relaxation]:
-        """x' of each state, given the states `x` and the cell."""
+        """Return x' of each state, given the states `x` and the cell."""
         return {}
 
     def after_step(self, x: States, held: States, event: Event) -> dict[str, Tensor]:
-        """What changes at the end of a step: held values, and states that jump."""
+        """Return the new values of those held values and states that change at the end of a step."""
         return {}
 
 
 class Current(Mechanism):
-    """What flows through the membrane: g·v − s, outward positive, µA/cm²."""
+    """A current through the membrane: g·v − s, outward positive, µA/cm²."""
 
     def membrane(self, x: States, held: States, v: Tensor, now: Clock) -> tuple[Tensor, Tensor]:
-        """The conductance g [mS/cm²] and the source s [µA/cm²], each [cell, run] or broadcastable to it."""
+        """Return the conductance g [mS/cm²] and the source s [µA/cm²], each [cell, run] or broadcastable to it."""
         raise NotImplementedError
 
 
@@ -236,7 +249,7 @@ class Channel(Current):
     reversal: float
 
     def gating(self, x: States, v: Tensor) -> Tensor:
-        """The factor a on the conductance, of the gates `x` and, where a gate follows at once, of v."""
+        """Return the factor a on the conductance, from the gates `x` and, if a gate follows v without delay, from v."""
         return 1.0
 
     def membrane(self, x: States, held: States, v: Tensor, now: Clock) -> tuple[Tensor, Tensor]:
@@ -253,17 +266,17 @@ class Pool(Mechanism):
 
 
 class System(Mechanism):
-    """Equations of their own in place of a membrane; the first state is what is recorded by default.
+    """Equations that replace those of a membrane; the first state is recorded by default.
 
-    Time counts in ms like everywhere: one ms is one unit of the system's time.
+    Time counts in ms as everywhere: one ms is one unit of the system's time.
     """
 
     def field(self, x: States, now: Clock) -> dict[str, Relaxation]:
-        """x' of each state."""
+        """Return x' of each state."""
         raise NotImplementedError
 
     def exact(self, start: Mapping[str, Any], t: Any) -> dict[str, Any] | None:
-        """The solution in closed form at the times `t` (NumPy arrays), where there is one."""
+        """Return the solution in closed form at the times `t` (NumPy arrays), or None where there is none."""
         return None
 
 
@@ -272,9 +285,10 @@ class Synapse(Mechanism):
     """Transmission from one cell to another, after an axonal delay.
 
     Attributes:
-        transmitter: a name, by which a factor scales all its synapses: `network.ach`, `network.gaba`, one of your own.
-        spiking: whether spikes drive it; if not, the presynaptic potential does.
-        delay: from a spike, or a potential, to its effect.
+        transmitter: a name. A factor of this name scales all its synapses: `network.ach`, `network.gaba`, or one of
+            your own.
+        spiking: whether spikes drive the synapse; if not, the presynaptic potential does.
+        delay: the time from a spike, or a potential, to its effect.
     """
 
     transmitter: ClassVar[str | None] = None
@@ -282,7 +296,7 @@ class Synapse(Mechanism):
     delay: float = setting(0.0, "ms", minimum=0)
 
     def block(self, v: Tensor) -> Tensor:
-        """The factor that the postsynaptic potential puts on the conductance."""
+        """Return the factor that the postsynaptic potential puts on the conductance."""
         return 1.0
 
     def check(self, dt: float) -> None:
@@ -292,7 +306,7 @@ class Synapse(Mechanism):
 
 
 class KineticSynapse(Synapse):
-    """Receptors whose open fraction depends on the presynaptic cell alone, so that its states are that cell's.
+    """Receptors whose open fraction depends on the presynaptic cell alone, so that their states belong to that cell.
 
     The current onto a postsynaptic cell is G·(Σ w·s over its inputs)·block(v)·(v − E), with s the conducting fraction.
     That is exact, as the weights w enter linearly.
@@ -302,18 +316,22 @@ class KineticSynapse(Synapse):
     reversal: float
 
     def kinetics(self, x: States, pre: Cell, held: States, now: Clock) -> dict[str, Relaxation]:
-        """x' of each state, given the presynaptic cell (as it was `delay` ago where potentials drive it)."""
+        """Return x' of each state, given the presynaptic cell.
+
+        Where potentials drive the synapse, `pre` is the cell as it was `delay` ago.
+        """
         raise NotImplementedError
 
     def conducting(self, x: States) -> Tensor:
-        """The conducting fraction s."""
+        """Return the conducting fraction s."""
         return x["open"]
 
 
 class LinearSynapse(Synapse):
-    """Conductances to which each spike adds the same course, so that their sum is a state of the postsynaptic cell.
+    """Conductances that change in the same way after each spike; their sum is one state of the postsynaptic cell.
 
-    The current is g·block(v)·(v − E) with g the state `conductance` [mS/cm²]. It is exact, as the equations are linear.
+    The current is g·block(v)·(v − E), with g the state `conductance` [mS/cm²]. It is exact, as the equations are
+    linear.
     """
 
     states: ClassVar[tuple[str, ...]] = ("conductance",)
@@ -322,7 +340,7 @@ class LinearSynapse(Synapse):
 
 
 class Junction(Synapse):
-    """An electrical synapse: G w (v − v_other) into either cell, at once."""
+    """An electrical synapse: the current G w (v − v_other) out of each of both cells, at once."""
 
     spiking: ClassVar[bool] = False
 
@@ -332,5 +350,5 @@ class Junction(Synapse):
 
 
 def crossed(before: Tensor, after: Tensor, threshold: float) -> Tensor:
-    """Whether v passed the threshold upward within the step."""
+    """Return whether v passed the threshold upward within the step, [cell, run]."""
     return (before < threshold) & (after >= threshold)

@@ -1,7 +1,7 @@
-"""Populations joined by projections: a network's description, built from its part of a resolved configuration.
+"""The description of a network: populations joined by projections, built from its part of a resolved configuration.
 
-A parameter there is a number, or, inside the compiled program, a tensor [1, run] where the runs differ and [cell, run]
-where the cells do.
+A parameter in it is a number. Inside the compiled program it may be a tensor: [1, run] where runs differ, [cell, run]
+where cells differ.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ from psst_core.seeds import generator
 
 Array = npt.NDArray[np.float64]
 BACK = ".back"
-NO_CELLS = {"time", "run", "network", "trial"}  # dimensions of PSST's own files that are not of cells
+NO_CELLS = {"time", "run", "network", "trial"}  # dimensions of PSST's own files that do not count cells
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Population:
 
     Attributes:
         capacitance: µF/cm².
-        spike_threshold: a spike is an upward crossing of it, mV; this is what is recorded and what drives synapses.
+        spike_threshold: mV; a spike is an upward crossing of it. These spikes are recorded and drive synapses.
         refractory: the shortest time between two spikes of a cell, ms.
-        start: values at t = 0 that differ from the mechanisms' own, by variable (`v`, `sodium.m`).
-        system: the equations in place of a membrane.
+        start: values at t = 0 that replace the mechanisms' own, by variable (`v`, `sodium.m`).
+        system: the equations that replace a membrane, or None.
     """
 
     name: str
@@ -72,10 +72,10 @@ class Population:
 
 @dataclass(frozen=True)
 class Projection:
-    """One population's synapses of one kind onto another.
+    """The synapses of one kind from one population onto another.
 
     Attributes:
-        conductance: G, with every factor (`network.coupling`, the transmitter's, in-degree scaling), mS/cm².
+        conductance: G with every factor on it (`network.coupling`, the transmitter's, in-degree scaling), mS/cm².
         weight: a factor on each connection: a number, or a distribution over the connections.
     """
 
@@ -96,12 +96,13 @@ class Network:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Network":
-        """The network that the resolved `network` part of a configuration describes.
+        """Build the network that the resolved `network` part of a configuration describes.
 
-        Sums run over mechanisms and projections in the order of their names, so that the order of keys changes no bit.
+        Sums run over mechanisms and projections in the order of their names. So the order of keys in a file changes no
+        bit.
 
         Raises:
-            PsstError: naming the key, for references to what does not exist and sizes that cannot be shared out.
+            PsstError: naming the key, when something that does not exist is named, or a size cannot be shared out.
         """
         sizes = share_out(config)
         populations = {
@@ -145,7 +146,7 @@ class Network:
         return network
 
     def with_conductances(self, conductances: Mapping[str, Tensor]) -> "Network":
-        """The same network with other conductances of its projections, each broadcastable to [cell, run]."""
+        """Return a copy with other conductances of its projections, each broadcastable to [cell, run]."""
         projections = {
             name: replace(projection, conductance=conductances[name]) for name, projection in self.projections.items()
         }
@@ -157,12 +158,12 @@ class Network:
 
     @property
     def places(self) -> dict[str, slice]:
-        """Where each population's cells lie when all cells are counted through."""
+        """The slice of each population when the cells of all populations are counted one after the other."""
         ends = np.cumsum(list(self.sizes.values())).tolist()
         return {name: slice(end - self.sizes[name], end) for name, end in zip(self.sizes, ends, strict=True)}
 
     def check(self) -> None:
-        """Raise where parts do not fit each other, or a start value fits no variable."""
+        """Raise a PsstError if parts do not fit each other, or if a start value fits no variable."""
         for name, projection in self.projections.items():
             pre, post = self.populations[projection.pre], self.populations[projection.post]
             with named(f"network.projections.{name}"):
@@ -194,27 +195,27 @@ class Network:
                 _require(variable, known, f"network.populations.{name}.start")
 
     def couples(self, name: str) -> bool:
-        """Whether a projection is of junctions between cells of one population."""
+        """Return whether a projection is made of junctions between cells of one population."""
         projection = self.projections[name]
         return isinstance(self.synapses[projection.synapse], Junction) and projection.pre == projection.post
 
     def transmitting(self, name: str) -> dict[str, Synapse]:
-        """The chemical synapses through which a population projects."""
+        """Return the chemical synapses through which a population projects."""
         kinds = {p.synapse: self.synapses[p.synapse] for p in self.projections.values() if p.pre == name}
         return {kind: synapse for kind, synapse in kinds.items() if not isinstance(synapse, Junction)}
 
     def receiving(self, name: str) -> dict[str, LinearSynapse]:
-        """The linear synapses onto a population, whose states are its cells'."""
+        """Return the linear synapses onto a population; their states belong to its cells."""
         kinds = {p.synapse: self.synapses[p.synapse] for p in self.projections.values() if p.post == name}
         return {kind: synapse for kind, synapse in kinds.items() if isinstance(synapse, LinearSynapse)}
 
     def parts(self, name: str) -> dict[str, Mechanism]:
-        """Everything whose states are those of a population's cells."""
+        """Return every part whose states belong to a population's cells."""
         kinetic = {k: s for k, s in self.transmitting(name).items() if isinstance(s, KineticSynapse)}
         return {**self.populations[name].mechanisms, **kinetic, **self.receiving(name)}
 
     def key(self, name: str, part: str) -> str:
-        """Where the configuration has a part of a population."""
+        """Return the key of a population's part in the configuration."""
         room = (
             f"network.populations.{name}.mechanisms"
             if part in self.populations[name].mechanisms
@@ -223,7 +224,7 @@ class Network:
         return f"{room}.{part}"
 
     def ways(self, name: str) -> list[tuple[str, str, str]]:
-        """In which directions a projection acts: the name of its connections, post and pre."""
+        """Return the directions in which a projection acts, each as the name of its connections, post and pre."""
         projection = self.projections[name]
         there = (name, projection.post, projection.pre)
         both = isinstance(self.synapses[projection.synapse], Junction) and projection.pre != projection.post
@@ -233,16 +234,16 @@ class Network:
         return round(self.synapses[synapse].delay / dt)
 
     def is_delayed_potential(self, name: str, key: str) -> bool:
-        """Whether a part of a population is a synapse that earlier potentials drive."""
+        """Return whether a part of a population is a synapse that earlier potentials drive."""
         synapse = self.transmitting(name).get(key)
         return synapse is not None and not synapse.spiking and synapse.delay > 0
 
     def start_values(self) -> dict[str, dict[str, Any]]:
-        """By population, each integrated variable (`v`, `sodium.m`, `ach.open`) and its value at t = 0."""
+        """Return the value at t = 0 of each integrated variable (`v`, `sodium.m`, `ach.open`), by population."""
         return {name: self._own_starts(name) | p.start for name, p in self.populations.items()}
 
     def start_units(self) -> dict[str, dict[str, str]]:
-        """By population, the unit of each integrated variable; `1` for none."""
+        """Return the unit of each integrated variable, by population; `1` where it has none."""
         found = {}
         for name, population in self.populations.items():
             own = {"v": "mV"} if population.system is None else dict(population.system.units)
@@ -252,7 +253,7 @@ class Network:
         return found
 
     def _own_starts(self, name: str) -> dict[str, Any]:
-        """The variables of a population and their mechanisms' own values at t = 0."""
+        """Return the variables of a population, with the values at t = 0 that its mechanisms give."""
         population = self.populations[name]
         if population.system is not None:
             return checked_start(population.system, f"network.populations.{name}.equations")
@@ -262,7 +263,7 @@ class Network:
         return values
 
     def held_values(self) -> dict[str, dict[str, float]]:
-        """By population, each value that parts of it keep over a step, and its start."""
+        """Return the start of each value that a population's parts keep over a step, by population."""
         return {
             name: {
                 f"{key}.{held}": value for key, part in self.parts(name).items() for held, value in part.held.items()
@@ -272,7 +273,7 @@ class Network:
 
 
 def share_out(config: Mapping[str, Any]) -> dict[str, int]:
-    """The size of each population: `network.size` shared out as each `share` says."""
+    """Return the size of each population: `network.size` shared out as each `share` says."""
     shares = {name: part["share"] for name, part in config["populations"].items()}
     if not shares:
         raise PsstError("network.populations: is empty; a network needs at least one population")
@@ -287,7 +288,7 @@ def share_out(config: Mapping[str, Any]) -> dict[str, int]:
 
 
 def connect(network: Network, seed: int, number: int) -> dict[str, Connections]:
-    """The connections of each projection in the network replicate of that number, both ways for junctions."""
+    """Draw the connections of each projection in network replicate `number`, both ways for junctions."""
     sizes = network.sizes
     drawn = {}
     for name, projection in network.projections.items():
@@ -311,7 +312,7 @@ def connect(network: Network, seed: int, number: int) -> dict[str, Connections]:
 
 
 def draw_parameters(config: Config, number: int) -> Config:
-    """The configuration with an array [cell] in place of each parameter that is a distribution over cells."""
+    """Return the configuration with an array [cell] in place of each parameter that is a distribution over cells."""
     if not (keys := distribution_keys(config)):
         return config
     sizes = share_out(config["network"])
@@ -327,7 +328,7 @@ def draw_parameters(config: Config, number: int) -> Config:
 
 
 def _carrier(network: Mapping[str, Any], key: str) -> str:
-    """The population over whose cells a parameter is distributed.
+    """Return the population over whose cells a parameter is distributed.
 
     Raises:
         PsstError: for a synapse's parameter that belongs to the cells of several populations, or to both ends.
@@ -351,9 +352,10 @@ def _carrier(network: Mapping[str, Any], key: str) -> str:
 def start_state(
     network: Network, config: Mapping[str, Any], seed: int, number: int, trial: int
 ) -> dict[str, dict[str, Array]]:
-    """By population and variable, the value of each cell at t = 0, shape [cell].
+    """Return the value of each cell at t = 0, shape [cell], by population and variable.
 
-    From `network.start_file` where it holds a variable `population.variable`; all jittered by a Gaussian factor.
+    A value comes from `network.start_file` where that holds a variable `population.variable`. Each value is multiplied
+    by a Gaussian factor with mean 1 and standard deviation `network.start_jitter`.
     """
     given = _given_starts(network, config["start_file"]) if config["start_file"] else {}
     state: dict[str, dict[str, Array]] = {}
@@ -369,7 +371,7 @@ def start_state(
 
 
 def _given_starts(network: Network, path: str) -> dict[str, Array]:
-    """The start values in a file, by `population.variable`, [cell]."""
+    """Read the start values in a file, [cell], by `population.variable`."""
     file, units, given = InputFile(path, "network.start_file"), network.start_units(), {}
     for key in variable_names(file, file.key):
         name, _, variable = key.partition(".")
@@ -386,7 +388,10 @@ def _given_starts(network: Network, path: str) -> dict[str, Array]:
 
 
 def _of_cells(read: Variable, name: str, sizes: Mapping[str, int]) -> Array:
-    """A number of a file for each cell of a population, [cell]: one for all of them, or one for each in its place."""
+    """Return a number of a file for each cell of a population, [cell].
+
+    The file holds one number for all cells, or one for each cell in its place.
+    """
     if read.values.ndim == 0:
         return np.full(sizes[name], float(read.values))
     other = {*sizes} - {name} | NO_CELLS
@@ -403,7 +408,7 @@ def _of_cells(read: Variable, name: str, sizes: Mapping[str, int]) -> Array:
 def _scaling(
     config: Mapping[str, Any], part: Mapping[str, Any], rule: Connectivity, sizes: Mapping[str, int], junctions: bool
 ) -> float:
-    """K_ref / K: what keeps the expected input of a cell when the network grows."""
+    """Return K_ref / K, the factor that keeps the expected input of a cell when the network grows."""
     if config["scaling"] == "none" or part["reference_in_degree"] is None:
         return 1.0
     pre, post = part["pre"], part["post"]

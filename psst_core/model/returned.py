@@ -1,7 +1,8 @@
-"""What mechanisms, synapses, systems and stimuli return, checked while the program is made of it: no step costs more.
+"""Checks of the values that mechanisms, synapses, systems, stimuli and solvers return.
 
-What else would be an error of TensorFlow's in the middle of a loop, or be broadcast in silence along the wrong axis, is
-refused with the key of the part, its class and its method.
+They run while the program is built, so that no step costs more. Without them, some mistakes would be errors of
+TensorFlow's in the middle of a loop. Others would be broadcast in silence along the wrong axis. An error names the key
+of the part, its class and its method.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ FORM = "a number, or a tensor of [cell, run] = [{}, {}] in which either may be 1
 
 @contextlib.contextmanager
 def asking(key: str, part: object, method: str) -> Iterator[None]:
-    """Name the part and its method in whatever they raise in this block."""
+    """Name the part and its method in every error that this block raises."""
     try:
         yield
     except PsstError:
@@ -30,11 +31,11 @@ def asking(key: str, part: object, method: str) -> Iterator[None]:
 
 
 def uncompilable(error: Exception, own: Iterable[str]) -> PsstError | None:
-    """What to tell of an error of the compiler's; None where it is another one.
+    """Return the error to raise instead of the compiler's, or None where the compiler's is of another kind.
 
     Args:
-        error: as TensorFlow raises it; where the operation was written is cut off in it.
-        own: the modules, not PSST's, that the runs use.
+        error: the error as TensorFlow raises it; its text does not say where the operation was written.
+        own: the modules that the runs use and that are not PSST's.
     """
     found = UNKNOWN.search(str(error))
     if found is None:
@@ -48,7 +49,7 @@ def uncompilable(error: Exception, own: Iterable[str]) -> PsstError | None:
 def checked_relaxations(
     found: Any, states: tuple[str, ...], like: Tensor, key: str, part: object, method: str
 ) -> dict[str, Relaxation]:
-    """The relaxations, if there is one for each state and for nothing else, each of the shape and type of `like`.
+    """Return the relaxations, if there is one for each state and nothing else, each of the shape and type of `like`.
 
     Raises:
         PsstError: naming the key, the method and the state.
@@ -72,7 +73,7 @@ def checked_relaxations(
 
 
 def checked_pair(found: Any, like: Tensor, key: str, part: object, method: str) -> tuple[Tensor, Tensor]:
-    """The conductance and the source of a current."""
+    """Return the conductance and the source of a current, checked."""
     where = _of(key, part, method)
     if not isinstance(found, tuple | list) or len(found) != 2:
         raise PsstError(f"{where} returned {_kind(found)}; it must return a conductance and a source, in this order")
@@ -82,13 +83,13 @@ def checked_pair(found: Any, like: Tensor, key: str, part: object, method: str) 
 
 
 def checked_number(found: Any, like: Tensor, key: str, part: object, method: str, whole: bool = False) -> Tensor:
-    """One number for each cell and run; `whole` where each must have its own."""
+    """Return one number for each cell and run, checked; `whole` says that it must have the full shape [cell, run]."""
     _check(found, like, _of(key, part, method), whole)
     return found
 
 
 def checked_waveform(found: Any, cells: int, lanes: int, key: str, part: object) -> Tensor:
-    """A stimulus's current: one number, one for each run, or one for each cell of the network."""
+    """Return a stimulus's current, checked: one number, one for each run, or one for each cell of the network."""
     where = _of(key, part, "waveform")
     if found is None or isinstance(found, str | bytes | bool | dict):
         raise PsstError(f"{where} returned {_kind(found)}; it must return a current")
@@ -107,7 +108,7 @@ def checked_waveform(found: Any, cells: int, lanes: int, key: str, part: object)
 
 
 def checked_step(found: Any, state: Mapping[str, Mapping[str, Tensor]], part: object) -> Any:
-    """What a solver's `advance` returns: the state, of the same shape and type as before, and its memory."""
+    """Return the values of a solver's `advance`, its memory and the state, if the state keeps its shape and type."""
     where = _of("solver", part, "advance")
     if not isinstance(found, tuple) or len(found) != 2:
         raise PsstError(f"{where} returned {_kind(found)}; it must return the state after the step, and its memory")
@@ -126,13 +127,13 @@ def checked_step(found: Any, state: Mapping[str, Mapping[str, Tensor]], part: ob
 
 
 def checked_changes(found: Any, kept: Mapping[str, Tensor], key: str, part: object) -> dict[str, Tensor]:
-    """What `after_step` changes, if each is a state or a held value and stays of its shape and type.
+    """Return the changes of `after_step`, if each is a state or a held value and keeps its shape and type.
 
     Args:
-        found: as returned.
+        found: the value that `after_step` returned.
         kept: the states and held values of the part as they are.
-        key: of the part.
-        part: itself.
+        key: the key of the part.
+        part: the part itself.
     """
     where = _of(key, part, "after_step")
     values = _mapping(found, where, "a new value for each state or held value that changes")
@@ -146,7 +147,9 @@ def checked_changes(found: Any, kept: Mapping[str, Tensor], key: str, part: obje
 
 
 def checked_start(part: Mechanism, key: str) -> dict[str, Any]:
-    """The value of each state at t = 0, if there is one for each state and for nothing else; no TensorFlow.
+    """Return the value of each state at t = 0, if there is one for each state and for nothing else.
+
+    Needs no TensorFlow.
 
     Raises:
         PsstError: naming the key and the state.
@@ -176,7 +179,10 @@ def _mapping(found: Any, where: str, wanted: str) -> dict[str, Any]:
 
 
 def _check(value: Any, like: Tensor, where: str, whole: bool = False) -> None:
-    """Raise unless a value fits where `like` stands, or has its very shape and type."""
+    """Raise a PsstError unless a value is a number or can be broadcast to `like`.
+
+    `whole` asks for the same shape and type.
+    """
     form = FORM.format(*like.shape)
     if isinstance(value, int | float) and not isinstance(value, bool) and not whole:
         return

@@ -1,1 +1,1 @@
-"""From chunks to measures, the cube and an opened sweep."""
+"""Measures of chunks, the cube of a sweep, and an opened sweep."""

@@ -1,4 +1,4 @@
-"""A page about a sweep: what was asked for, where its numbers come from, and the resolved configuration."""
+"""The page about a sweep: what was asked for, the origin of its numbers, and the resolved configuration."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ td, pre {{ font-family: monospace; font-size: 90%; overflow-wrap: anywhere; }}
 
 
 def page(results: Results) -> str:
-    """HTML that stands alone."""
+    """Return the page as HTML that needs no other file."""
     rows = "\n".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts(results))
     title = escape(str(results.cube.attrs["title"]))
     configuration = escape(to_yaml(results.record["config"]))
@@ -49,12 +49,12 @@ def save_page(results: Results, target: Path) -> None:
 
 
 def about_recipe(folder: Path) -> str:
-    """What the page of a sweep is made from."""
+    """Return the recipe of a sweep's page: the digest of all its inputs."""
     return recipe(code_digest((__name__,)), *SweepFolder(folder).gathered)
 
 
 def facts(results: Results) -> list[tuple[str, str]]:
-    """What a reader may ask of a sweep, and the answer."""
+    """Return the rows of the page, each a name and a text."""
     cube, record = results.cube, results.record
     jobs = []
     for chunk in [] if results.alone else results.finished["chunk"].drop_duplicates():
@@ -89,7 +89,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
 
 
 def first_run(results: Results) -> str:
-    """Whose the configuration of a sweep's record is, and what is otherwise in other runs."""
+    """Return a sentence that names the run of the recorded configuration, and the keys that differ in other runs."""
     differing = [axis.key for axis in results.axes.values() if len(set(axis.values)) > 1]
     where = [f"{axis.key} {axis.values[0]}" for axis in results.axes.values()]
     run = "" if results.alone else f" {results.plan['run_id'].iloc[0]}"

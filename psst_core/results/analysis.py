@@ -1,4 +1,4 @@
-"""Measures of a run: Dataset in, Dataset out."""
+"""Measures of runs, computed from chunks: Dataset in, Dataset out."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -38,13 +38,13 @@ BLOCK = 2**21
 
 
 def summarise(chunk: xr.Dataset, window: tuple[float, float], analysis: Mapping[str, Any]) -> xr.Dataset:
-    """The measures of each run and population of a chunk, with dimensions (run, population).
+    """Return the measures of each run and population of a chunk, with dimensions (run, population).
 
     A measure is NaN where the run is not ok, or where its bit in `undefined` is set.
 
     Args:
         chunk: a chunk's file.
-        window: of rates, intervals and synchrony, ms; all of these are undefined where it ends after the run.
+        window: the window of rates, intervals and synchrony, ms; all of these are undefined if it ends after the run.
         analysis: the `analysis` part of a configuration.
     """
     sizes, times = chunk["population_size"].values, chunk["time"].values
@@ -76,14 +76,14 @@ def summarise(chunk: xr.Dataset, window: tuple[float, float], analysis: Mapping[
 
 
 def spike_measures(time: Array, cell: Array, run: Array, sizes: Array, runs: int, duration: float) -> dict[str, Array]:
-    """Firing rate [Hz], share of active cells, number of inter-spike intervals and their variation, [run, population].
+    """Return firing rate [Hz], share of active cells, number and variation of inter-spike intervals, [run, population].
 
     The variation is each cell's coefficient of variation, averaged over the cells with three intervals or more.
 
     Args:
         time, cell, run: one entry a spike: ms, index through all populations, and index.
         sizes: cells of each population.
-        duration: of the window, ms; where it is not positive all is NaN.
+        duration: the length of the window, ms; unless it is positive, all measures are NaN.
     """
     shape = (runs, len(sizes))
     if duration <= 0:
@@ -92,7 +92,7 @@ def spike_measures(time: Array, cell: Array, run: Array, sizes: Array, runs: int
     place = np.arange(runs)[:, None] * len(sizes) + np.repeat(np.arange(len(sizes)), sizes)
 
     def total(trains: Array, weights: Array | None = None) -> Array:
-        """Over the cells of each population, [run, population]; `trains` count the cells of all runs."""
+        """Sum over the cells of each population, [run, population]; `trains` count the cells of all runs."""
         found: Array = np.bincount(place.ravel()[trains], weights, runs * len(sizes)).reshape(shape)
         return found
 
@@ -116,13 +116,13 @@ def spike_measures(time: Array, cell: Array, run: Array, sizes: Array, runs: int
 
 
 def synchrony(mean_potential: Array, cell_variance: Array) -> Array:
-    """Golomb's χ = √(Var_t(mean of v) / mean of Var_t(v)): 1 in perfect synchrony, about 1/√cells without any.
+    """Return Golomb's χ = √(Var_t(mean of v) / mean of Var_t(v)): 1 in perfect synchrony, about 1/√cells without any.
 
-    Golomb & Rinzel 1993 (doi:10.1103/PhysRevE.48.4810). NaN where no cell's potential varies.
+    Golomb & Rinzel 1993 (doi:10.1103/PhysRevE.48.4810). It is NaN where no cell's potential varies.
 
     Args:
         mean_potential: the population's mean at the window's samples, [..., time], mV.
-        cell_variance: over the same samples, mean over the population's cells, [...], mV².
+        cell_variance: the variance over the same samples, averaged over the population's cells, [...], mV².
     """
     if mean_potential.shape[-1] < 2:
         return np.full_like(cell_variance, np.nan)
@@ -130,13 +130,16 @@ def synchrony(mean_potential: Array, cell_variance: Array) -> Array:
 
 
 def spectral_measures(potential: Array, interval: float, analysis: Mapping[str, Any]) -> dict[str, Array]:
-    """Where the mean potential oscillates in the band, how strongly, and how far above the background.
+    """Return frequency and strength of the oscillation in the band, and its ratio to the background, each [...].
 
-    Hann window after removal of the linear trend. Power is the integral of the density over the band [mV²]; the ratio
-    is the mean density in the band over that outside it up to `background` Hz, zero excluded. All are NaN (undefined)
-    when the stretch does not cover two periods of the band's lowest frequency; the dominant frequency also where the
-    density is largest at an end of the band, as in a slope it would be anywhere; the ratio also where the band reaches
-    from two periods to the background's end (no `analysis.band`); without power only that is defined.
+    The spectrum has a Hann window, after removal of the linear trend. Power is the integral of the density over the
+    band [mV²]. The ratio is the mean density in the band over the mean density outside it up to `background` Hz, zero
+    excluded.
+
+    NaN means undefined. All measures are NaN if the stretch does not cover two periods of the band's lowest frequency.
+    The dominant frequency is NaN also where the density is largest at an end of the band, as for any slope. The ratio
+    is NaN also where there is no `analysis.band`, as the band then covers the whole background. Without power, only the
+    power is defined.
 
     Args:
         potential: sampled every `interval` ms, [..., time].
@@ -159,10 +162,10 @@ def spectral_measures(potential: Array, interval: float, analysis: Mapping[str, 
 
 
 def band(analysis: Mapping[str, Any], interval: float) -> tuple[float, float]:
-    """The lowest and the highest frequency of the oscillation that is looked for, Hz.
+    """Return the lowest and the highest frequency in which an oscillation is looked for, Hz.
 
-    Those of `analysis.band`; where there is none, two periods in the spectrum's stretch and the background's end. The
-    first is not below the second where the stretch is too short for that.
+    These are `analysis.band`. Without it they are the frequency with two periods in the spectrum's stretch, and the
+    background's end. If the stretch is too short, the first is not below the second.
     """
     if analysis["band"]:
         return analysis["band"][0], analysis["band"][1]
@@ -171,7 +174,7 @@ def band(analysis: Mapping[str, Any], interval: float) -> tuple[float, float]:
 
 
 def band_attributes(analysis: Mapping[str, Any], interval: float) -> dict[str, dict[str, Any]]:
-    """Of the measures that look at a band, the attributes that say at which."""
+    """Return attributes that name the band, for each measure that looks at it."""
     low, high = band(analysis, interval)
     if low >= high:
         return {name: {} for name in OF_THE_BAND}
@@ -182,21 +185,21 @@ def band_attributes(analysis: Mapping[str, Any], interval: float) -> dict[str, d
 
 
 def within(frequency: Array, low: float, high: float) -> Array:
-    """Which frequencies lie in a band, its ends included."""
+    """Return which frequencies lie in a band, its ends included."""
     found: Array = (frequency >= low * (1 - ROUNDING)) & (frequency <= high * (1 + ROUNDING))
     return found
 
 
 def peak(frequency: Array, density: Array) -> Array:
-    """The frequency of the largest density [..., frequency]; NaN where that is the first or the last one."""
+    """Return the frequency of the largest density [..., frequency]; NaN where that is the first or the last one."""
     at = density.argmax(axis=-1)
     return np.where((at > 0) & (at < len(frequency) - 1), frequency[at], np.nan)
 
 
 def spectrum(potential: Array, interval: float, stretch: tuple[float, float]) -> tuple[Array, Array]:
-    """Frequencies [Hz] and power spectral density [..., frequency; mV²/Hz] of a stretch [ms] of a potential.
+    """Return frequencies [Hz] and power spectral density [..., frequency; mV²/Hz] of a stretch [ms] of a potential.
 
-    None where the stretch ends after the potential.
+    Both are empty if the stretch ends after the potential.
     """
     first, last = (round(time / interval) for time in stretch)
     part = potential[..., first:last]
@@ -209,7 +212,7 @@ def spectrum(potential: Array, interval: float, stretch: tuple[float, float]) ->
 
 
 def _mean_potentials(variable: xr.DataArray) -> Iterator[tuple[slice, Array]]:
-    """A few runs at a time with their potentials [run, population, time]; each part of the file is read once."""
+    """Yield a few runs at a time, with their potentials [run, population, time]; each part of the file is read once."""
     potential = variable.transpose("run", "population", "time")
     runs, *rest = potential.shape
     few = max(1, BLOCK // max(1, int(np.prod(rest))))
@@ -223,11 +226,11 @@ def _mean_potentials(variable: xr.DataArray) -> Iterator[tuple[slice, Array]]:
 
 
 def _firsts(sizes: Array) -> Array:
-    """The first cell of each population."""
+    """Return the first cell of each population."""
     return np.cumsum([0, *sizes[:-1]])
 
 
 def _ratio(numerator: Array, denominator: Array, where: Array) -> Array:
-    """NaN elsewhere."""
+    """Return numerator/denominator where `where` holds, NaN elsewhere."""
     result: Array = np.divide(numerator, denominator, out=np.full(np.shape(numerator), np.nan), where=where)
     return result

@@ -1,4 +1,7 @@
-"""Runs beside their twins at half the step: when spikes first shift, and by how much measures differ."""
+"""The error estimate: runs beside their twins at half the step.
+
+It says when spikes first shift, and by how much measures differ.
+"""
 
 import functools
 from pathlib import Path
@@ -43,22 +46,22 @@ def estimate(folder: Path, plan: str) -> None:
 
 
 def estimate_recipe(folder: Path, plan: str) -> str:
-    """What the error estimate of a plan is made from."""
+    """Return the recipe of a plan's error estimate: the digest of all its inputs."""
     return recipe([plan, gather_digest()], SweepFolder(folder).cube)
 
 
 def compare(record: dict[str, Any], pairs: pd.DataFrame, results: Path, cube: xr.Dataset) -> xr.Dataset:
-    """A data set with dimensions (run, population) of the runs that have a twin, with their points as coordinates.
+    """Compare each run with its twin; return dimensions (run, population), with the runs' points as coordinates.
 
-    `first_shift`: the time of the first spike that the twin has more than 1 ms earlier or later, or not at all; NaN
-    where there is none, and where one of the two has `diverged`. `delta_M`: measure M of the twin minus that of the
-    run; `spread_M`: the standard deviation of M between trials at the run's point, pooled over networks; NaN with a
-    single trial.
+    `first_shift` is the time of the first spike that the twin has more than 1 ms earlier or later, or not at all. It is
+    NaN where there is none, and where one of the two has `diverged`. `delta_M` is measure M of the twin minus that of
+    the run. `spread_M` is the standard deviation of M between trials at the run's point, pooled over networks; with a
+    single trial it is NaN.
 
     Args:
         record: the sweep's `config.yaml`.
-        pairs: its `plan.csv` where runs have twins, with the columns of `twins.csv`.
-        results: the folder.
+        pairs: the rows of `plan.csv` whose runs have twins, with the columns of `twins.csv`.
+        results: the results folder.
         cube: the sweep's `sweep.nc`.
     """
     folder = Folder(results)
@@ -118,9 +121,10 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, results: Path, cube: xr
 
 
 def first_shifts(run: tuple[Array, Array], twin: tuple[Array, Array], cells: int, duration: float) -> Array:
-    """By cell, when its first spike occurs that the twin has more than 1 ms apart, or not at all; NaN: never.
+    """Return when each cell's first shifted spike occurs, ms, [cell]; NaN where none is shifted.
 
-    The spikes of a cell are compared in their order. One that is missing within 1 ms of the end is no difference.
+    A spike is shifted if the twin has it more than 1 ms earlier or later, or not at all. The spikes of a cell are
+    compared in their order. A spike that is missing within 1 ms of the end is no difference.
 
     Args:
         run, twin: times [ms] and cells of their spikes.
@@ -139,7 +143,7 @@ def first_shifts(run: tuple[Array, Array], twin: tuple[Array, Array], cells: int
 
 
 def _by_run(chunk: xr.Dataset) -> tuple[Array, Array, Array]:
-    """The times [ms] and cells of a chunk's spikes, one run after the other, and where each run's begin, [run + 1]."""
+    """Return the times [ms] and cells of a chunk's spikes, sorted by run, and where each run begins, [run + 1]."""
     run = chunk["spike_run"].values
     order = np.argsort(run, kind="stable")
     edges = np.searchsorted(run[order], np.arange(chunk.sizes["run"] + 1))

@@ -1,4 +1,4 @@
-"""From summaries to the cube: one labelled data set for a sweep, with a dimension for each axis of its grid."""
+"""The cube of a sweep, made from summaries: one labelled data set with a dimension for each axis of the grid."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -38,7 +38,7 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
     Args:
         folder: `results/<name>`.
         plan: the digest of the claimed plan.
-        partial: whether to take what is finished so far; it is written into `results/<name>/partial`.
+        partial: whether to take only what is finished so far; it is written into `results/<name>/partial`.
 
     Returns:
         The folder that was written.
@@ -81,25 +81,25 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
 
 
 def gather_recipe(plan: str) -> str:
-    """What the cube of a plan is made from."""
+    """Return the recipe of a plan's cube: the digest of all its inputs."""
     return recipe([plan, gather_digest()])
 
 
 def gather_digest() -> str:
-    """Changes with the code that makes cubes."""
+    """Return a digest that changes with the code that makes cubes."""
     return code_digest(("psst_core.results.gather", "psst_core.store.dataset", "psst_core.results.error_estimate"))
 
 
 def word_axes(record: Mapping[str, Any]) -> set[str]:
-    """The names of axes of words, by the record of their sweep."""
+    """Return the names of axes of words, from the record of their sweep."""
     return {axis["name"] for axis in record["axes"] if axis.get("words")}
 
 
 def typed(column: pd.Series, words: bool = False) -> Array:
-    """Whole numbers, numbers or words.
+    """Return a column as whole numbers, as numbers or as words: the first of these that fits.
 
     Args:
-        words: whether they are words, even where they look like numbers.
+        words: whether the values are words, even where they look like numbers.
     """
     texts = column.to_numpy(str)
     for kind in () if words else (int, float):
@@ -116,17 +116,16 @@ def cube(
     summary: Callable[[str], xr.Dataset | None],
     failed: Callable[[str], bool] = lambda chunk: False,
 ) -> xr.Dataset:
-    """The measures of all runs, with dimensions ([run,] axes…, network, trial[, population]).
+    """Return the measures of all runs, with dimensions ([run,] axes…, network, trial[, population]).
 
-    `run` is there when axes move together; they are coordinates along it. What no row of the table plans has the status
-    not_planned, and what has no
-    summary not_run, or failed.
+    There is a dimension `run` if axes move together; these axes are coordinates along it. A point in no row of the
+    table has the status not_planned. A run without a summary has not_run, or failed.
 
     Args:
         record: the sweep's `config.yaml`.
         table: the sweep's `plan.csv`.
-        summary: of a chunk, by its name; None where there is none yet.
-        failed: whether that is so because its job has failed.
+        summary: gives the summary of a chunk, by its name; None where there is none yet.
+        failed: says whether a chunk has no summary because its job failed.
 
     Raises:
         PsstError: when a summary holds another run than planned.
@@ -204,7 +203,7 @@ def _check_finished(sweep: SweepFolder, names: Iterable[str], analysis: str) -> 
 
 
 def _with_lists(data: xr.Dataset, axis: Mapping[str, Any]) -> xr.Dataset:
-    """With the lists of an axis beside their texts, where they are numbers; NaN is beyond the end of a shorter one."""
+    """Add the lists of an axis as numbers beside their texts, if they are numbers; NaN fills a shorter list."""
     name, coordinate = axis["name"], data[axis["name"]]
     numbers = padded([axis["lists"][text] for text in coordinate.values.tolist()])
     if numbers is None:
@@ -217,7 +216,7 @@ def _with_lists(data: xr.Dataset, axis: Mapping[str, Any]) -> xr.Dataset:
 
 
 def axis_attributes(axis: Mapping[str, Any]) -> dict[str, str]:
-    """Of a coordinate: `network size` from network.size, the key itself, and its unit where the record has one."""
+    """Return the attributes of an axis: long name (`network size` for network.size), key, and unit if it has one."""
     key, unit = axis["key"], None if "lists" in axis else axis.get("unit")
     match key.split("."):
         case ["network", "populations", name, "mechanisms", *rest]:
@@ -231,7 +230,7 @@ def axis_attributes(axis: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _summary(chunk: str, record: dict[str, Any], home: Folder) -> xr.Dataset:
-    """Of a finished chunk, made here where its job has not made it yet."""
+    """Return the summary of a finished chunk; compute it here if its job has not made it yet."""
     window, analysis = record["config"]["recorder"]["window"], record["config"]["analysis"]
     file = home.chunk_file(chunk)
     if not file.exists():
@@ -239,7 +238,7 @@ def _summary(chunk: str, record: dict[str, Any], home: Folder) -> xr.Dataset:
     try:
         return _load_summary(home.summary_file(chunk, record["analysis_digest"]))
     except PsstError:
-        with read_whole(file) as data:  # whose runs are compared with the plan's
+        with read_whole(file) as data:  # `cube` compares its runs with the plan's
             return summarise(data, window, analysis).load()
 
 
@@ -247,17 +246,17 @@ def write_summary(chunk: Path, target: Path, window: tuple[float, float], analys
     """Write the measures of a chunk's runs, if its file holds the runs of its manifest, as they were written.
 
     Raises:
-        PsstError: when it does not.
+        PsstError: when the file does not.
     """
     with read_chunk(chunk) as data:
         write(summarise(data, window, analysis), target)
 
 
 def read_chunk(path: Path) -> xr.Dataset:
-    """Open a chunk's file, if it is whole and that of its manifest.
+    """Open a chunk's file, if it is whole and belongs to its manifest.
 
     Raises:
-        PsstError: when it is not.
+        PsstError: when it is not, or does not.
     """
     data = read_whole(path)
     claim = Folder.of_chunk(path).manifest_file(path.stem)

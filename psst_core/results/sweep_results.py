@@ -32,22 +32,22 @@ from psst_core.written import number, scalar, shown
 
 TRACE = "trace_"
 SHOWN = 20
-ROUNDING = 4  # units in the last place, by which a computed number may differ from the one that was planned
+ROUNDING = 4  # in units of the last place: a computed number may differ so far from the planned one
 
 
 @dataclass(frozen=True)
 class RunData:
-    """What the chunk's file holds of one run.
+    """The data of one run, from its chunk's file.
 
     Attributes:
-        point: its value on each axis and its replicate numbers.
+        point: the run's value on each axis and its replicate numbers.
         populations: cells by population.
         spike_time, spike_cell: one entry a spike, ms and index through all populations.
         mean_potential: [population, time], mV.
         traces: by `trace_population_variable`, [cell, time]; empty when none were kept.
         config: the resolved configuration.
-        status: what became of it, ok or diverged.
-        diverged_time: when it was first seen not finite, ms; NaN where it was not.
+        status: ok or diverged.
+        diverged_time: when the run was first seen not finite, ms; NaN if it was always finite.
     """
 
     point: dict[str, Any]
@@ -61,10 +61,10 @@ class RunData:
     diverged_time: float = float("nan")
 
     def connections(self) -> dict[str, Array]:
-        """By projection, the weights [post, pre] of the run's network, drawn again from its seed.
+        """Draw the weights [post, pre] of the run's network again from its seed, by projection.
 
         Raises:
-            NeedsPluginError: for a network of plugins, before `psst_core.plugins.load()` imported those.
+            NeedsPluginError: for a network of plugins, before `psst_core.plugins.load()` has imported them.
         """
         network = Network.from_config(self.config["network"])
         drawn = connect(network, self.config["run"]["seed"], int(self.point["network"]))
@@ -76,12 +76,12 @@ class RunData:
 
 
 class Results:
-    """A sweep in `results/<name>`, what is finished of it in `results/<name>/partial`, or the file of a cube alone.
+    """An opened sweep: `results/<name>`, its finished part in `results/<name>/partial`, or the file of a cube alone.
 
     Attributes:
-        folder: where it lies.
+        folder: the folder of the sweep.
         alone: whether there is a cube's file and nothing else: measures, axes and configuration, but no runs.
-        whole: whether chunks are compared with their checksums before they are opened, which takes as long as to read
+        whole: whether chunks are compared with their checksums before they are opened. That takes as long as to read
             them.
     """
 
@@ -99,30 +99,30 @@ class Results:
 
     @property
     def files(self) -> SweepFolder:
-        """The places of its files."""
+        """The paths of the sweep's files."""
         return SweepFolder(self.folder)
 
     @property
     def home(self) -> Folder:
-        """The results folder that it lies in, with the chunks of its runs."""
+        """The results folder that the sweep lies in, with the chunks of its runs."""
         return self.files.home
 
     @cached_property
     def cube(self) -> xr.Dataset:
-        """`sweep.nc`: the measures, over the axes of the grid and `run`, along which the others lie."""
+        """The measures, from `sweep.nc`, over the axes of the grid and `run`, along which the other axes lie."""
         check_unchanged(self.folder, self.file)
         return read_cube(self.file)
 
     @cached_property
     def error_estimate(self) -> xr.Dataset:
-        """`error_estimate.nc`: runs beside their twins at half the step, where `numerics.check` asked for them."""
+        """The runs beside their twins at half the step, from `error_estimate.nc`; only with `numerics.check`."""
         check_unchanged(self.folder, file := self.files.error_estimate)
         with read(file) as found:
             return found.load()
 
     @cached_property
     def plan(self) -> pd.DataFrame:
-        """A row a run: its place on `run` where there is one, its axes, replicate numbers, chunk and position."""
+        """The plan, a row a run: its place on `run` (if there is one), axes, replicate numbers, chunk and position."""
         if self.alone:
             raise PsstError(f"{self.file}: a cube alone, without its runs; they are where it was made: results/NAME")
         table = read_table(self.files.table)
@@ -131,7 +131,7 @@ class Results:
 
     @cached_property
     def finished(self) -> pd.DataFrame:
-        """The rows of the plan of which the cube has a result."""
+        """The rows of the plan for which the cube has a result."""
         done = self.cube["status"].values < STATUS["not_run"]
         return self.plan[self.plan["run_id"].isin(self.cube["run_id"].values[done])]
 
@@ -143,7 +143,10 @@ class Results:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """`config.yaml`: experiment, overrides, axes, resolved configuration; of a cube alone, its attributes."""
+        """The record in `config.yaml`: experiment, overrides, axes, resolved configuration.
+
+        For a cube alone, its attributes.
+        """
         if self.alone:
             attributes = self.cube.attrs
             axes = [
@@ -157,7 +160,7 @@ class Results:
 
     @cached_property
     def axes(self) -> dict[str, Axis]:
-        """By name, in the order of the sweep."""
+        """The axes of the sweep, by name, in its order."""
         found = {}
         for axis in self.record["axes"]:
             name, dimension = axis["name"], axis["dimension"]
@@ -167,11 +170,11 @@ class Results:
 
     @property
     def plugins(self) -> dict[str, str]:
-        """By module, the digest of the code of each plugin that its runs were made with."""
+        """The digest of the code of each plugin that made the runs, by module."""
         return dict(self.record.get("plugins") or {})
 
     def check_plugins(self) -> None:
-        """Raise unless its plugins are those of the folder where one starts; none is imported for that."""
+        """Raise a PsstError unless the sweep's plugins are those of the current folder; import none of them."""
         plugins.locate()
         for module, made_with in self.plugins.items():
             if (here := code_of(module)) != made_with:
@@ -185,9 +188,9 @@ class Results:
         return (read_whole if self.whole else read)(self.home.chunk_file(chunk), chunks)
 
     def select(self, **point: Any) -> pd.DataFrame:
-        """The rows of the plan at a point, such as `select(coupling=0.5, solver="rk4", trial=0)`, or of a `run_id`.
+        """Return the rows of the plan at a point, such as `select(coupling=0.5, solver="rk4", trial=0)` or `run_id=…`.
 
-        `network` is the number of a replicate, or a choice where networks are an axis and have one of that name.
+        `network` is the number of a replicate. If networks are an axis and one has that name, it is that choice.
         """
         rows, place = self.plan, ""
         names = [str(name) for name in self.plan if name not in ("chunk", "position")]
@@ -207,7 +210,7 @@ class Results:
         return rows
 
     def point(self, words: Sequence[str]) -> dict[str, Any]:
-        """`network.coupling=0.5`, or `coupling=0.5`, as `{"coupling": "0.5"}`, which `select` reads."""
+        """Convert words to a point for `select`: `network.coupling=0.5` or `coupling=0.5` to `{"coupling": "0.5"}`."""
         names = {axis.key: name for name, axis in self.axes.items() if axis.key not in REPLICATES}
         found = {}
         for word in words:
@@ -218,7 +221,7 @@ class Results:
         return found
 
     def run(self, **point: Any) -> RunData:
-        """The first run at a point.
+        """Return the first run at a point.
 
         Raises:
             PsstError: when there is none, or its job has not finished.
@@ -249,7 +252,10 @@ class Results:
             )
 
     def traced(self, **point: Any) -> Iterator[pd.DataFrame]:
-        """The finished rows at a point of which traces are kept, chunk by chunk; `trace` is their place in its file."""
+        """Yield, chunk by chunk, the finished rows at a point whose traces were kept.
+
+        `trace` is their index in the chunk's file.
+        """
         rows = self.select(**point)
         for chunk, mine in rows[rows["run_id"].isin(self.finished["run_id"])].groupby("chunk", sort=False):
             manifest = read_manifest(self.home.manifest_file(str(chunk)))
@@ -260,10 +266,10 @@ class Results:
                 yield found
 
     def traces(self, **point: Any) -> xr.Dataset:
-        """The traces of all finished runs at a point of which they were kept, opened lazily.
+        """Return the traces of all finished runs at a point of which they were kept, opened lazily.
 
-        Dimensions (run, cell_of_<population>, time), with the runs' ids, axes, network and trial along `run`. NaN
-        lies beyond the end and the cells of a run that has fewer.
+        The dimensions are (run, cell_of_<population>, time), with the runs' ids, axes, network and trial along `run`. A
+        run that is shorter or has fewer cells is filled with NaN.
 
         Raises:
             PsstError: when no traces were kept there.
@@ -292,7 +298,7 @@ class Results:
 
 
 def _matches(column: pd.Series, value: Any) -> Array:
-    """Where a column has a value: the very one, or of floats the only one within rounding of it."""
+    """Return where a column has a value: the exact one, or, for floats, the only one within rounding of it."""
     value = value.item() if isinstance(value, np.generic) else value
     values, match = column.to_numpy(), np.zeros(len(column), bool)
     if not pd.api.types.is_numeric_dtype(column):
@@ -310,7 +316,7 @@ def _matches(column: pd.Series, value: Any) -> Array:
 
 
 def _listed(column: pd.Series, value: Any) -> str:
-    """The values of a column, or how many and those closest to a value."""
+    """Return the values of a column as text; if there are many, their number and those closest to `value`."""
     values = column.drop_duplicates()
     if len(values) <= SHOWN:
         return ", ".join(map(str, values))

@@ -1,1 +1,1 @@
-"""What is said before, while and after a sweep runs."""
+"""Messages before, while and after a sweep runs."""

@@ -1,4 +1,4 @@
-"""What a plan says before it starts: what it consists of, what of it is there, and what the rest will take."""
+"""The forecast of a plan: its parts, the share of it that is there, and the cost of the rest."""
 
 import math
 from typing import Any
@@ -12,15 +12,16 @@ from psst_core.plan.machine import schedule
 from psst_core.plan.plausible import unusual
 from psst_core.plan.sweep_plan import Plan, axis_lines, counted
 
-WARNINGS = 10  # that are shown
-FIGURE_SECONDS = 2.0  # that a job takes to draw one, most of it to start
+WARNINGS = 10  # at most so many are shown
+FIGURE_SECONDS = 2.0  # a job takes so long to draw a figure, most of it to start
 
 
 def expected(made: Plan, costs: CostModel, at_once: int | None = None) -> dict[str, Any]:
-    """The plan as plain data.
+    """Return the forecast as plain data.
 
-    `chunks` has a row for each shape: cells, solver, precision and steps, with its chunks, batches and runs, those that
-    are finished, and the expected minutes and MB of a job that is not. `expected` sums these up.
+    `chunks` has a row for each shape: cells, solver, precision and steps. A row counts chunks, batches and runs, and
+    the finished chunks. It gives the expected minutes of all unfinished jobs, and the MB of the largest one. `expected`
+    is about all rows together.
     """
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     seconds, disk = [], 0.0
@@ -74,7 +75,7 @@ def expected(made: Plan, costs: CostModel, at_once: int | None = None) -> dict[s
 
 
 def as_text(made: Plan, found: dict[str, Any]) -> str:
-    """The same for people."""
+    """Return the forecast as text for people."""
     table = pd.DataFrame(found["chunks"])
     numbers = {"minutes": "{:.1f}".format, "MB a job": "{:.0f}".format}
     text = table.rename(columns={"memory_mb": "MB a job"}).to_string(index=False, formatters=numbers, na_rep="-")

@@ -1,4 +1,4 @@
-"""What became of the runs of a sweep, in the words that end it."""
+"""The outcome of a sweep's runs, in the words that end it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from psst_core.plan.sweep_plan import Plan, counted
 from psst_core.store.dataset import read, status_counts
 from psst_core.store.folder import Folder
 
-FEW, MOST = 4, 10  # values of an axis, and failed jobs, that are told one by one
-RELATIVE = 0.1  # of a step or tolerance that failed, the next one to try
+FEW, MOST = 4, 10  # up to so many values of an axis, and failed jobs, are named one by one
+RELATIVE = 0.1  # the next step or tolerance to try, relative to the one that failed
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A job that failed: its rule, what it makes, its log, and its last words there."""
+    """A job that failed: its rule, its output, its log, and the last words there."""
 
     rule: str
     output: tuple[str, ...]
@@ -32,12 +32,12 @@ class Failure:
 
     @property
     def stopped(self) -> bool:
-        """Whether it was asked to end, and has saved how far it was."""
+        """Return whether the job was asked to end and has saved its state."""
         return self.said.startswith(STOPPED)
 
     @property
     def why(self) -> str:
-        """What is known of the reason, and where there is more."""
+        """Return the known reason, and the log that holds more."""
         if self.said.startswith(FAILED):
             reason = self.said.removeprefix(FAILED)
         elif self.stopped:
@@ -51,17 +51,17 @@ class Failure:
 
 
 def there(plan: Plan, results: Path) -> str:
-    """How many of a sweep's runs are made."""
+    """Say how many of a sweep's runs are made."""
     made = sum(Folder(results).chunk_file(place.chunk).exists() for place in set(plan.places))
     return f"{made:,} of {counted(whole := len(set(plan.places)), 'run')} {'is' if whole == 1 else 'are'} there"
 
 
 def whereabouts(plan: Plan, results: Path, start: str) -> str:
-    """Say where a sweep's results lie and what became of its runs; without a cube, how many of them are there.
+    """Say where a sweep's results lie and what became of its runs; without a cube, how many of its runs are there.
 
     Args:
-        plan: of the sweep.
-        results: the folder.
+        plan: the plan of the sweep.
+        results: the results folder.
         start: the first words.
     """
     sweep = Folder(results).sweep(plan.name)
@@ -75,16 +75,16 @@ def whereabouts(plan: Plan, results: Path, start: str) -> str:
 
 
 def stopped(plan: Plan, failures: Sequence[Failure], asked: bool, results: Path) -> str:
-    """What ends a sweep that is not whole: what is there, which jobs failed and why, and what to do.
+    """Return the last message of an incomplete sweep: what is there, which jobs failed and why, and what to do.
 
     Args:
-        plan: of the sweep.
-        failures: of its jobs.
-        asked: whether it was asked to stop.
-        results: the folder.
+        plan: the plan of the sweep.
+        failures: the jobs that failed.
+        asked: whether the sweep was asked to stop.
+        results: the results folder.
     """
     saved = [failure for failure in failures if failure.stopped] if asked else []
-    # Who is asked to end without a word was ended with the others.
+    # After a request to stop, a job without an error of its own was ended together with the others.
     failures = [failure for failure in failures if not asked or failure.said.startswith(FAILED)]
     lines = [_failed(plan, failure, results) for failure in failures[:MOST]]
     if len(failures) > MOST:
@@ -99,13 +99,13 @@ def stopped(plan: Plan, failures: Sequence[Failure], asked: bool, results: Path)
 
 
 def broken(failures: Sequence[Failure]) -> str:
-    """What ends a workflow that is no sweep, where jobs of it failed."""
+    """Return the last message of a workflow that is no sweep and of which jobs failed."""
     lines = [f"{failure.rule} of {', '.join(failure.output)}: {failure.why}" for failure in failures]
     return "\n".join([*lines, "Stopped: what is finished stays; the same command goes on from there."])
 
 
 def _failed(plan: Plan, failure: Failure, results: Path) -> str:
-    """Which runs, or which file, and why."""
+    """Say which runs, or which file, a failed job was for, and why it failed."""
     chunk = Path(failure.output[0]).name.partition(".")[0] if failure.output else ""
     if failure.rule not in ("simulate", "summarise") or chunk not in plan.manifests:
         return f"{failure.rule} of {', '.join(failure.output)}: {failure.why}"
@@ -117,7 +117,7 @@ def _failed(plan: Plan, failure: Failure, results: Path) -> str:
 
 
 def outcome(cube: xr.Dataset) -> str:
-    """How many runs of a gathered sweep are ok and how many are not, where these are, and what helps."""
+    """Say how many runs of a gathered sweep are ok and how many are not, where the others are, and what helps."""
     counts = {word: count for word, count in status_counts(cube).items() if word != "not planned"}
     planned = sum(counts.values())
     if counts == {"ok": planned}:
@@ -131,7 +131,7 @@ def outcome(cube: xr.Dataset) -> str:
 
 
 def remedy(config: Mapping[str, Any], swept: Collection[str] = ()) -> str:
-    """What to change where runs of a configuration diverge, of which these keys are swept."""
+    """Say what to change if runs of a configuration diverge; `swept` holds the swept keys."""
     solver, dt = config["solver"], config["run"]["dt"]
     says = "a run diverges where one of its numbers is no longer finite; try "
     if solver["relative_tolerance"] is not None:
@@ -144,12 +144,15 @@ def remedy(config: Mapping[str, Any], swept: Collection[str] = ()) -> str:
 
 
 def among(columns: Mapping[str, Iterable[Any]]) -> str:
-    """For people, the values that some runs have: `size=60, coupling=0.5 to 1`."""
+    """Return text for the values that some runs have: `size=60, coupling=0.5 to 1`."""
     return ", ".join(f"{name}={_listed(list(values))}" for name, values in columns.items())
 
 
 def _told(word: str, count: int, planned: int, cube: xr.Dataset) -> str:
-    """`6 diverged (first at 6 ms, in coupling=1)`, or of all of them `30 of 30 runs diverged (first at 6 ms)`."""
+    """Say how many runs have a status: `6 diverged (first at 6 ms, all in coupling=1)`.
+
+    If all runs have it, say `30 of 30 runs diverged (first at 6 ms)`.
+    """
     runs = cube["status"] == next(value for value in STATUS.values() if status_word(value) == word)
     notes = [f"first at {float(cube['diverged_time'].min()):g} ms"] if word == "diverged" else []
     if count == planned:
@@ -161,7 +164,7 @@ def _told(word: str, count: int, planned: int, cube: xr.Dataset) -> str:
 
 
 def _only(runs: xr.DataArray, cube: xr.Dataset) -> dict[str, list[Any]]:
-    """By axis, the values that these runs have, where planned runs have others as well."""
+    """Return, by axis, the values of these runs, if planned runs have other values too."""
     planned = cube["status"] != STATUS["not_planned"]
     found = {}
     for name, values in cube.coords.items():

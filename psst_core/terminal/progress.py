@@ -1,4 +1,4 @@
-"""How far the simulations of a sweep are while they run, from what their jobs leave and log."""
+"""The progress of a sweep's simulations while they run, from the files and logs of their jobs."""
 
 import re
 import time
@@ -10,16 +10,16 @@ from psst_core.plan.machine import schedule
 from psst_core.store.folder import Folder
 
 SHARE = re.compile(r": (\d+) %")
-TRUSTED = 0.05  # of the expected time, what has to be done before its speed is
+TRUSTED = 0.05  # the share of the expected time that must be done before the speed so far is used
 
 
 class Progress:
-    """The runs of a sweep and the time that is left, looked up anew at each call.
+    """The runs of a sweep and the time that is left, determined anew at each call.
 
     Args:
-        results: the folder.
+        results: the results folder.
         runs: by chunk, how many runs of the sweep it holds.
-        seconds: by chunk that is not made yet, what it is expected to take.
+        seconds: by chunk that is not made yet, the expected time of its job.
         at_once: how many jobs run at a time.
     """
 
@@ -28,7 +28,7 @@ class Progress:
         self.started, self.expected = time.monotonic(), schedule(list(seconds.values()), at_once)
 
     def line(self) -> str:
-        """`312 of 1,296 runs, 24 % of the work, 2 min left`."""
+        """Return a line such as `312 of 1,296 runs, 24 % of the work, 2 min left`."""
         shares = self._shares()
         finished = sum(count for chunk, count in self.runs.items() if shares.get(chunk, 1.0) == 1.0)
         whole = sum(self.seconds.values())
@@ -39,13 +39,13 @@ class Progress:
         return f"{start}, {100 * work:.0f} % of the work, {_rounded(self._left(shares))} left"
 
     def _left(self, shares: Mapping[str, float]) -> float:
-        """Seconds until the last job ends: as expected, or by the speed so far where there is one."""
+        """Return the seconds until the last job ends: as expected, or by the speed so far once there is one."""
         left = schedule([(1.0 - shares[chunk]) * seconds for chunk, seconds in self.seconds.items()], self.at_once)
         done = self.expected - left
         return left * (time.monotonic() - self.started) / done if done > TRUSTED * self.expected else left
 
     def _shares(self) -> dict[str, float]:
-        """By chunk that was to be made, how much of it is."""
+        """Return the finished share of each chunk that was to be made, from 0 to 1."""
         folder = Folder(self.results)
         made, begun = _names(folder.chunks), _names(folder.logs("simulate"))
         shares = {}
@@ -69,7 +69,7 @@ def _names(folder: Path) -> set[str]:
 
 
 def _rounded(seconds: float) -> str:
-    """No more digits than an estimate is worth."""
+    """Return a time as text with few digits, as an estimate deserves no more."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

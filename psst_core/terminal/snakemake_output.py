@@ -1,7 +1,7 @@
-"""What the terminal shows while Snakemake runs a sweep: runs and time, not jobs, and failures in their own words.
+"""The output on the terminal while Snakemake runs a sweep: runs and time in place of jobs, and failures in their words.
 
-Snakemake writes its messages with Python's `logging`; a filter on the stream it writes to sees each, and says less of
-it. Its log file keeps them all.
+Snakemake writes its messages with Python's `logging`. A filter on its stream receives each message and hides most of
+them. Snakemake's own log file keeps them all.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from psst_core.terminal.outcome import Failure
 
 LOGGER = "snakemake.logging"
 CLEAR = "\r\x1b[K"
-EACH, OFTEN, SELDOM = 1.0, 10.0, 60.0  # s between lines: on a terminal; in a file in the first minute, and later
+EACH, OFTEN, SELDOM = 1.0, 10.0, 60.0  # s between lines: on a terminal; in a file in its first minute; there later
 NOTHING = "Nothing to be done"
 CHATTER = ("Assuming unrestricted shared filesystem", "Building DAG of jobs")
 RETOLD = {
@@ -38,23 +38,23 @@ AGAIN = "Trying to restart job"
 
 
 def replaces(stream: TextIO) -> bool:
-    """Whether a line can take the place of the last one: on a terminal, and in a notebook."""
+    """Return whether a new line can replace the last one: on a terminal, and in a notebook."""
     return stream.isatty() or type(stream).__module__.startswith("ipykernel.")
 
 
 @dataclass(eq=False)
 class Terminal(logging.Filter):
-    """The filter on the stream of Snakemake's messages, and what is told in their place.
+    """The filter on the stream of Snakemake's messages, and the messages that it writes in their place.
 
     Attributes:
-        stream: to which it writes.
-        dry: whether Snakemake only lists jobs, whose listing then stays as it is.
+        stream: the stream to write to.
+        dry: whether Snakemake only lists jobs; its list is then shown as it is.
         silent: whether progress is not wanted.
-        before: gives what is told of a sweep whose jobs are only listed.
-        nothing: gives what is told where nothing is to be done.
-        refused: what was refused before any job, to be told without Snakemake's words around it.
-        failures: of jobs, by their number, that have not been mended by another attempt.
-        asked: whether it was asked to stop.
+        before: gives the message about a sweep whose jobs are only listed.
+        nothing: gives the message when nothing is to be done.
+        refused: an error that was found before any job; it is shown without Snakemake's words around it.
+        failures: the failed jobs by their number, without those that succeeded when tried again.
+        asked: whether the sweep was asked to stop.
     """
 
     stream: TextIO
@@ -78,7 +78,10 @@ class Terminal(logging.Filter):
 
     @classmethod
     def attached(cls, **settings: Any) -> "Terminal":
-        """One on Snakemake's own stream; where another logger has its place, on none."""
+        """Return a filter on Snakemake's own stream.
+
+        It is attached to none if another logger has replaced Snakemake's.
+        """
         streams = [
             handler for handler in logging.getLogger(LOGGER).handlers if type(handler).__name__.startswith("Col")
         ]
@@ -88,7 +91,7 @@ class Terminal(logging.Filter):
         return terminal
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether Snakemake's message is shown as it is."""
+        """Return whether Snakemake's message is shown as it is."""
         event, text = str(getattr(record, "event", None) or ""), str(record.msg or "")
         if event == "error" and self.refused:
             self.say(self.refused)
@@ -121,20 +124,20 @@ class Terminal(logging.Filter):
         return shown
 
     def say(self, text: str) -> None:
-        """Write lines of our own, in place of a line of progress."""
+        """Write a message of PSST, in place of a line of progress."""
         with self._lock, contextlib.suppress(BrokenPipeError):
             self._wipe()
             print(text, file=self.stream, flush=True)
 
     def interrupted(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        """Take the place of `sys.excepthook`, which shows a traceback where Ctrl-C comes before any job."""
+        """Replace `sys.excepthook`, which shows a traceback if Ctrl-C comes before any job."""
         if issubclass(kind, KeyboardInterrupt):
             self.say("Stopped: what is finished stays; the same command goes on from there.")
         else:
             sys.__excepthook__(kind, error, trace)
 
     def begin(self, progress: Callable[[], str]) -> None:
-        """Tell how far it is from now on, until `end`."""
+        """Write progress from now on, until `end`."""
         self._progress = progress
         if not self.silent:
             self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -147,12 +150,12 @@ class Terminal(logging.Filter):
         self._wipe()
 
     def _new(self, event: str, text: str) -> bool:
-        """Whether a warning or an error is told neither by us nor a second time."""
+        """Return whether a warning or an error is new: not one that PSST writes itself, and no repetition."""
         told = event in ("job_error", "group_error") or "CalledProcessError" in text
         return not told and not any(words in text for words in REPEATED)
 
     def _note(self, event: str, record: logging.LogRecord) -> None:
-        """Count jobs, by their rules, and keep those that fail."""
+        """Count jobs by their rules, and keep those that fail."""
         seen = vars(record)
         if event == "run_info":
             self._left = {rule: int(count) for rule, count in seen["stats"].items() if rule not in ("total", "all")}
@@ -172,7 +175,7 @@ class Terminal(logging.Filter):
                 self.say(f"{failure.rule}: a job failed")
 
     def _follow(self) -> None:
-        """Write a line of progress now and then; on a terminal always into the same one."""
+        """Write a line of progress now and then; on a terminal, always in the same line."""
         tty, started, last, told = replaces(self.stream), time.monotonic(), 0.0, ""
         while not self._ended.wait(EACH):
             now = time.monotonic()
@@ -191,7 +194,7 @@ class Terminal(logging.Filter):
                     print(line, file=self.stream, flush=True)
 
     def _line(self) -> str:
-        """How far the runs are, and behind them what is drawn."""
+        """Return the progress of the runs; once they are made, also that of what follows."""
         assert self._progress is not None
         line, left = self._progress(), {rule: count for rule, count in self._left.items() if count}
         if left.keys() & {"simulate", "measure", "compare"} or not left:

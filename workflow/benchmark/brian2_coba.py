@@ -1,7 +1,7 @@
 """Benchmark 3 of Brette et al. 2007 in Brian2 (C++ standalone).
 
-One group of cells and two blocks of synapses, as in Brian2's own example of it; one binary for one run, started for
-each run in turn. `tuned` compiles it with better flags for gcc.
+There is one group of cells and two blocks of synapses, as in Brian2's own example of it. One binary makes one run and
+is started for each run in turn. `tuned` compiles it with better flags for gcc.
 """
 
 import brian2
@@ -30,7 +30,7 @@ STATES = ("v", "n", "m", "h", "ge", "gi")
 
 
 def project(problem: dict, cells: NeuronGroup, pre: str, conductance: str) -> Synapses:
-    """The projections of one population onto all cells; the inhibitory ones are counted behind the excitatory."""
+    """Connect one population to all cells; inhibitory cells are counted after the excitatory ones."""
     size = len(problem["exc.v"])
     first = {"exc": 0, "inh": size}
     names = {f"{pre}_exc": "exc", f"{pre}_inh": "inh"}

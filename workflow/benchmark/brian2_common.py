@@ -1,4 +1,4 @@
-"""What the Brian2 programs share: gates after Traub & Miles, the build, and running the binary that Brian2 makes."""
+"""The shared part of the Brian2 programs: gates after Traub & Miles, the build, and the runs of Brian2's binary."""
 
 import os
 import subprocess
@@ -25,14 +25,14 @@ bh = phi*4/(exp((40 - u)/5) + 1) : 1
 dm/dt = (am*(1 - m) - bm*m)/ms : 1
 dh/dt = (ah*(1 - h) - bh*h)/ms : 1
 """
-# without Brian2's -fno-finite-math-only gcc takes its vector exp, and with the last one it vectorises the loops over
-# cells, which touch more arrays than it compares by itself
+# Without Brian2's -fno-finite-math-only, gcc takes its vector exp. With the last flag it vectorises the loops over
+# cells, which touch more arrays than gcc compares by default.
 TUNED = ["-w", "-O3", "-march=native", "-ffast-math", "-std=c++11", "--param=vect-max-version-for-alias-checks=1000"]
 PHI = 3 ** ((22 - 36) / 10)
 
 
 class Standalone:
-    """A C++ standalone project in a folder of its own, compiled as Brian2 does it or with better flags for gcc."""
+    """A C++ standalone project in a folder of its own, compiled with Brian2's flags or with better flags for gcc."""
 
     def __init__(self, worker: Worker, tuned: bool = False) -> None:
         require("g++", "g++")
@@ -53,9 +53,9 @@ class Standalone:
         device.build(directory=str(self.folder), run=False)
 
     def run(self, starts: list[dict[str, np.ndarray]], processes: int = 1) -> dict:
-        """Run the binary for each of the starts (`group.variable` and its values), so many processes at once.
+        """Run the binary for each of the starts (`group.variable` and its values), `processes` of them at once.
 
-        `seconds` is what Brian2 measured of its own loops, or with several processes the wall clock's time.
+        `seconds` is the time that Brian2 measured for its own loops, or, with several processes, the wall time.
         """
         commands = [self._command(run, start) for run, start in enumerate(starts)]
         began = time.perf_counter()
@@ -67,7 +67,7 @@ class Standalone:
         return {"seconds": loops if processes == 1 else wall, "process_seconds": wall}
 
     def spikes(self, monitor: SpikeMonitor, run: int) -> np.ndarray:
-        """The cell of each spike in that run of the binary."""
+        """Return the cell of each spike in run `run` of the binary."""
         name = Path(device.get_array_filename(monitor.variables["i"])).name
         return np.fromfile(self._results(run) / name, np.int32)
 

@@ -1,9 +1,9 @@
 """The antennal lobe in Brian2 (C++ standalone).
 
 `merged`: all runs in one group per population, a block of synapses for each run; `tuned` compiles that with better
-flags for gcc. `separate`: one binary for one run, started for each run in turn, as many at once as --threads says.
-Brian2 sums synaptic inputs once a step, before the cells advance: with rk4 they are held over a step, a quarter of the
-sums that the method asks for.
+flags for gcc. `separate`: one binary for one run, started for each run, --threads of them at once. Brian2 sums synaptic
+inputs once a step, before the cells advance. With rk4 the sums are held over a step, so that Brian2 computes a quarter
+of the sums that the method asks for.
 """
 
 from typing import Any
@@ -62,13 +62,13 @@ STATES = {
 
 
 def group(cells: int, equations: str, threshold: float, **settings: Any) -> NeuronGroup:
-    """A spike is the upward crossing of the threshold."""
+    """Return cells whose spikes are upward crossings of the threshold."""
     equations += f"below = int(v < {threshold}) : 1 (constant over dt)"
     return NeuronGroup(cells, equations, threshold=f"v >= {threshold} and below > 0", **settings)
 
 
 def project(problem: dict, runs: int, pre: NeuronGroup, post: NeuronGroup, name: str, target: str) -> Synapses:
-    """The projection within each of the runs; cells are counted run by run."""
+    """Connect two populations within each of the runs; cells are counted run by run."""
     matrix = problem[name]
     places_pre, places_post = np.nonzero(matrix.T)
     shift = np.arange(runs)[:, None]

@@ -1,4 +1,4 @@
-"""A program under way, and what is measured of it."""
+"""A running program, and the measurements of it."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ SCRIPTS = {name: f"{name}.py" for name in ("psst", "handwritten", "limit", "tuto
 
 @dataclass
 class Row:
-    """One program on one problem."""
+    """One program on one problem, with its measurements."""
 
     section: str
     program: str
@@ -37,7 +37,7 @@ class Row:
 
 
 class Conversation:
-    """A program under way: it is asked by a line and answers by one of JSON."""
+    """A running program: it is asked with a line and answers with a line of JSON."""
 
     def __init__(self, row: Row, python: str, problem: Path, log: Path) -> None:
         model = row.section if row.section in ("cells", "coba", "product") else "locust"
@@ -56,7 +56,7 @@ class Conversation:
         subprocess.run(["taskset", "-acp", str(core), str(self.process.pid)], check=True, stdout=subprocess.DEVNULL)
 
     def ask(self) -> None:
-        """One integration; its seconds and spikes go into the row."""
+        """Ask for one integration; write its seconds and spikes into the row."""
         self._say("run")
         answer = self._answer()
         self.row.seconds.append(answer["seconds"])

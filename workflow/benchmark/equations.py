@@ -1,13 +1,13 @@
-"""The antennal lobe's and the Hodgkin–Huxley neuron's equations for NumPy, JAX or TensorFlow (`xp`), arrays [cell].
+"""The equations of the antennal lobe and the Hodgkin–Huxley neuron for NumPy, JAX or TensorFlow (`xp`), arrays [cell].
 
-Every variable as x' = source − decay·x, returned as pairs (source, decay): what both solvers need.
+Every variable obeys x' = source − decay·x. The functions return pairs (source, decay), which both solvers need.
 """
 
 PHI, PHI_A, PHI_K = 3 ** ((22 - 36) / 10), 3 ** ((36 - 23.5) / 10), 2.3 ** ((26 - 23) / 10)
 
 
 def linoid(xp, y, k):
-    """y / (exp(y/k) − 1), with its limit at y = 0."""
+    """Return y / (exp(y/k) − 1), with its limit at y = 0."""
     near = xp.abs(y) < 1e-4 * k
     safe = xp.where(near, k, y)
     return xp.where(near, k - 0.5 * y, safe / (xp.exp(safe / k) - 1))
@@ -44,7 +44,10 @@ def hodgkin_huxley(xp, x, current):
 
 
 def projection_neurons(xp, x, current, gaba, pulse):
-    """`gaba` is the summed conductance, `pulse` whether acetylcholine is released."""
+    """Return pairs (source, decay).
+
+    `gaba` is the summed conductance, `pulse` says whether acetylcholine is released.
+    """
     v, g_na, g_k, g_a = (
         x["v"],
         100 * x["m"] ** 3 * x["h"],
@@ -67,7 +70,7 @@ def projection_neurons(xp, x, current, gaba, pulse):
 
 
 def local_interneurons(xp, x, current, ach, gaba):
-    """`ach` and `gaba` are the summed conductances."""
+    """Return pairs (source, decay); `ach` and `gaba` are the summed conductances."""
     v, g_k, g_ca, g_kca = x["v"], 10 * (x["n"] ** 2) ** 2, 3 * x["m_ca"] ** 2 * x["h_ca"], 0.3 * PHI_K * x["m_k"]
     tau_h = 0.3 * xp.exp((v - 40) / 13) + 0.002 * xp.exp((60 - v) / 29)
     source = current - 0.15 * 50 - 0.02 * 95 - g_k * 95 + g_ca * 140 - g_kca * 90 - gaba * 70
@@ -83,7 +86,7 @@ def local_interneurons(xp, x, current, ach, gaba):
 
 
 def odour(xp, problem, step, dt):
-    """The odour's current at a moment given in steps."""
+    """Return the odour's current at a moment given in steps."""
     a = {name.removeprefix("odour."): value for name, value in problem.items() if name.startswith("odour.")}
     rising = 1 - xp.exp((a["onset"] - step * dt) / a["rise"])
     falling = a["decay_from"] * xp.exp((a["offset"] - step * dt) / a["fall"])

@@ -1,7 +1,7 @@
-"""The tutorial's way of writing a network (Mohanta & Assisi 2019), for TensorFlow or NumPy.
+"""A network in the tutorial's way (Mohanta & Assisi 2019), for TensorFlow or NumPy.
 
-A function of one state vector with a state for every synapse, which finds its way between cells and synapses by masks
-over the full matrices and takes the stimulus from a table. `ops` gives what the two libraries call differently.
+It is a function of one state vector with a state for every synapse. Masks over the full matrices connect cells and
+synapses, and a table holds the stimulus. `ops` holds the functions that have different names in the two libraries.
 """
 
 from types import SimpleNamespace
@@ -35,7 +35,7 @@ NUMPY = SimpleNamespace(
 
 
 def rates(exp, u, up):
-    """The delayed rectifier's rates at u = v + 50, sodium's at `up`, as the tutorial has them: unguarded at 0/0."""
+    """Return the delayed rectifier's rates at u = v + 50 and sodium's at `up`, unguarded at 0/0 as in the tutorial."""
     an, bn = 0.02 * (15 - u) / (exp((15 - u) / 5) - 1), 0.5 * exp((10 - u) / 40)
     am, bm = 0.32 * (13 - up) / (exp((13 - up) / 4) - 1), 0.28 * (up - 40) / (exp((up - 40) / 5) - 1)
     ah, bh = 0.128 * exp((17 - up) / 18), 4 / (exp((40 - up) / 5) + 1)
@@ -43,7 +43,7 @@ def rates(exp, u, up):
 
 
 def locust(ops, problem):
-    """The first run of the problem: `step(x, i)`, the start vector and the thresholds of spikes."""
+    """Return `step(x, i)`, the start vector and the thresholds of spikes, for the first run of the problem."""
     dt, exp = float(problem["dt"]), ops.exp
     pn, ln = len(problem["pn.v"]), len(problem["ln.v"])
     cells = pn + ln
@@ -58,7 +58,7 @@ def locust(ops, problem):
     stimulus = odour(np, problem, half_steps, dt)[:, None] * weight
 
     def current(kind, opened, conductance, driving):
-        """Onto each cell: the open fractions put into the full matrix, times conductance and driving force, summed."""
+        """Return Σ of open fractions × conductance × driving force onto each cell, over a full matrix."""
         return ops.sum(ops.spread(links[kind], opened, (cells, cells)) * conductance * driving[:, None])
 
     def field(x, i, pulse):
@@ -91,7 +91,7 @@ def locust(ops, problem):
         return ops.join([dv, dn, dm, dh, dma, dha, dmc, dhc, dmk, dca, doa, dog, 0 * v])
 
     def step(x, i):
-        """One step of RK4 from step `i`; the last states are the steps in which the cells fired."""
+        """Make one step of RK4 from step `i`; the last states are the steps in which the cells fired."""
         since = i - x[-cells:]
         pulse = 0.5 * ops.number((since > 0.5) & (since < PULSE / dt + 0.5))
         k1 = field(x, i, pulse)
@@ -112,7 +112,7 @@ def locust(ops, problem):
 
 
 def hodgkin_huxley(ops, problem):
-    """All cells in one vector: `step(x, i)`, the start vector and the thresholds of spikes."""
+    """Return `step(x, i)`, the start vector and the thresholds of spikes, for all cells in one vector."""
     dt, current, n = float(problem["dt"]), problem["current"], len(problem["current"])
 
     def field(x):
@@ -133,7 +133,7 @@ def hodgkin_huxley(ops, problem):
 
 
 def sine(ops, problem):
-    """All copies of x' = sin(x t) in one vector: `step(x, i)`, the start vector and no thresholds."""
+    """Return `step(x, i)`, the start vector and no thresholds, for all copies of x' = sin(x t) in one vector."""
     dt = float(problem["dt"])
 
     def step(x, i):
@@ -148,7 +148,7 @@ def sine(ops, problem):
 
 
 def product(ops, problem):
-    """x → a x, for matrices of n × n."""
+    """Return the step x → a x, the start and no thresholds, for matrices of n × n."""
     return lambda x, i: problem["a"] @ x, problem["x"], np.array([])
 
 

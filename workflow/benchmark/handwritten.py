@@ -1,6 +1,7 @@
-"""The antennal lobe written by hand in TensorFlow, as an expert would without PSST.
+"""The antennal lobe written by hand in TensorFlow, as an expert would do without PSST.
 
-XLA, state [cell, run], RK4's stages in a loop that accumulates from stage states, dense matrices, vectors of 512 bits.
+It uses XLA, state [cell, run], dense matrices and vectors of 512 bits. RK4's stages are a loop that accumulates from
+stage states.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the JAX programs share: the solvers over pairs (source, decay), written out, and the setting of XLA."""
+"""The shared part of the JAX programs: the solvers over pairs (source, decay), written out, and the setting of XLA."""
 
 import os
 
@@ -8,7 +8,7 @@ from jax import lax, tree
 
 
 def prepare(precision: str, flags: str = "") -> None:
-    """Before the first computation: one thread, the precision, further flags of XLA."""
+    """Set one thread, the precision and further flags of XLA, before the first computation."""
     os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen=false {flags} {os.environ.get('XLA_FLAGS', '')}"
     jax.config.update("jax_enable_x64", precision == "double")
     jax.config.update("jax_platforms", "cpu")
@@ -23,7 +23,7 @@ def slopes(relaxations, x):
 
 
 def rk4(relaxations, x, step, dt):
-    """`relaxations(x, step)` gives pairs (source, decay); time is counted in steps."""
+    """Make one step of RK4; `relaxations(x, step)` gives pairs (source, decay), and time is counted in steps."""
 
     def field(x, step):
         return slopes(relaxations(x, step), x)
@@ -39,7 +39,7 @@ def rk4(relaxations, x, step, dt):
 
 
 def rk4_in_a_loop(relaxations, x, step, dt):
-    """The same with the stages as a loop, which XLA compiles to fewer passes over memory."""
+    """Make one step of RK4 with the stages as a loop, which XLA compiles to fewer passes over memory."""
 
     def stage(carry, row):
         y, total = carry

@@ -1,7 +1,7 @@
 """The antennal lobe in JAX: the field of one run, vmapped over runs, the stages written out, under jit and lax.scan.
 
-`plain` is JAX as it comes, state [run, cell]. `tuned` knows XLA: the stages in a loop, the state [cell, run] without
-vmap, vectors of 512 bits.
+`plain` is usual JAX, with the state [run, cell]. `tuned` is written for XLA: the stages in a loop, the state
+[cell, run] without vmap, vectors of 512 bits.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def lobe(
         fired = {p: (x[p]["v"] < level) & (after[p]["v"] >= level) for p, level in THRESHOLDS.items()}
         return after, jnp.where(fired["pn"], round(PULSE / dt), jnp.maximum(pulse - 1, 0)), fired
 
-    # all that the field of one run does holds for [cell, run] as well
+    # The field of one run works on [cell, run] as well.
     step_of_all = step_of_one_run if tuned else jax.vmap(step_of_one_run, in_axes=(0, 0, 0, None))
 
     @jax.jit

@@ -1,6 +1,6 @@
 """The antennal lobe in Jaxley: its implicit Euler step for v, exponential Euler for the rest, runs by vmap.
 
-A Jaxley synapse sees the two voltages only, so each one carries its open fraction and, for acetylcholine, its pulse.
+A Jaxley synapse sees the two voltages only. So each one has its own open fraction and, for acetylcholine, its pulse.
 """
 
 import jax
@@ -16,7 +16,7 @@ from jaxley.synapses import Synapse
 from worker import Worker
 
 DT, PULSE = 0.01, 0.3
-RADIUS = (100 / np.pi) ** 0.5 / 2  # µm; as long as wide: 100 µm², on which 1 nA is 1 mA/cm²
+RADIUS = (100 / np.pi) ** 0.5 / 2  # µm; a cell as long as wide has 100 µm², on which 1 nA is 1 mA/cm²
 
 
 def relaxed(x, source, decay, dt):

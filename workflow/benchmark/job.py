@@ -1,4 +1,4 @@
-"""One simulate job, as a sweep has it, in a folder of its own; prints its peak memory in bytes."""
+"""One simulate job, as in a sweep, in a folder of its own; prints its peak memory in bytes."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,6 @@
 """The machine's limit: limit.c, compiled for this processor and for the problem's number of runs.
 
-`library` takes the mathematical library's vectorised exp instead of the program's own.
+`library` takes the vectorised exp of the mathematical library instead of the program's own.
 """
 
 import ctypes
@@ -33,7 +33,7 @@ def pointer(array: np.ndarray) -> ctypes.c_void_p:
 
 
 def locust(library: ctypes.CDLL, problem: dict) -> np.ndarray:
-    """Spikes of each run."""
+    """Integrate the antennal lobe; return the spikes of each run."""
     runs, steps, dt = (problem[name] for name in ("runs", "steps", "dt"))
     weights = [problem[name] * problem[f"{name}.conductance"] for name in ("pn_ln", "ln_pn", "ln_ln")]
     starts = [
@@ -49,7 +49,7 @@ def locust(library: ctypes.CDLL, problem: dict) -> np.ndarray:
 
 
 def cells(library: ctypes.CDLL, problem: dict) -> np.ndarray:
-    """Spikes of each cell."""
+    """Integrate the neurons; return the spikes of each cell."""
     current, start = problem["current"], np.stack([problem[name] for name in ("v", "n", "m", "h")])
     spikes = np.zeros(len(current), np.intc)
     numbers = INTEGER(len(current)), INTEGER(problem["steps"]), NUMBER(problem["dt"])

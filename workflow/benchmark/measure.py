@@ -1,6 +1,6 @@
-"""The conductor: starts the programs, asks them in turn, and writes what they took to results/benchmark/benchmark.nc.
+"""The conductor: starts the programs, asks them in turn, and writes their times to results/benchmark/benchmark.nc.
 
-All programs of a group are set up first, two at a time; then each is asked once a repeat, alone, on one core.
+All programs of a group are set up first, two at a time. Then each is asked once a repeat, alone, on one core.
 """
 
 import datetime
@@ -41,7 +41,7 @@ HAND = {"rk4": ("handwritten", "limit"), "exponential_euler": ()}
 
 
 class Benchmark:
-    """The rows that are measured so far."""
+    """A benchmark under way, with the rows that are measured so far."""
 
     def __init__(self, settings: Settings, peers: str, folder: Path) -> None:
         self.settings, self.peers, self.files = settings, peers, Comparison(folder)
@@ -95,13 +95,13 @@ class Benchmark:
         self.measure([Row("product", name, problem, mode, equations=n, steps=steps) for name, mode in programs])
 
     def networks(self, runs: int, steps: int) -> None:
-        """Runs on one network, and each on a network of its own."""
+        """Measure runs on one network, and runs on a network of their own each."""
         for precision in ("double", "single"):
             common = {"precision": precision, "runs": runs, "steps": steps}
             self.measure([Row("networks", "psst", f"locust-{runs}", mode, **common) for mode in ("one", "own")])
 
     def cores(self, runs: int, steps: int) -> None:
-        """One job on one core beside two jobs on two."""
+        """Measure one job on one core, and two jobs on two."""
         rows = [Row("cores", "psst", f"locust-{runs}", "one", runs=runs, steps=steps, cores=n) for n in (1, 2)]
         for row, mode in zip(rows, ("one job", "two jobs"), strict=True):
             pair = [self.start(Row(**{**vars(row), "seconds": []})) for _ in range(row.cores)]
@@ -117,7 +117,7 @@ class Benchmark:
             self.rows.append(row)
 
     def cold(self, runs: int, duration: float) -> None:
-        """From the command to the files, two cores, everything compiled anew."""
+        """Measure the time from the command to the files, on two cores, with everything compiled anew."""
         steps = round(duration / 0.01)
         problem = self.problem(f"locust-{runs}-cold", locust_problem(locust_config(steps), runs, steps))
         common = {"runs": runs, "steps": steps, "cores": 2, "threads": 2}
@@ -150,7 +150,7 @@ class Benchmark:
         self.tell("cold sweep")
 
     def memory(self, durations: list[float]) -> None:
-        """Jobs that differ in their model time alone."""
+        """Measure the memory of jobs that differ in their model time alone."""
         for duration in durations:
             overrides = "network.size=120 network.coupling=1 solver=exponential_euler solver.precision=float32 "
             overrides += f"sweep.networks=1 sweep.trials=16 hardware.jobs=1 {lasting(duration)}"
@@ -164,7 +164,7 @@ class Benchmark:
         self.tell("memory")
 
     def measure(self, rows: list[Row]) -> None:
-        """Set up all of them, ask each once a repeat, and let them go; one that fails is left out and named."""
+        """Set up all programs, ask each once a repeat, and end them; leave out and name those that fail."""
         rows = [row for row in rows if row.program in self.settings.programs]
         if not rows:
             return
@@ -188,7 +188,7 @@ class Benchmark:
         return Conversation(row, python, self.files.problem(row.problem), self.files.log(name))
 
     def tried(self, act: Callable[..., Any], *arguments: Any) -> Any:
-        """What it gives; nothing where the program failed, which is noted."""
+        """Return the value of a call; if the program fails, note that and return None."""
         try:
             return act(*arguments)
         except (PsstError, BrokenPipeError) as error:
@@ -236,12 +236,12 @@ class Benchmark:
 
 
 def lasting(duration: float) -> str:
-    """Overrides for that much model time, all of it analysed."""
+    """Return overrides for so much model time (ms), all of it analysed."""
     return f"run.duration={duration} recorder.window=[0,{duration}] analysis.spectrum=[0,{duration}]"
 
 
 def whole(steps: int, interval: int) -> int:
-    """Steps up to the last sampling interval of so many steps that fits; at least one."""
+    """Return the steps up to the last sampling interval of so many steps that fits; at least one interval."""
     return max(interval, steps // interval * interval)
 
 

@@ -30,7 +30,7 @@ def load_mechanisms() -> None:
 
 
 class Network:
-    """Cells of all runs with their synapses; a cell is (population, number, run)."""
+    """The cells of all runs with their synapses; a cell is (population, number, run)."""
 
     def __init__(self, problem: dict) -> None:
         self.problem, self.runs = problem, int(problem["runs"])

@@ -1,4 +1,7 @@
-"""The tutorial's way in NumPy: a Python loop over steps, double precision; of the antennal lobe the first run."""
+"""The tutorial's way in NumPy: a Python loop over steps, double precision.
+
+For the antennal lobe, the first run alone.
+"""
 
 import os
 

@@ -30,7 +30,7 @@ FILLS = {"separate": "none", "tuned": "left", "graph": "none"}
 
 
 def plot(axes: Axes, rows: list[Row], x: str) -> None:
-    """Median times against the key `x`, bars from minimum to maximum, a line for each program and mode."""
+    """Draw median times against the key `x`, bars from minimum to maximum, a line for each program and mode."""
     for program, colour in COLOURS.items():
         for mode in sorted({row.mode for row in chosen(rows, program=program)}):
             line = sorted(chosen(rows, program=program, mode=mode), key=lambda row: getattr(row, x))
@@ -54,13 +54,13 @@ def plot(axes: Axes, rows: list[Row], x: str) -> None:
 
 
 def centre(values: np.ndarray) -> tuple[float, float, float]:
-    """Median, and how far minimum and maximum are from it."""
+    """Return the median, and the distances of minimum and maximum from it."""
     middle, low, high = np.median(finite(values)), finite(values).min(), finite(values).max()
     return middle, middle - low, high - middle
 
 
 def bars(axes: Axes, rows: list[Row], names: Sequence[str], setup: bool = False) -> None:
-    """A bar for each row, the shortest on top, with its time and how many times PSST's that is."""
+    """Draw a bar for each row, the shortest on top, with its time and its ratio to PSST's time."""
     order = sorted(zip(rows, names, strict=True), key=lambda pair: centre(pair[0].cost)[0])
     psst = fastest(chosen(rows, program="PSST"))
     for place, (row, _) in enumerate(order):
@@ -86,7 +86,7 @@ def empty(axes: Axes) -> None:
 
 
 def legend(figure: Figure) -> None:
-    """Below the panels, each line once."""
+    """Draw a legend below the panels, with each line once."""
     found: dict[str, Any] = {}
     for axes in figure.axes:
         found |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
@@ -110,7 +110,7 @@ def draw_throughput(rows: list[Row]) -> Figure:
 
 
 def draw_equations(rows: list[Row], section: str, title: str) -> Figure:
-    """Time over the number of equations, in double precision, with one solver."""
+    """Draw the time over the number of equations, in double precision, with one solver."""
     figure, axes = plt.subplots(figsize=(COLUMN, 3.7))
     shown = chosen(rows, section=section, precision="double")
     methods = sorted({row.method for row in shown}, key=list(METHODS).index)[:1]
@@ -132,7 +132,7 @@ def draw_sine(rows: list[Row]) -> Figure:
 
 
 def draw_product(rows: list[Row]) -> Figure:
-    """Time of a product over the rows of its matrices."""
+    """Draw the time of a product over the rows of its matrices."""
     figure, axes = plt.subplots(figsize=(COLUMN, 3.2))
     shown = chosen(rows, section="product")
     axes.set(title="product of two n × n matrices, double precision", xlabel="n", ylabel="time per product (µs)")
@@ -143,7 +143,7 @@ def draw_product(rows: list[Row]) -> Figure:
 
 
 def draw_panels(groups: dict[str, list[Row]]) -> Figure:
-    """Bars for each group below its title."""
+    """Draw bars for each group below its title."""
     heights = [max(3, len(group)) for group in groups.values()]
     figure, found = plt.subplots(
         len(groups), 1, figsize=(COLUMN, 1.2 + 0.17 * sum(heights)), height_ratios=heights, squeeze=False
@@ -167,7 +167,7 @@ def draw_bars(rows: list[Row]) -> Figure:
 
 
 def draw_coba(rows: list[Row]) -> Figure:
-    """A panel for each number of runs and precision."""
+    """Draw a panel for each number of runs and precision."""
     coba = chosen(rows, section="coba")
     panels = sorted({(row.runs, row.precision) for row in coba})
     return draw_panels(
@@ -180,7 +180,7 @@ def draw_coba(rows: list[Row]) -> Figure:
 
 
 def draw_cold(rows: list[Row]) -> Figure:
-    """What differs between the rows stands beside their names, what does not in the title."""
+    """Draw a bar for each row; its name says what differs between rows, the title what does not."""
     shown = chosen(rows, section="cold")
     figure, axes = plt.subplots(figsize=(COLUMN, 1 + 0.2 * max(3, len(shown))))
     names, title = [row.name for row in shown], []

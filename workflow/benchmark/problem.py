@@ -1,9 +1,10 @@
 """The benchmark's problems as plain arrays, for programs that know nothing of PSST.
 
-`locust`: the antennal lobe, runs that share the connectivity of network 0 and differ in odour and start (its trials).
+`locust`: the antennal lobe; runs share the connectivity of network 0 and differ in odour and start (its trials).
 `cells`: independent Hodgkin–Huxley neurons under constant currents.
-`coba`: benchmark 3 of Brette et al. 2007, runs that share the connections of network 0 and differ in start.
+`coba`: benchmark 3 of Brette et al. 2007; runs share the connections of network 0 and differ in start.
 `sine`: independent copies of x' = sin(x t).
+`product`: products of two square matrices.
 """
 
 import argparse
@@ -45,13 +46,13 @@ COBA_DT = 0.05
 
 
 def locust_config(steps: int, **values: Any) -> dict[str, Any]:
-    """The locust network with odour from the start; `solver__precision="float32"` sets solver.precision."""
+    """Configure the locust network with odour from the start; `solver__precision="float32"` sets solver.precision."""
     given = {"stimulus.onset": 0.0, "run.duration": steps * DT, "recorder.window": [0.0, steps * DT]}
     return _resolved({"experiment": "locust_coupling"}, given, values)
 
 
 def cells_config(n: int, steps: int, **values: Any) -> dict[str, Any]:
-    """n Hodgkin–Huxley cells under 0 to 10 µA/cm² (one cell: 10), without jitter or traces."""
+    """Configure n Hodgkin–Huxley cells under 0 to 10 µA/cm² (one cell: 10), without jitter or traces."""
     given = {
         "network.size": n,
         "network.start_jitter": 0.0,
@@ -64,20 +65,24 @@ def cells_config(n: int, steps: int, **values: Any) -> dict[str, Any]:
 
 
 def coba_config(steps: int, **values: Any) -> dict[str, Any]:
-    """The random network of 4,000 cells, recorded from the start."""
+    """Configure the random network of 4,000 cells, recorded from the start."""
     given = {"run.dt": COBA_DT, "run.duration": steps * COBA_DT, "recorder.window": [0.0, steps * COBA_DT]}
     return _resolved({"experiment": "coba_hh"}, given, values)
 
 
 def sine_config(n: int, steps: int, **values: Any) -> dict[str, Any]:
-    """n copies, without traces and with one sample."""
+    """Configure n copies, without traces and with one sample."""
     time = steps * DT
     given = {"network.size": n, "run.duration": time, "recorder.window": [0.0, time], "recorder.interval": time}
     return _resolved({"network": "sine", "stimulus": "none", "sweep": "single"}, given, values)
 
 
 def locust_problem(config: dict[str, Any], runs: int, steps: int) -> dict[str, Any]:
-    """Matrices [post, pre], conductances, odour weights and start values [cell, run] of trials 0 to `runs` − 1."""
+    """Return the antennal lobe as arrays, with trials 0 to `runs` − 1.
+
+    Returns:
+        Matrices [post, pre], conductances, and odour weights and start values [cell, run].
+    """
     network, seed = Network.from_config(config["network"]), config["run"]["seed"]
     sizes, connections = network.sizes, connect(network, seed, 0)
     problem = {"model": "locust", "runs": runs, "steps": steps, "dt": DT}
@@ -92,7 +97,7 @@ def locust_problem(config: dict[str, Any], runs: int, steps: int) -> dict[str, A
 
 
 def cells_problem(n: int, steps: int) -> dict[str, Any]:
-    """Currents and start values [cell]."""
+    """Return currents and start values, [cell]."""
     config = cells_config(n, steps)
     network = Network.from_config(config["network"])
     start = start_state(network, config["network"], config["run"]["seed"], 0, 0)["hh"]
@@ -102,7 +107,7 @@ def cells_problem(n: int, steps: int) -> dict[str, Any]:
 
 
 def coba_problem(config: dict[str, Any], runs: int, steps: int) -> dict[str, Any]:
-    """Of each projection the pre- and postsynaptic cells and the conductance; start values [cell, run]."""
+    """Return the pre- and postsynaptic cells and the conductance of each projection, and start values [cell, run]."""
     network, seed = Network.from_config(config["network"]), config["run"]["seed"]
     connections = connect(network, seed, 0)
     problem = {"model": "coba", "runs": runs, "steps": steps, "dt": COBA_DT}
@@ -113,7 +118,7 @@ def coba_problem(config: dict[str, Any], runs: int, steps: int) -> dict[str, Any
 
 
 def start_values(network: Network, config: dict[str, Any], runs: int) -> dict[str, Any]:
-    """By `population.variable`, the start values [cell, run] of trials 0 to `runs` − 1 on network 0."""
+    """Return the start values [cell, run] of trials 0 to `runs` − 1 on network 0, by `population.variable`."""
     starts = [start_state(network, config["network"], config["run"]["seed"], 0, trial) for trial in range(runs)]
     return {
         f"{population}.{short}": np.stack([start[population][name] for start in starts], axis=1)
@@ -123,7 +128,7 @@ def start_values(network: Network, config: dict[str, Any], runs: int) -> dict[st
 
 
 def sine_problem(n: int, steps: int) -> dict[str, Any]:
-    """Start values [cell]."""
+    """Return start values, [cell]."""
     config = sine_config(n, steps)
     network = Network.from_config(config["network"])
     start = start_state(network, config["network"], config["run"]["seed"], 0, 0)
@@ -131,7 +136,7 @@ def sine_problem(n: int, steps: int) -> dict[str, Any]:
 
 
 def product_problem(n: int, steps: int) -> dict[str, Any]:
-    """Two orthogonal matrices [n, n]: however often the one is multiplied by the other, nothing grows or vanishes."""
+    """Return two orthogonal matrices [n, n]: their repeated product neither grows nor vanishes."""
     random = np.random.default_rng(1)
     a, x = (np.linalg.qr(random.standard_normal((n, n)))[0] for _ in range(2))
     return {"model": "product", "runs": 1, "steps": steps, "a": a, "x": x}

@@ -1,4 +1,4 @@
-"""PSST itself: the same problem through psst_core, all runs in one compiled batch; `own` gives each a network."""
+"""PSST itself: the same problem through psst_core, all runs in one compiled batch; `own` gives each run a network."""
 
 import time
 from importlib.metadata import version

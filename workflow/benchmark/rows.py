@@ -1,4 +1,4 @@
-"""The benchmark's measurements: a row for each program on each problem, and their times beside each other."""
+"""The benchmark's measurements: a row for each program on each problem, and ratios of their times."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ WHOLE = ("cold", "cores")  # sections that measure whole jobs, in seconds
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """What was measured of one program on one problem; `seconds` by repeat."""
+    """The measurements of one program on one problem; `seconds` by repeat."""
 
     section: str
     program: str
@@ -68,7 +68,7 @@ class Row:
 
 
 def read(source: Path) -> tuple[list[Row], dict[str, Any]]:
-    """The rows and the attributes of a file of measurements."""
+    """Read the rows and the attributes of a file of measurements."""
     with xr.open_dataset(source) as data:
         columns = {name: data[name].values.tolist() for name in (*KEYS, "setup_seconds", "peak_memory", "version")}
         columns["spikes"] = data["spikes"].where(data["spikes"] >= 0).values.tolist()
@@ -82,10 +82,10 @@ def chosen(rows: Iterable[Row], **wanted: Any) -> list[Row]:
 
 
 def one(rows: Iterable[Row], **wanted: Any) -> Row | None:
-    """The only row with these keys, or None where there is none.
+    """Return the only row with these keys, or None if there is none.
 
     Raises:
-        ValueError: where there are several.
+        ValueError: when there are several.
     """
     found = chosen(rows, **wanted)
     if len(found) > 1:
@@ -94,13 +94,13 @@ def one(rows: Iterable[Row], **wanted: Any) -> Row | None:
 
 
 def fastest(rows: Iterable[Row]) -> Row | None:
-    """By the median; rows without a finite time do not count."""
+    """Return the row with the smallest median; rows without a finite time do not count."""
     timed = [row for row in rows if np.isfinite(row.cost).any()]
     return min(timed, key=lambda row: np.nanmedian(row.cost), default=None)
 
 
 def ratio(top: Row | None, bottom: Row | None) -> np.ndarray:
-    """Of their times, by repeat, where both were measured."""
+    """Return the ratios of two rows' times, by repeat; empty unless both were measured."""
     if top is None or bottom is None:
         return np.array([])
     return finite(top.cost / bottom.cost)
@@ -115,7 +115,7 @@ def number_of(count: int, what: str) -> str:
 
 
 def digits(value: float) -> str:
-    """Three digits that count, without an exponent."""
+    """Return a number with three significant digits, without an exponent."""
     if not np.isfinite(value):
         return "–"
     rounded = float(f"{value:.3g}")

@@ -1,4 +1,4 @@
-"""What the benchmark measures: conf/benchmark.yaml, checked."""
+"""The settings of the benchmark: conf/benchmark.yaml, checked."""
 
 from dataclasses import dataclass, field
 
@@ -24,7 +24,7 @@ LABELS = {
 
 @dataclass
 class Settings:
-    """conf/benchmark.yaml."""
+    """The content of conf/benchmark.yaml."""
 
     repeats: int = 5
     runs: list[int] = field(default_factory=list)
@@ -43,10 +43,10 @@ class Settings:
 
     @classmethod
     def read(cls, overrides: str = "") -> "Settings":
-        """Those of the file, with `key=value` texts over them.
+        """Return the settings of the file, changed by `key=value` texts.
 
         Raises:
-            PsstError: naming what is wrong.
+            PsstError: naming the wrong key or value.
         """
         path = CONF / "benchmark.yaml"
         try:

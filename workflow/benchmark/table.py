@@ -13,7 +13,7 @@ PROBLEMS = ("networks", "cores", "memory")  # sections whose modes are different
 
 @dataclass(frozen=True, eq=False)
 class Ratio:
-    """A line of the table of ratios; without targets where `least` is None."""
+    """A line of the table of ratios; it has no targets if `least` is None."""
 
     what: str
     values: np.ndarray
@@ -32,7 +32,7 @@ class Ratio:
 
 
 def ratios(rows: list[Row]) -> list[Ratio]:
-    """All lines of the table, those without targets at the end."""
+    """Return all lines of the table, those without targets at the end."""
     locust = chosen(rows, section="locust")
 
     def of(program: str, method: str, precision: str, runs: int = 64, mode: str = "default") -> Row | None:
@@ -81,7 +81,7 @@ def ratios(rows: list[Row]) -> list[Ratio]:
 
 
 def coba(rows: list[Row], mode: str = "separate") -> list[Ratio]:
-    """Brian2 on the network of 4,000 cells; with targets as it comes."""
+    """Return the lines of Brian2 on the network of 4,000 cells; Brian2 as shipped has targets."""
     name, targets = ("Brian2 as shipped", (1, 2)) if mode == "separate" else (f"Brian2 {mode}", ())
     lines = []
     for psst in chosen(rows, section="coba", program="PSST"):
@@ -126,7 +126,7 @@ def memory(rows: list[Row]) -> list[Ratio]:
 
 
 def paired(rows: list[Row], section: str, first: str, second: str) -> list[tuple[Row | None, Row]]:
-    """PSST's rows of the second mode, each with that of the first on the same problem."""
+    """Return PSST's rows of the second mode, each with the row of the first mode on the same problem."""
     psst = chosen(rows, section=section, program="PSST")
     return [
         (one(psst, mode=first, method=row.method, precision=row.precision, runs=row.runs), row)
@@ -135,7 +135,7 @@ def paired(rows: list[Row], section: str, first: str, second: str) -> list[tuple
 
 
 def cold(rows: list[Row]) -> list[Ratio]:
-    """The best of the programs that do PSST's work with its solver."""
+    """Return the lines of the best program that does PSST's work with its solver."""
     lines = []
     for psst in chosen(rows, section="cold", program="PSST"):
         keys = {key: getattr(psst, key) for key in ("section", "method", "precision", "runs", "steps")}
@@ -147,7 +147,7 @@ def cold(rows: list[Row]) -> list[Ratio]:
 
 
 def spread(values: np.ndarray) -> str:
-    """Median (minimum to maximum)."""
+    """Return the median (minimum to maximum)."""
     if len(values) == 0:
         return "not measured"
     middle = digits(np.median(values))
@@ -175,7 +175,7 @@ def all_rows(rows: list[Row]) -> str:
 
 
 def agreement(rows: list[Row]) -> str:
-    """A sentence for each problem: which programs count PSST's spikes, and by how many the others differ."""
+    """Say for each problem which programs count PSST's spikes, and by how many the others differ."""
     groups: dict[tuple, list[Row]] = {}
     for row in rows:
         if np.isfinite(row.spikes) and row.section not in ("sine", "product"):
@@ -203,7 +203,7 @@ def agreement(rows: list[Row]) -> str:
 
 
 def head(rows: list[Row], attributes: dict[str, Any]) -> str:
-    """Where, when and with what was measured."""
+    """Say where, when and with which versions was measured."""
     failures = attributes.get("failures", "")
     versions = [f"Python {attributes['python']}", f"TensorFlow {attributes['tensorflow']}"]
     versions = dict.fromkeys([*versions, *(row.version for row in rows if row.version)])

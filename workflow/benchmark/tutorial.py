@@ -1,4 +1,7 @@
-"""The tutorial's way in TensorFlow: tf.scan, every state kept, double precision; of the antennal lobe the first run."""
+"""The tutorial's way in TensorFlow: tf.scan, every state kept, double precision.
+
+For the antennal lobe, the first run alone.
+"""
 
 import os
 from types import SimpleNamespace
@@ -11,7 +14,7 @@ import tensorflow as tf
 from full_state import MODELS
 from worker import Worker
 
-KEPT = 2_000_000_000  # bytes of states that one scan may keep: longer problems take several
+KEPT = 2_000_000_000  # bytes of states that one scan may keep; longer problems take several scans
 
 
 def spread(mask, values, shape):

@@ -1,7 +1,7 @@
-"""How the benchmark's conductor talks to the programs it measures: JSON lines over stdin and stdout.
+"""The conversation between the benchmark's conductor and the measured programs: JSON lines over stdin and stdout.
 
-A worker sets itself up and says it is ready; each line `run` integrates its problem once from the start; `quit` or the
-end of input makes it report its peak memory and leave.
+A worker sets itself up and says that it is ready. At each line `run` it integrates its problem once from the start. At
+`quit`, or at the end of input, it reports its peak memory and ends.
 """
 
 import argparse
@@ -21,13 +21,13 @@ SHOWN = 1000
 
 
 class Worker:
-    """The program's options, its problem, and its conversation.
+    """A measured program: its options, its problem, and its side of the conversation.
 
     Args:
         description: what the program is.
-        methods: the solvers it has.
+        methods: its solvers.
         modes: ways of doing the same work, the default first.
-        precisions: those it has.
+        precisions: its precisions.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class Worker:
 
         Args:
             version: the tool and its version.
-            integrate: one integration of the whole problem; gives `spikes`, and `seconds` where the tool takes the time
-                itself.
-            peak_memory: bytes, where the work is done in another process.
+            integrate: makes one integration of the whole problem. It returns `spikes`, and `seconds` if the tool takes
+                the time itself.
+            peak_memory: returns bytes, if the work is done in another process.
         """
         self._reply(ready=True, setup_seconds=age(), version=version)
         for line in sys.stdin:
@@ -77,12 +77,12 @@ class Worker:
 
 
 def content(x: np.ndarray) -> int:
-    """In place of spikes, where a problem has none: a number that another result would not give."""
+    """Return a number that stands for a result; it replaces the spikes where a problem has none."""
     return int(np.rint(1e3 * np.abs(x).sum()))
 
 
 def age() -> float:
-    """Seconds since this process began."""
+    """Return the seconds since this process began."""
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
@@ -92,11 +92,11 @@ def own_peak_memory() -> int:
 
 
 def peak_memory(status: str) -> int:
-    """VmHWM in the text of a /proc/…/status, bytes."""
+    """Return VmHWM from the text of a /proc/…/status, bytes."""
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
 
 def require(tool: str, package: str) -> None:
-    """Leave with a clear message where a compiler is missing."""
+    """Exit with a clear message if a compiler is missing."""
     if shutil.which(tool) is None:
         sys.exit(f"{tool} is missing: install the package {package} (apt-get install {package})")

@@ -1,7 +1,7 @@
 """Brian2 on the same networks, in the environment of the other tools: RK4, double precision, C++.
 
 The chain of three is written as one system, so that Brian2 evaluates its synapses at every stage, as PSST does. The
-antennal lobe is written as people write it, with `Synapses`: Brian2 sums these once a step and holds them over it,
+antennal lobe is written in the usual way, with `Synapses`. Brian2 sums these once a step and holds the sums over it,
 which is an error of first order in dt.
 """
 
@@ -36,7 +36,7 @@ OWN = re.compile(r"\b(d?)(v|n|m|h|a|g|u|[abx]?[nmh]|below|transmitter|fired|curr
 
 
 def chain(problem: dict[str, Any], names: dict[str, Any]) -> tuple[list[Any], Any]:
-    """All cells' variables in one group of size one, `v_0` being that of the first cell."""
+    """Put all cells' variables into one group of size one; `v_0` belongs to the first cell."""
     equations, events, number = "", {}, len(problem["v"])
     for cell in range(number):
         equations += OWN.sub(rf"\g<1>\g<2>_{cell}", CELL)
@@ -62,7 +62,7 @@ def chain(problem: dict[str, Any], names: dict[str, Any]) -> tuple[list[Any], An
 
 
 def lobe(problem: dict[str, Any], names: dict[str, Any]) -> tuple[list[Any], Any]:
-    """The benchmark's own program, one run."""
+    """Build the benchmark's own program, for one run."""
     names |= {name.removeprefix("odour."): value for name, value in problem.items() if name.startswith("odour.")}
     names |= {"phi_a": 3 ** ((36 - 23.5) / 10), "phi_k": 2.3 ** ((26 - 23) / 10)}
     sizes = {name: len(problem[f"{name}.v"]) for name in ("pn", "ln")}

@@ -1,6 +1,6 @@
 """The COBA-HH network (Brette et al. 2007, doi:10.1007/s10827-007-0038-6) in Brian2, with random numbers of its own.
 
-Several networks side by side in one program, each connected within itself.
+Several networks lie side by side in one program, each connected within itself.
 """
 
 import argparse

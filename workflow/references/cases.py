@@ -1,4 +1,4 @@
-"""What `experiment=references` compares: each case as a configuration for PSST, and as plain arrays for others."""
+"""The cases of `experiment=references`, each as a configuration for PSST and as plain arrays for other programs."""
 
 import sys
 from collections.abc import Callable
@@ -23,17 +23,17 @@ CURRENTS = [1.0, 2.0, 4.0, 7.0, 10.0]  # µA/cm², the first too weak for a spik
 
 
 def neurons(dt: float, duration: float) -> dict[str, Any]:
-    """Hodgkin–Huxley neurons under constant currents."""
+    """Configure Hodgkin–Huxley neurons under constant currents."""
     return _resolved("f_i_curve", dt, duration, {"network.size": len(CURRENTS), "stimulus.values": CURRENTS})
 
 
 def chain(dt: float, duration: float) -> dict[str, Any]:
-    """The chain of three with its boxes of current."""
+    """Configure the chain of three with its boxes of current."""
     return _resolved("chain_of_three", dt, duration, {})
 
 
 def lobe(dt: float, duration: float) -> dict[str, Any]:
-    """The antennal lobe under an odour from the start."""
+    """Configure the antennal lobe under an odour from the start."""
     return _resolved("locust_coupling", dt, duration, {"stimulus.onset": 0.0})
 
 
@@ -67,17 +67,17 @@ ALL = CASES | PEERS
 
 @dataclass
 class Settings:
-    """What `overrides` may set: the cases, and whether those of Brian2 are among them."""
+    """The settings that `overrides` may change: the cases, and whether to add those of Brian2."""
 
     cases: list[str] = field(default_factory=lambda: list(CASES))
     peers: bool = False
 
     @classmethod
     def read(cls, overrides: str) -> list[str]:
-        """The names of the cases that `key=value` texts choose.
+        """Return the names of the cases that `key=value` texts choose.
 
         Raises:
-            PsstError: naming what is wrong.
+            PsstError: naming the wrong key or value.
         """
         try:
             given = OmegaConf.from_dotlist(overrides.split())
@@ -92,7 +92,11 @@ class Settings:
 
 
 def arrays(config: dict[str, Any]) -> dict[str, Any]:
-    """Start values and currents [cell], matrices [post, pre], conductances, the edges of the stimulus, dt and steps."""
+    """Return a case as arrays.
+
+    Returns:
+        Start values and currents [cell], matrices [post, pre], conductances, the edges of the stimulus, dt and steps.
+    """
     dt = config["run"]["dt"]
     steps = round(config["run"]["duration"] / dt)
     if "pn" in config["network"]["populations"]:
@@ -111,7 +115,7 @@ def arrays(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolved(experiment: str, dt: float, duration: float, values: dict[str, Any]) -> dict[str, Any]:
-    """The experiment with v of every cell at every step, in double precision."""
+    """Return the resolved experiment with v of every cell recorded at every step, in double precision."""
     config = compose({"experiment": experiment})
     given = {"run.dt": dt, "run.duration": duration, "recorder.interval": dt, "recorder.window": [0.0, duration]}
     for key, value in (given | values).items():

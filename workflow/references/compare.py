@@ -20,12 +20,12 @@ from psst_core.logs import Report, logged
 from psst_core.model.network import Network
 from psst_core.store.dataset import write
 
-SAMPLE = 0.05  # ms, of the potentials in the file; differences are taken at every step
+SAMPLE = 0.05  # ms between the potentials in the file; differences are taken at every step
 HERE = Path(__file__).parent
 
 
 def psst(config: dict[str, Any]) -> np.ndarray:
-    """v at every step, [step, cell], mV."""
+    """Integrate with PSST; return v at every step, [step, cell], mV."""
     integration = Integration(Program(config, [], 1), [Run(config)])
     segments = list(integration.segments(step_count(config["run"]["duration"], config["run"]["dt"])))
     populations = [np.concatenate([s.traces[key][0] for s in segments], axis=1) for key in segments[0].traces]
@@ -33,7 +33,7 @@ def psst(config: dict[str, Any]) -> np.ndarray:
 
 
 def brian2(problem: dict[str, Any], python: str) -> tuple[np.ndarray, str]:
-    """The same of Brian2, and its version."""
+    """Integrate with Brian2; return v at every step, [step, cell], mV, and Brian2's version."""
     with tempfile.TemporaryDirectory() as folder:
         given, made = Path(folder, "problem.npz"), Path(folder, "potentials.npz")
         np.savez(given, **problem)
@@ -43,7 +43,7 @@ def brian2(problem: dict[str, Any], python: str) -> tuple[np.ndarray, str]:
 
 
 def spikes(v: np.ndarray, thresholds: np.ndarray, dt: float) -> list[np.ndarray]:
-    """By cell, when v crosses its threshold upward: ms, on the straight line between two steps."""
+    """Return when v of each cell crosses its threshold upward: ms, on the straight line between two steps."""
     times = []
     for potential, threshold in zip(v.T, thresholds, strict=True):
         before = np.flatnonzero((potential[:-1] < threshold) & (potential[1:] >= threshold))
@@ -53,20 +53,23 @@ def spikes(v: np.ndarray, thresholds: np.ndarray, dt: float) -> list[np.ndarray]
 
 
 def largest_shift(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> float:
-    """Between the spikes of both, ms; NaN where a cell has not the same number of them, or nobody any."""
+    """Return the largest shift between the spikes of both, ms.
+
+    It is NaN where a cell has different numbers of them, or where there is no spike.
+    """
     if [len(times) for times in ours] != [len(times) for times in theirs] or not any(map(len, ours)):
         return np.nan
     return float(np.abs(np.concatenate(ours) - np.concatenate(theirs)).max())
 
 
 def thresholds(config: dict[str, Any]) -> np.ndarray:
-    """Of each cell, mV."""
+    """Return the threshold of each cell, mV."""
     populations = Network.from_config(config["network"]).populations.values()
     return np.concatenate([np.full(population.size, population.spike_threshold) for population in populations])
 
 
 def names(config: dict[str, Any]) -> list[str]:
-    """Of each cell: its current, where that is all they differ in, or its population and number."""
+    """Return a name for each cell: its current, if cells differ in nothing else, or its population and number."""
     if not config["network"]["projections"]:
         return [f"{current:g} µA/cm²" for current in CURRENTS]
     sizes = Network.from_config(config["network"]).sizes
@@ -74,7 +77,7 @@ def names(config: dict[str, Any]) -> list[str]:
 
 
 def compare(case: Case, python: str | None, report: Report) -> xr.Dataset:
-    """Integrate a case with both programs."""
+    """Integrate a case with both programs; return both results and their difference."""
     config = case.config()
     prepare(config["hardware"])
     what = f"{case.title}, {case.duration:g} ms in steps of {case.dt:g} ms"

@@ -17,11 +17,11 @@ from psst_core.files import atomic
 from psst_core.store.folder import Comparison
 
 SHOWN = 5  # cells in a figure
-SMALLEST = 1e-13  # mV, of the axis of differences
+SMALLEST = 1e-13  # mV, the lower end of the axis of differences
 
 
 def table(files: Sequence[Path]) -> pd.DataFrame:
-    """A row a case."""
+    """Return a row for each case."""
     rows = []
     for file in files:
         with xr.open_dataset(file) as data:
@@ -43,7 +43,7 @@ def table(files: Sequence[Path]) -> pd.DataFrame:
 
 
 def draw(data: xr.Dataset) -> Figure:
-    """Both potentials of a few cells, and below the differences."""
+    """Draw both potentials of a few cells, and below them the differences."""
     cells = chosen(data)
     figure, axes = plt.subplots(
         len(cells) + 1,
@@ -76,7 +76,7 @@ def draw(data: xr.Dataset) -> Figure:
 
 
 def chosen(data: xr.Dataset) -> list[int]:
-    """The cells that a figure shows: all, or where these are many the first that fire most of each population."""
+    """Return the cells that a figure shows: all, or of many the two of each population that fire most."""
     if data.sizes["cell"] <= SHOWN:
         return list(range(data.sizes["cell"]))
     counts = np.bincount(data["spike_cell_psst"].astype(int), minlength=data.sizes["cell"])
@@ -86,7 +86,7 @@ def chosen(data: xr.Dataset) -> list[int]:
 
 
 def positive(difference: xr.DataArray) -> xr.DataArray:
-    """For an axis of logarithms; what is equal to the bit is left out."""
+    """Prepare differences for a logarithmic axis: leave out those that are exactly zero."""
     return difference.where(difference > 0)
 
 

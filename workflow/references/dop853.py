@@ -1,9 +1,9 @@
 """SciPy's DOP853 on the same networks: neither its equations nor its method are PSST's.
 
-The equations are those of workflow/benchmark/equations.py, the method is Dormand & Prince's of order 8 with error
-control (Hairer, Nørsett & Wanner 1993, doi:10.1007/978-3-540-78862-1). Where a current steps, or a pulse of transmitter
-begins or ends, it stops and starts anew. As in PSST, a spike is seen at the end of the step of dt in which v crosses
-0 mV upward, and the pulse covers the steps that follow.
+The equations are those of workflow/benchmark/equations.py. The method is Dormand & Prince's of order 8 with error
+control (Hairer, Nørsett & Wanner 1993, doi:10.1007/978-3-540-78862-1). It stops and starts anew where a current steps,
+and where a pulse of transmitter begins or ends. As in PSST, a spike is seen at the end of the step of dt in which v
+crosses 0 mV upward, and the pulse covers the steps that follow.
 """
 
 import sys
@@ -35,7 +35,7 @@ class Cells:
         return dict(zip(self.names, rows, strict=True))
 
     def pack(self, x: dict[str, np.ndarray], relaxations: Fields) -> np.ndarray:
-        """x' = source − decay·x of each variable."""
+        """Return x' = source − decay·x of each variable."""
         return np.concatenate([relaxations[name][0] - relaxations[name][1] * x[name] for name in self.names])
 
     @property
@@ -48,7 +48,8 @@ class System:
     """A network for an integrator.
 
     Attributes:
-        field: x' of the time in ms, the states, the step at which the stretch began, and which cells release.
+        field: x' as a function of the time in ms, the states, the step at which the stretch began, and the releasing
+            cells.
         start: the states at t = 0.
         cells: by kind; the first kind releases transmitter at its spikes.
         edges: the steps at which the stimulus is not smooth.
@@ -120,13 +121,13 @@ SYSTEMS = {"cells": neurons, "chain": chain, "locust": lobe}
 
 
 def potentials(problem: dict[str, Any], tolerance: float = 1e-11, longest: float = 0.2, seen: int = 1) -> np.ndarray:
-    """v at every step from t = 0 on, [step, cell], mV.
+    """Return v at every step from t = 0 on, [step, cell], mV.
 
     Args:
-        problem: as cases.py gives it.
-        tolerance: relative; the absolute one is a tenth of it.
-        longest: step of the integrator, ms.
-        seen: how often in a step of dt it is looked for spikes.
+        problem: a problem as cases.py gives it.
+        tolerance: the relative tolerance; the absolute one is a tenth of it.
+        longest: the longest step of the integrator, ms.
+        seen: how often in a step of dt spikes are looked for.
     """
     problem = problem | {"dt": problem["dt"] / seen, "steps": problem["steps"] * seen}
     dt, steps = problem["dt"], problem["steps"]

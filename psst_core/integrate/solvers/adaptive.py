@@ -1,4 +1,4 @@
-"""Embedded pairs that choose their own steps."""
+"""Embedded pairs of methods that choose their own steps."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -17,10 +17,10 @@ SHORTEST = 1e-7
 class DormandPrince(Solver):
     """The fifth-order method of a pair 5(4), with error control for each run by itself.
 
-    Dormand & Prince 1980 (doi:10.1016/0771-050X(80)90013-3). A step is accepted where for every variable the difference
-    of the two methods is at most absolute_tolerance + `relative_tolerance·|x|`; the next step is 0.9 error^(−1/5) times
-    as long, between 0.2 and 5 times, and ends at the stimulus's next edge or with dt at the latest. Where a step falls
-    below 1e-7 dt the run becomes NaN: it has diverged. What is seen once a dt (spikes, samples) is seen at dt.
+    Dormand & Prince 1980 (doi:10.1016/0771-050X(80)90013-3). A step is accepted if, for every variable, the two methods
+    differ by at most absolute_tolerance + `relative_tolerance·|x|`. The next step is 0.9 error^(−1/5) times as long,
+    between 0.2 and 5 times, and ends at the stimulus's next edge or with dt at the latest. If a step falls below
+    1e-7 dt, the run becomes NaN: it has diverged. Spikes and samples are seen once a dt, at its end.
     """
 
     order = 5
@@ -47,7 +47,10 @@ class DormandPrince(Solver):
     def advance(
         self, relaxations: Relaxations, state: State, memory: dict[str, Tensor], step: Tensor, dt: float, until: Until
     ) -> tuple[State, dict[str, Tensor]]:
-        """Steps are counted in shares of dt: `done` so far, `length` the next one, both [1, run]."""
+        """Return the state after one dt, and the length of the next step.
+
+        Steps are counted in shares of dt: `done` so far, `length` the next one, both [1, run].
+        """
 
         def attempt(x: State, done: Tensor, length: Tensor) -> tuple[State, Tensor, Tensor]:
             end = until(done)
@@ -69,7 +72,7 @@ class DormandPrince(Solver):
     def _pair(
         self, relaxations: Relaxations, x: State, step: Tensor, done: Tensor, share: Tensor, dt: float
     ) -> tuple[State, Tensor]:
-        """The state after a step, and its error over the tolerance, [1, run]."""
+        """Return the state after a step, and its error over the tolerance, [1, run]."""
         slopes: list[State] = []
         following = x
         for c, row in zip(self.c, self.a, strict=True):
@@ -92,7 +95,7 @@ class DormandPrince(Solver):
 
     @staticmethod
     def _weighted(weights: tuple[float, ...], slopes: list[State], finish: Any, x: State) -> State:
-        """`finish` of Σ weight·slope and the state."""
+        """Return `finish` of Σ weight·slope and the state."""
         terms = [(w, k) for w, k in zip(weights, slopes, strict=True) if w]
         if not terms:
             return x
@@ -104,7 +107,10 @@ class DormandPrince(Solver):
 
 
 def _largest(errors: Tensor) -> Tensor:
-    """Over the cells, [1, run]; in double precision, as XLA's own search among many single numbers fails in a loop."""
+    """Return the largest error over the cells, [1, run].
+
+    It is computed in double precision, as XLA's own maximum of many single-precision numbers fails in a loop.
+    """
     return tf.cast(tf.reduce_max(tf.cast(errors, tf.float64), axis=0, keepdims=True), errors.dtype)
 
 

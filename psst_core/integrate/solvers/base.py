@@ -1,4 +1,4 @@
-"""What a solver is, and the family of explicit Runge–Kutta methods: one function over their tableaus."""
+"""The base class of solvers, and the family of explicit Runge–Kutta methods: one function over their tableaus."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Until = Callable[[Tensor], Tensor]
 
 
 def zip_states(function: Callable[..., Tensor], *states: Mapping[str, Mapping[str, Any]]) -> State:
-    """`function` of each population's variables in turn, over states of one structure."""
+    """Return `function` of each population's variables in turn, over states of one structure."""
     return {
         population: {name: function(*(state[population][name] for state in states)) for name in states[0][population]}
         for population in states[0]
@@ -21,7 +21,7 @@ def zip_states(function: Callable[..., Tensor], *states: Mapping[str, Mapping[st
 
 
 def precision_of(state: State) -> Any:
-    """Of all variables."""
+    """Return the precision of all variables."""
     return next(x.dtype for variables in state.values() for x in variables.values())
 
 
@@ -31,8 +31,8 @@ class Solver:
     Attributes:
         order: the global error on smooth problems is O(dt^order).
         stages: how often a step evaluates the network.
-        adaptive: whether it chooses steps of its own within dt; events then have no moment of their own.
-        tolerances: the settings in `solver` that it takes.
+        adaptive: whether the solver chooses steps of its own within dt; events still happen once a dt, at its end.
+        tolerances: the settings in `solver` that the method takes.
     """
 
     order: ClassVar[int]
@@ -41,21 +41,22 @@ class Solver:
     tolerances: ClassVar[tuple[str, ...]] = ()
 
     def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
-        """The state after one step of `dt` ms from `step`·dt; `step` is a scalar in float64."""
+        """Return the state after one step of `dt` ms from `step`·dt; `step` is a scalar in float64."""
         raise NotImplementedError
 
     def memory(self, lanes: int, dtype: Any) -> dict[str, Tensor]:
-        """What the solver remembers from step to step, at the start."""
+        """Return the start of the values that the solver remembers from step to step."""
         return {}
 
     def advance(
         self, relaxations: Relaxations, state: State, memory: dict[str, Tensor], step: Tensor, dt: float, until: Until
     ) -> tuple[State, dict[str, Tensor]]:
-        """The state after one step, and the memory.
+        """Return the state after one step, and the memory.
 
         Args:
-            until: of a moment in the step, as a share of it [1, run], the next edge of the stimulus or the step's end.
-                A solver of fixed steps has no use for it: it sees the mean over a step in which an edge lies.
+            until: a function of a moment in the step [1, run]. It returns the next edge of the stimulus, or the step's
+                end. Both are shares of the step. A solver of fixed steps does not need it: in a step with an edge it
+                receives the mean of the current.
         """
         return self.step(relaxations, state, step, dt), memory
 
@@ -67,7 +68,7 @@ class Tableau:
         k_i = f(t + c_i dt, x + c_i dt k_{i−1}),    x ← x + dt Σ b_i k_i
 
     Attributes:
-        c: where each stage stands in the step; c_i is also its only coefficient in the tableau's row.
+        c: the place of each stage in the step; c_i is also the only coefficient in its row of the tableau.
         b: the weight of each stage.
     """
 
@@ -76,9 +77,9 @@ class Tableau:
 
 
 class RungeKutta(Solver):
-    """The methods of a tableau with c_2, …, c_s not 0, as a loop over its stages.
+    """The methods of a tableau with c_2, …, c_s not 0, as a loop over the stages.
 
-    With the stage states x_{i+1} = x + c_{i+1} dt k_i the step accumulates from states, and uses each slope once:
+    With the stage states x_{i+1} = x + c_{i+1} dt k_i, the step is a sum of states and uses each slope once:
 
         x ← (1 − Σ b_i/c_{i+1}) x + Σ (b_i/c_{i+1}) x_{i+1} + b_s dt k_s,    i < s
     """

@@ -8,14 +8,17 @@ from psst_core.registry import register
 
 
 def relaxed(relaxation: Relaxation, x: Tensor, dt: float) -> Tensor:
-    """x + dt φ₁(−decay·dt) (source − decay·x), φ₁(z) = (exp z − 1)/z: x after dt with source and decay frozen."""
+    """Return x after dt with source and decay frozen.
+
+    That is x + dt φ₁(−decay·dt) (source − decay·x) with φ₁(z) = (exp z − 1)/z.
+    """
     decay = relaxation.decay * tf.ones_like(x)
     return x + dt * exprel(-dt * decay) * relaxation.field(x)
 
 
 @register("solver", "exponential_euler")
 class ExponentialEuler(Solver):
-    """Each variable as if its source and decay were frozen over the step.
+    """The exact solution of each variable with its source and decay frozen over the step.
 
     Rush & Larsen 1978 (doi:10.1109/TBME.1978.326270) for the gates; here for every variable.
     """

@@ -9,7 +9,7 @@ from psst_core.registry import register
 
 @register("solver", "exponential_midpoint")
 class ExponentialMidpoint(Solver):
-    """Half a step of exponential Euler, then a whole one with source and decay as they are in the middle.
+    """Half a step of exponential Euler, then a whole step with source and decay as they are in the middle.
 
     Börgers & Nectow 2013 (doi:10.1137/120883657).
     """

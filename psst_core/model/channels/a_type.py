@@ -1,4 +1,4 @@
-"""A-type potassium."""
+"""A-type potassium current."""
 
 from dataclasses import dataclass
 from typing import ClassVar

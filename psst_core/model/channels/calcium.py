@@ -1,4 +1,4 @@
-"""High-threshold calcium."""
+"""High-threshold calcium current."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Calcium-dependent potassium."""
+"""Calcium-dependent potassium current."""
 
 from dataclasses import dataclass
 from typing import ClassVar

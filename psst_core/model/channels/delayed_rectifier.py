@@ -1,4 +1,4 @@
-"""Delayed rectifier potassium."""
+"""Delayed rectifier potassium current."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Leak."""
+"""Leak current."""
 
 from dataclasses import dataclass
 

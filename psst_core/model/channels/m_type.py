@@ -1,4 +1,4 @@
-"""Slow (M-type) potassium."""
+"""Slow (M-type) potassium current."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Fast sodium."""
+"""Fast sodium current."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""What random input has in common: a grid in time of its own, which does not depend on dt."""
+"""The base class of random inputs, with a grid in time of its own that does not depend on dt."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,7 +10,7 @@ from psst_core.registry import setting
 
 @dataclass(kw_only=True)
 class Sampled(Mechanism):
-    """Random numbers are drawn at multiples of `interval`, a whole number of steps."""
+    """A mechanism that draws its random numbers at multiples of `interval`, a whole number of steps."""
 
     random: ClassVar[bool] = True
     interval: float = setting(0.1, "ms", minimum=1e-6)

@@ -15,9 +15,9 @@ from psst_core.registry import parameter, register
 class OrnsteinUhlenbeck(Sampled, Current):
     """Injected current I with mean μ, standard deviation σ and autocorrelation σ² exp(−|t|/τ), for each cell its own.
 
-    The process is drawn exactly at multiples of `interval` and joined by straight lines, so that the path is part of
-    the physics: the same at every dt and for every solver, which keep their order. It begins at μ and is stationary
-    after two intervals. Uhlenbeck & Ornstein 1930 (doi:10.1103/PhysRev.36.823); Gillespie 1996
+    The process is drawn exactly at multiples of `interval` and joined by straight lines. So its path is part of the
+    model: it is the same at every dt and for every solver, and solvers keep their order. It begins at μ and is
+    stationary after two intervals. Uhlenbeck & Ornstein 1930 (doi:10.1103/PhysRev.36.823); Gillespie 1996
     (doi:10.1103/PhysRevE.54.2084).
     """
 

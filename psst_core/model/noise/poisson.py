@@ -14,7 +14,7 @@ from psst_core.model.noise.base import Sampled
 from psst_core.registry import parameter, register
 
 MOST = 10.0
-TERMS = 56  # more arrivals than that are less likely, at the largest mean, than the least number that is drawn
+TERMS = 56  # at the largest mean, more arrivals have a probability below the smallest random number
 
 
 @register("mechanism", "poisson")
@@ -22,8 +22,9 @@ TERMS = 56  # more arrivals than that are less likely, at the largest mean, than
 class Poisson(Sampled, Current):
     """Excitation g (v − E) by a Poisson train of spikes for each cell: g' = −g/τ, a spike adds `weight` to g.
 
-    The number of spikes in each `interval` is Poisson with mean rate·interval and arrives at its end, so that the train
-    is the same at every dt and for every solver. After Stein 1965 (doi:10.1016/S0006-3495(65)86709-1).
+    The number of spikes in each `interval` is Poisson with mean rate·interval. They arrive at the end of the interval,
+    so that the train is the same at every dt and for every solver. After Stein 1965
+    (doi:10.1016/S0006-3495(65)86709-1).
     """
 
     states: ClassVar[tuple[str, ...]] = ("conductance",)
@@ -64,9 +65,10 @@ class Poisson(Sampled, Current):
 
 
 def count(complement: Tensor, mean: Tensor) -> Tensor:
-    """The Poisson count of that mean (at most 10) whose probability to be exceeded first falls to `complement`.
+    """Return the Poisson count k for mean `mean` (at most 10): the smallest k with P(more than k) ≤ `complement`.
 
-    Both in double precision, and the probabilities summed from the smallest, so that a rare spike has its probability.
+    Both are in double precision, and the probabilities are summed from the smallest. So a rare spike has its
+    probability.
     """
     mean = tf.cast(mean, tf.float64)
     terms = [exp(-mean)]

@@ -29,7 +29,7 @@ class Grid:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Grid":
-        """The grid of a resolved configuration."""
+        """Return the grid of a resolved configuration."""
         solver: Any = lookup("solver", config["solver"]["name"], "solver.name")
         return cls(config["run"]["dt"], config["run"]["duration"], solver.adaptive)
 
@@ -39,11 +39,12 @@ class Stimulus:
     """An injected current [µA/cm²]: a waveform of time, times a weight for each cell.
 
     Attributes:
-        straight: whether the waveform is a straight line within every step; a solver of first order then takes its
-            middle, and so has its charge.
-        populations: which populations may receive it (none named: all of them).
-        cells: which cells of these, counted through them in order (none named: a random share).
-        share: the share of these cells that receives it, drawn at random, rounded down.
+        straight: whether the waveform is a straight line within every step. A solver of first order then takes the
+            current in the middle of the step, which carries the charge of the step.
+        populations: the populations that may receive it (none named: all of them).
+        cells: the cells of these populations that receive it, counted through all of these populations in order (none
+            named: a random share).
+        share: the share of the cells of these populations that receives it, drawn at random, rounded down.
         spread: coefficient of variation of a log-normal factor of mean 1 on each cell's weight.
         scaled: whether `amplitude` is a factor on all of the current.
     """
@@ -57,14 +58,20 @@ class Stimulus:
     scaled: ClassVar[bool] = False
 
     def draws(self) -> bool:
-        """Whether its weights are random; one that draws its own in `weights` is taken to, unless it says otherwise."""
+        """Return whether the weights are random.
+
+        A class with `weights` of its own counts as random unless it overrides this.
+        """
         if self.scaled and getattr(self, "amplitude", 1.0) == 0:
             return False
         own = type(self).weights is not Stimulus.weights
         return bool(own or self.spread or (not self.cells and 0 < self.share < 1))
 
     def unread(self) -> dict[str, str]:
-        """By field, why it decides nothing beside the others; of numbers it may look at whether they are 0 or 1."""
+        """Return, for each field that changes nothing beside the others, the reason.
+
+        Of numbers, read no more than whether they are 0 or 1.
+        """
         if self.scaled and getattr(self, "amplitude", 1.0) == 0:
             return {f.name: "amplitude=0" for f in dataclasses.fields(self) if f.name != "amplitude"}
         if self.cells and type(self).weights is Stimulus.weights:
@@ -72,25 +79,28 @@ class Stimulus:
         return {}
 
     def waveform(self, now: Clock, table: Tensor) -> Tensor:
-        """The current at a moment, without weights: a scalar, [1, run], or [cell, 1] for all cells of the network.
+        """Return the current at a moment, without weights, in float64.
 
-        All in float64. The time of a jump or a kink is to be asked for by `now.reached(time)`, wherever in a step it
-        lies: so the charge is right under every solver. It is not where `now.t` is compared.
+        Use `now.reached(time)` for the time of a jump or a kink, wherever in a step it lies. Then the charge is correct
+        under every solver. It is wrong where a waveform compares `now.t` with a time.
+
+        Returns:
+            µA/cm²: a scalar, [1, run], or [cell, 1] for all cells of the network.
         """
         raise NotImplementedError
 
     def table(self, n_cells: int, grid: Grid) -> npt.NDArray[np.float64]:
-        """Numbers that the waveform looks up, one row a sample; most stimuli need none."""
+        """Return the numbers that the waveform looks up, one row a sample; most stimuli need none."""
         return np.zeros((1, 1))
 
     def amplitudes(self, n_targets: int) -> npt.NDArray[np.float64]:
-        """A factor for each cell that receives the stimulus."""
+        """Return a factor for each cell that receives the stimulus, [target]."""
         return np.ones(n_targets)
 
     def weights(
         self, sizes: dict[str, int], targets: np.random.Generator, spread: np.random.Generator
     ) -> npt.NDArray[np.float64]:
-        """The factor of each cell of the network, populations one after the other: shape [cell]."""
+        """Return the factor of each cell of the network, populations one after the other, shape [cell]."""
         chosen, cells = self._eligible(sizes), sum(sizes.values())
         if self.cells:
             chosen = chosen[self.cells]
@@ -104,7 +114,7 @@ class Stimulus:
         return weights
 
     def check(self, sizes: dict[str, int], grid: Grid) -> None:
-        """Raise a PsstError where the targets do not fit the network, or the times the run."""
+        """Raise a PsstError if the targets do not fit the network, or the times do not fit the run."""
         for name in self.populations:
             if name not in sizes:
                 raise PsstError(f"stimulus.populations holds {name}: the network has {', '.join(sizes)}")
@@ -118,11 +128,11 @@ class Stimulus:
         self.table(sum(sizes.values()), grid)
 
     def _count(self, eligible: int) -> int:
-        """How many cells receive it."""
+        """Return how many of `eligible` cells receive the stimulus."""
         return len(self.cells) or int(np.floor(self.share * eligible + 1e-9))
 
     def _eligible(self, sizes: dict[str, int]) -> npt.NDArray[np.int64]:
-        """The cells of the populations that may receive it, counted through the network."""
+        """Return the cells of the populations that may receive the stimulus, counted through the network."""
         offsets = np.cumsum([0, *sizes.values()])
         ranges = [
             np.arange(offsets[i], offsets[i + 1])

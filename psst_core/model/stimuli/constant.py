@@ -1,4 +1,4 @@
-"""The same current all the time."""
+"""A constant current."""
 
 from dataclasses import dataclass
 from typing import ClassVar

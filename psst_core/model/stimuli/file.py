@@ -16,8 +16,8 @@ from psst_core.registry import data_file, parameter, register, setting
 Array = npt.NDArray[np.float64]
 WAYS = ("held", "linear")
 PATH, TIME, CELL = "stimulus.path", "time", "cell"
-SHORTEST = 1e-7  # of a step, which an adaptive solver does not divide further
-AGREEMENT = 1e-6  # of an interval, within which times of a file are those that stimulus.interval says
+SHORTEST = 1e-7  # in steps: an adaptive solver does not divide a step further
+AGREEMENT = 1e-6  # in intervals: times of a file may differ by this from those that stimulus.interval gives
 
 
 @register("stimulus", "file")
@@ -25,16 +25,18 @@ AGREEMENT = 1e-6  # of an interval, within which times of a file are those that 
 class FromFile(Stimulus):
     """I(t) = amplitude · (samples of a file, each held until the next, or joined by straight lines).
 
-    The variable has the dimensions time, or time and cell with a place for each cell of the network, in any order. Its
-    times, the file's coordinate `time` or every `interval`, begin at 0 and reach to the end of the run; where samples
-    are held, the last one lasts as long as the one before it. Without a unit they are in µA/cm² and ms.
+    The variable has the dimension time, or time and cell with a place for each cell of the network, in any order. Times
+    are the file's coordinate `time`, or come every `interval`. They begin at 0 and reach to the end of the run. Where
+    samples are held, the last one lasts as long as the one before it. Without a unit, samples are in µA/cm² and times
+    in ms.
 
-    A sample may come at any time, and several in a step: in a step inside which one comes the current is its mean over
-    the step, in every other one a straight line. An adaptive solver takes samples at steps only.
+    A sample may come at any time, and several may come in one step. In a step inside which a sample comes, the current
+    is its mean over the step; in every other step it is a straight line. An adaptive solver takes samples at steps
+    only.
 
     Attributes:
-        between: held or linear; no file says so of itself.
-        interval: of samples in a file without times.
+        between: held or linear; a file does not say which.
+        interval: the time between samples, for a file without times.
     """
 
     scaled: ClassVar[bool] = True
@@ -54,10 +56,11 @@ class FromFile(Stimulus):
             )
 
     def table(self, n_cells: int, grid: Grid) -> Array:
-        """Stretches of steps in which the current is one straight line, a row each.
+        """Return the stretches of steps in which the current is one straight line, a row each.
 
         Returns:
-            [stretch, 1 + 2 cells]: its first step, the current there, and by how much it grows in a step.
+            [stretch, 1 + 2 cells]: the first step of the stretch, each cell's current there, and the growth of each
+            current in a step.
         """
         times, samples = self._read(n_cells)
         self._check_reach(times, grid)
@@ -65,7 +68,7 @@ class FromFile(Stimulus):
         edges = in_steps(times, grid.dt)
         count = int(np.searchsorted(edges, steps)) + 1
         edges, samples = edges[:count], samples[:count]
-        if grid.adaptive:  # whose steps are not shorter than that: times that were summed up are those of the steps
+        if grid.adaptive:  # its steps are not shorter than SHORTEST; so times with rounding errors count as whole steps
             on_steps = np.where(np.abs(edges - np.round(edges)) <= SHORTEST, np.round(edges), edges)
             edges = on_steps if np.all(np.diff(on_steps) > 0) else edges
         whole = np.floor(edges)
@@ -94,7 +97,7 @@ class FromFile(Stimulus):
         return self.amplitude * (value[:, None] + (now.steps - row[0]) * growing[:, None])
 
     def _read(self, n_cells: int) -> tuple[Array, Array]:
-        """The times of the samples, ms, and these, [time, cell] with one cell or all, µA/cm²."""
+        """Return the times of the samples [time], ms, and the samples [time, cell], µA/cm², for one cell or all."""
         found = read_variable(self.path, self.variable, PATH)
         by_cell = replace(found, coordinates={dim: c for dim, c in found.coordinates.items() if dim != TIME})
         samples = by_cell.along(TIME, CELL) if found.values.ndim == 2 else by_cell.along(TIME)[:, None]
@@ -106,7 +109,7 @@ class FromFile(Stimulus):
         return self._times(found, len(samples)), in_unit(samples, found.unit, "uA/cm2", found.where)
 
     def _times(self, found: Variable, count: int) -> Array:
-        """Of the samples, ms."""
+        """Return the times of the samples, ms, [time]."""
         given = self._given(found)
         if given is None:
             if self.interval is None:
@@ -135,7 +138,7 @@ class FromFile(Stimulus):
         return given
 
     def _given(self, found: Variable) -> Array | None:
-        """The times that the file holds, ms."""
+        """Return the times that the file holds, ms, or None."""
         if found.dims is None:
             known = TIME in variable_names(self.path, PATH)
             return read_variable(self.path, TIME, PATH, decimal=True).along(TIME) if known else None
@@ -145,7 +148,7 @@ class FromFile(Stimulus):
         return in_unit(time.values, time.unit, "ms", f"{found.where}: its coordinate {TIME}")
 
     def _check_reach(self, times: Array, grid: Grid) -> None:
-        """That the samples reach to the end of the run."""
+        """Raise a PsstError unless the samples reach to the end of the run."""
         held = self.between == "held"
         end = times[-1] + (times[-1] - times[-2] if held else 0.0)
         if end < grid.duration * (1 - 1e-9):
@@ -157,7 +160,7 @@ class FromFile(Stimulus):
 
 
 def _means(edges: Array, samples: Array, rises: Array, steps: Array) -> Array:
-    """The mean of the current over each of these steps, [step, cell]."""
+    """Return the mean of the current over each of these steps, [step, cell]."""
     cuts = np.unique(np.concatenate([edges, steps, steps + 1]))
     left, right = cuts[:-1], cuts[1:]
     inside = np.isin(np.floor(left), steps)
@@ -171,7 +174,7 @@ def _means(edges: Array, samples: Array, rises: Array, steps: Array) -> Array:
 
 
 def _last_until(steps: Tensor, step: Tensor) -> Tensor:
-    """The place of the last of these steps, which rise from 0, that is not after a step."""
+    """Return the index of the last of `steps`, which rise from 0, that is not after `step`."""
     place, last = tf.constant(0), steps.shape[0] - 1
     for reach in [2**i for i in reversed(range(last.bit_length()))]:
         further = tf.minimum(place + reach, last)

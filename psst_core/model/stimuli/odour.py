@@ -16,7 +16,7 @@ class Odour(Stimulus):
     """Receptor current: rises from `onset` with τ = `rise`, falls from `offset` with τ = `fall`.
 
     I(t) = 0 before onset; a (1 − exp(−(t − onset)/rise)) until offset; then b exp(−(t − offset)/fall) with
-    b = `decay_from` · a, where 0.9996 of Mohanta & Assisi 2019 is for puffs of 500 ms; for a short one set
+    b = `decay_from` · a. The default 0.9996 of Mohanta & Assisi 2019 is for puffs of 500 ms; for a shorter one set
     decay_from to 1 − exp(−(offset − onset)/rise). a in µA/cm², times in ms.
     """
 

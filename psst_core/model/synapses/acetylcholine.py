@@ -15,7 +15,7 @@ from psst_core.registry import parameter, register
 class Acetylcholine(PulsedSynapse):
     """Acetylcholine synapse: [O]' = α [T] (1 − [O]) − β [O], with a pulse of transmitter [T] at each spike.
 
-    Destexhe, Mainen & Sejnowski 1994 (doi:10.1007/BF00961734). What the pulse is:
+    Destexhe, Mainen & Sejnowski 1994 (doi:10.1007/BF00961734). The setting `pulse` says when [T] is on:
 
     - `pulse: whole_steps`: [T] is on for `duration` from the end of the step in which the potential crosses.
     - `pulse: published`: [T] is on at the stages strictly inside (t_fire, t_fire + duration), with t_fire the start

@@ -11,9 +11,9 @@ from psst_core.registry import parameter, register
 @register("synapse", "alpha")
 @dataclass
 class Alpha(LinearSynapse):
-    """A spike adds G w (t/τ) exp(1 − t/τ) to g, which peaks at τ: g' = (e r − g)/τ, r' = −r/τ, the spike adds G w to r.
+    """Conductance g' = (e r − g)/τ, r' = −r/τ; a spike adds G w to r.
 
-    Rall 1967 (doi:10.1152/jn.1967.30.5.1138).
+    A single spike thus adds G w (t/τ) exp(1 − t/τ) to g, which peaks at τ. Rall 1967 (doi:10.1152/jn.1967.30.5.1138).
     """
 
     states: ClassVar[tuple[str, ...]] = ("conductance", "rise")

@@ -1,4 +1,4 @@
-"""What synapses with a pulse of transmitter at each spike have in common."""
+"""The base class of synapses with a pulse of transmitter at each spike."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,10 +10,10 @@ from psst_core.registry import parameter, setting
 
 @dataclass(kw_only=True)
 class PulsedSynapse(KineticSynapse):
-    """A spike that arrives releases `concentration` of transmitter for `duration`; a later one begins the pulse anew.
+    """A synapse at which an arriving spike releases `concentration` of transmitter for `duration`.
 
-    The pulse begins with the step that follows the arrival. Where its end lies inside a step, [T] is on for that share
-    of the step: its mean, so that the whole pulse is `concentration`·`duration` at every dt.
+    A later spike begins the pulse anew. The pulse begins with the step that follows the arrival. Where its end lies
+    inside a step, [T] has its mean over that step. So the whole pulse is `concentration`·`duration` at every dt.
     """
 
     held: ClassVar[dict[str, float]] = {"pulse": 0.0}
@@ -21,14 +21,14 @@ class PulsedSynapse(KineticSynapse):
     duration: float = setting(0.3, "ms", minimum=0)
 
     def steps(self, dt: float) -> float:
-        """The length of the pulse in steps, whole or not."""
+        """Return the length of the pulse in steps, whole or not."""
         return float(in_steps(self.duration, dt))
 
     def transmitter_now(self, held: States, now: Clock) -> Tensor:
-        """[T], mM."""
+        """Return [T], mM."""
         return self.concentration * tf.minimum(held["pulse"], tf.ones_like(held["pulse"]))
 
     def after_step(self, x: States, held: States, event: Event) -> dict[str, Tensor]:
-        """`pulse` counts the steps that are left of the pulse at the start of the next step."""
+        """Return `pulse`, the number of steps that are left of the pulse at the start of the next step."""
         rest = tf.maximum(held["pulse"] - 1.0, tf.zeros_like(held["pulse"]))
         return {"pulse": tf.where(event.fired, self.steps(event.dt) * tf.ones_like(rest), rest)}

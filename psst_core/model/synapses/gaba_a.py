@@ -13,8 +13,8 @@ from psst_core.registry import parameter, register
 class GabaA(KineticSynapse):
     """Graded GABA_A synapse: [O]' = α [T] (1 − [O]) − β [O] with [T] = 1/(1 + exp(−(v_pre − v_half)/slope)).
 
-    Destexhe, Mainen & Sejnowski 1994 (doi:10.1007/BF00961734). With a delay, v_pre within a step is the straight
-    line between its values at both ends, which is right to second order in dt.
+    Destexhe, Mainen & Sejnowski 1994 (doi:10.1007/BF00961734). With a delay, v_pre within a step is the straight line
+    between its values at both ends. That is correct to second order in dt.
     """
 
     transmitter: ClassVar[str | None] = "gaba"

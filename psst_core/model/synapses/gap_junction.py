@@ -11,6 +11,6 @@ from psst_core.registry import register
 class GapJunction(Junction):
     """Current G w (v − v_other), at once and both ways: what leaves one cell enters the other.
 
-    A connection is one junction. Within one population a pair may be given in either order, or in both with one
-    weight; a rule's probability is that of a pair, its in-degree the number of a cell's junctions.
+    A connection is one junction. Within one population a pair may be given in either order, or in both orders with one
+    weight. A rule's probability is that of a pair; its in-degree is the number of a cell's junctions.
     """

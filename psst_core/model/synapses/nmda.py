@@ -13,7 +13,7 @@ from psst_core.registry import parameter, register, setting
 class NMDA(PulsedSynapse):
     """NMDA synapse: [O]' = α [T] (1 − [O]) − β [O], with a pulse of transmitter [T] at each spike.
 
-    Magnesium leaves open the share B(v) = 1/(1 + exp(−0.062 v) [Mg]/3.57), with the postsynaptic v in mV (Jahr &
+    Magnesium leaves the share B(v) = 1/(1 + exp(−0.062 v) [Mg]/3.57) open, with the postsynaptic v in mV (Jahr &
     Stevens 1990, doi:10.1523/JNEUROSCI.10-09-03178.1990). Kinetics of Destexhe, Mainen & Sejnowski 1994
     (doi:10.1007/BF00961734).
     """

@@ -13,7 +13,7 @@ from psst_core.registry import register
 @register("system", "linear_pair")
 @dataclass
 class LinearPair(System):
-    """x' = x − y, y' = y − x; exact: x + y stays, x − y grows as exp(2t)."""
+    """x' = x − y, y' = y − x; exact: x + y is constant, x − y grows as exp(2t)."""
 
     states: ClassVar[tuple[str, ...]] = ("x", "y")
 

@@ -15,7 +15,7 @@ from psst_core.registry import parameter, register
 @register("system", "pendulum")
 @dataclass
 class Pendulum(System):
-    """θ' = ω, ω' = −(g/L) sin θ; the energy ω²/2 − (g/L) cos θ stays.
+    """θ' = ω, ω' = −(g/L) sin θ; the energy ω²/2 − (g/L) cos θ is constant.
 
     Exact, released at rest from θ₀ in (−π, π): sin(θ/2) = k sn(K(k²) + √(g/L) t; k²) with k = sin(θ₀/2)
     (DLMF 22.19.5, doi:10.1017/CBO9780511779398).

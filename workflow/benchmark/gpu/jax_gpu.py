@@ -1,6 +1,6 @@
 """The antennal lobe in JAX on a GPU, or on a processor with DEVICE=cpu: time for a step and run, by width.
 
-KIND is plain, as people write it (vmap, state [run, cell]), or tuned, with the state [cell, run] and no vmap.
+KIND is `plain`, as people write it (vmap, state [run, cell]), or `tuned`, with the state [cell, run] and no vmap.
 """
 
 import os

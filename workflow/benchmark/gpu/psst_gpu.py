@@ -43,19 +43,19 @@ OUTPUT_SECONDS = 6.0
 
 
 def sum_by_reduction(wiring: Mapping[str, Tensor], open_fraction: Tensor) -> Tensor:
-    """Σ_pre w·open, [post, run], as one reduction."""
+    """Return Σ_pre w·open, [post, run], as one reduction."""
     weight = tf.cast(wiring["weight"], open_fraction.dtype)[: open_fraction.shape[0]]
     return tf.reduce_sum(weight * open_fraction[:, None, :], axis=0)
 
 
 def sum_by_product(wiring: Mapping[str, Tensor], open_fraction: Tensor) -> Tensor:
-    """Σ_pre w·open, [post, run], as a product of two matrices; the runs share one network."""
+    """Return Σ_pre w·open, [post, run], as a product of two matrices; the runs share one network."""
     weight = tf.cast(wiring["weight"], open_fraction.dtype)[: open_fraction.shape[0], :, 0]
     return tf.linalg.matmul(weight, open_fraction, transpose_a=True)
 
 
 def step_without_loop(solver: RungeKutta, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
-    """One step of a Runge–Kutta method, its stages one after the other in the program."""
+    """Make one step of a Runge–Kutta method, its stages one after the other in the program."""
     c, b = solver.tableau.c, solver.tableau.b
 
     def slopes(x: State, fraction: float) -> State:
@@ -74,19 +74,22 @@ def step_without_loop(solver: RungeKutta, relaxations: Relaxations, state: State
 
 
 def advance(program: Program, integration: Integration, steps: int) -> int:
-    """Integrate at least that many steps without taking what is recorded to the host; return their number."""
+    """Integrate at least so many steps without moving the records to the host; return the number of steps."""
     samples = program.samples_per_segment
     carry, done = integration.carry, 0
     while done < steps:
         carry, _ = program.advance(carry, integration.inputs, tf.constant(done), tf.constant(samples))
         done += samples * program.steps_per_sample
-    carry[0]["pn"]["v"].numpy()  # waits for the device
+    carry[0]["pn"]["v"].numpy()  # waits until the device is done
     integration.carry = carry
     return done
 
 
 def alone(program: Program, runs: list[Run], steps: int) -> float:
-    """Time the compiled program alone, over a quarter of the steps or over all if fast; return the seconds for one."""
+    """Time the compiled program alone, over a quarter of the steps, or over all if fast.
+
+    Return the seconds of a step.
+    """
     integration = Integration(program, runs)
     advance(program, integration, 1)
     for part in (4, 1):
@@ -99,7 +102,7 @@ def alone(program: Program, runs: list[Run], steps: int) -> float:
 
 
 def measure(options: argparse.Namespace, width: int) -> dict[str, Any]:
-    """Compile the program, then time it alone, and with the recording taken to the host as in a job."""
+    """Compile the program, time it alone, and time it with the records moved to the host as in a job."""
     solver = os.environ.get("SOLVER", "rk4")
     config = locust_config(options.steps, solver__name=solver, solver__precision=options.precision)
     runs = [Run(config, 0, trial) for trial in range(min(width, CHECKED_RUNS))]

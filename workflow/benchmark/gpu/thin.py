@@ -1,7 +1,7 @@
-"""Blank the machine code in a CUDA library of every architecture but compute capability 9.0: thin.py LIBRARY.
+"""A tool that blanks machine code in a CUDA library, except that for compute capability 9.0: thin.py LIBRARY.
 
-The sections stay where they are, so that nothing needs to be linked again; blanks compress to nothing. The layout of
-the section is that of fat binaries as NVIDIA's compilers write them: headers of 16 bytes, each before its entries.
+The sections stay where they are, so that nothing needs to be linked again; blanks compress to almost nothing. The
+section has the layout of fat binaries as NVIDIA's compilers write them: headers of 16 bytes, each before its entries.
 """
 
 import mmap
@@ -32,7 +32,7 @@ def section(library: Path) -> tuple[int, int]:
 
 
 def blank_entries(memory: mmap.mmap, entry: int, end: int) -> None:
-    """Overwrite what the entries from `entry` to `end` hold, but machine code of the architecture that is kept."""
+    """Overwrite the content of the entries from `entry` to `end`, except machine code of the kept architecture."""
     while entry < end:
         kind, _, own, payload = ENTRY.unpack_from(memory, entry)
         (architecture,) = struct.unpack_from("<I", memory, entry + ARCHITECTURE)

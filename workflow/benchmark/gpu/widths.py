@@ -1,4 +1,4 @@
-"""Arguments of the programs for a GPU, their problem in as many runs as asked, and a line of JSON for each width."""
+"""The shared part of the programs for a GPU: arguments, a problem of any width, and a line of JSON for each width."""
 
 import argparse
 import json
@@ -56,7 +56,10 @@ def speed(seconds: float, steps: int, width: int) -> dict[str, float]:
 
 
 def report(options: argparse.Namespace, what: str, measure: Callable[[int], Mapping[str, Any]]) -> None:
-    """Print what `measure` finds at each width; a width that fails, as where memory ends, is a line with the error."""
+    """Print the result of `measure` at each width.
+
+    If a width fails, for example for lack of memory, print the error.
+    """
     given = {"what": what, "kind": getattr(options, "kind", None), "precision": options.precision}
     for width in options.widths:
         try:
