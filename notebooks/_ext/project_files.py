@@ -10,6 +10,7 @@ PAGES = {
     "CHANGELOG.md": "/guides/changelog.md",
     "CITATION.cff": "/guides/cite.md",
     "CONTRIBUTING.md": "/guides/channel.md",
+    "notebooks/guides/numbers.md": "/guides/numbers.md",
     "workflow/profiles/README.md": "/guides/cluster.md",
     "workflow/report/figures.md": "/guides/figures.md",
 }
