@@ -237,7 +237,7 @@ def _file_fault(path: Path) -> str | None:
     return found if found is None or found.startswith("changed") else f"{found}; delete it and {AGAIN}"
 
 
-def _chunk_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
+def _chunk_fault(data: xr.Dataset, manifest: Manifest) -> str | None:  # noqa: PLR0911  (a return for each fault)
     """Return a fault unless a chunk's file belongs to its manifest, with results where the status is ok."""
     if data.attrs["chunk"] != manifest.chunk:
         return f"is that of chunk {data.attrs['chunk']}, under another name"

@@ -24,10 +24,14 @@ from psst_core.model.stimuli.base import Grid
 from psst_core.registry import build, check_range, check_ranges, file_fields, lookup, suggestion
 
 PRECISIONS = ("float64", "float32")
-SCALINGS = ("in_degree", "none")
-DEVICES = ("cpu", "gpu", "auto")
-CHECKS = ("none", "halve_dt")
-SCALES = ("small", "paper")
+CHOICES = {
+    "solver.precision": PRECISIONS,
+    "recorder.precision": PRECISIONS,
+    "numerics.check": ("none", "halve_dt"),
+    "network.scaling": ("in_degree", "none"),
+    "hardware.device": ("cpu", "gpu", "auto"),
+    "scale": ("small", "paper"),
+}
 MOST_STEPS = 2**31
 FORMATS = ("png", "svg", "pdf", "eps")
 PHYSICS = ("network", "stimulus", "solver", "run")
@@ -37,35 +41,22 @@ def check(config: Config) -> None:
     """Raise a PsstError for the first value that cannot be simulated, naming the key, the value and the remedy."""
     for name in SCHEMAS:
         check_ranges(class_of(config, name), config[name], name)
-    network, stimulus, solver, run = (config[name] for name in ("network", "stimulus", "solver", "run"))
+    network, stimulus, run = config["network"], config["stimulus"], config["run"]
     for name, population in network["populations"].items():
-        key = f"network.populations.{name}"
-        _check_fields(PopulationConfig, population, key)
-        for variable, value in start_values(population["start"]).items():
-            _check_number(value, {"unit": "1"}, f"{key}.start.{variable}")
-        for mechanism, settings in population["mechanisms"].items():
-            _check_part("mechanism", settings, f"{key}.mechanisms.{mechanism}")
-        if population["equations"] is not None:
-            _check_part("system", population["equations"], f"{key}.equations")
-        if population["refractory"]:
-            _check_multiple(population["refractory"], f"{key}.refractory", run["dt"], "run.dt")
+        _check_population(population, f"network.populations.{name}", run["dt"])
     for name, settings in network["synapses"].items():
         _check_part("synapse", settings, f"network.synapses.{name}")
     for name, projection in network["projections"].items():
         key = f"network.projections.{name}"
         _check_fields(ProjectionConfig, projection, key)
-        _check_part("connectivity", projection["connectivity"], f"network.projections.{name}.connectivity")
+        _check_part("connectivity", projection["connectivity"], f"{key}.connectivity")
     _check_part("stimulus", stimulus, "stimulus")
     _check_solver(config)
-    _check_choice(solver["precision"], PRECISIONS, "solver.precision")
-    _check_choice(config["numerics"]["check"], CHECKS, "numerics.check")
-    _check_choice(network["scaling"], SCALINGS, "network.scaling")
-    _check_choice(config["hardware"]["device"], DEVICES, "hardware.device")
-    _check_choice(config["scale"], SCALES, "scale")
+    for key, known in CHOICES.items():
+        _check_choice(get(config, key), known, key)
     for ending in config["formats"]:
         _check_choice(ending, FORMATS, "formats")
     _check_times(config)
-    _check_choice(config["recorder"]["precision"], PRECISIONS, "recorder.precision")
     built = Network.from_config(draw_parameters(config, 0)["network"])
     _check_steps(built, run["dt"])
     with asking("stimulus", made := build("stimulus", stimulus, "stimulus"), "check"):
@@ -78,6 +69,18 @@ def check(config: Config) -> None:
             f"run.duration={run['duration']:g} ms: more than {MOST_STEPS:,} steps of run.dt={run['dt']:g} ms; "
             "take a longer step, or a shorter run"
         )
+
+
+def _check_population(population: Mapping[str, Any], key: str, dt: float) -> None:
+    _check_fields(PopulationConfig, population, key)
+    for variable, value in start_values(population["start"]).items():
+        _check_number(value, {"unit": "1"}, f"{key}.start.{variable}")
+    for mechanism, settings in population["mechanisms"].items():
+        _check_part("mechanism", settings, f"{key}.mechanisms.{mechanism}")
+    if population["equations"] is not None:
+        _check_part("system", population["equations"], f"{key}.equations")
+    if population["refractory"]:
+        _check_multiple(population["refractory"], f"{key}.refractory", dt, "run.dt")
 
 
 def check_part(config: Config, part: str) -> None:

@@ -77,27 +77,36 @@ class _Reader:
                 return str(node.value)
             case yaml.SequenceNode():
                 return [self.read(item, above) for item in node.value]
+        return self.read_mapping(node, above)
+
+    def read_mapping(self, node: yaml.Node, above: tuple[yaml.Node, ...]) -> dict[str, Any]:
+        """Read keys and values; `<<` brings those of another mapping, which the mapping's own take the place of."""
         merged: dict[str, Any] = {}
         found: dict[str, Any] = {}
-        braces = isinstance(node, yaml.MappingNode) and node.flow_style
         for name, item in node.value:
-            line = name.start_mark.line + 1
-            if not isinstance(name, yaml.ScalarNode) or not name.value:
-                raise PsstError(f"{self.path}: line {line} has a key that is no word")
-            if braces and name.end_mark.index == item.start_mark.index == item.end_mark.index:
-                why = "in braces a comma ends a value: write quotes around one with commas in it, decimals with a point"
-                why = "write a space behind the colon" if ":" in name.value else why
-                raise PsstError(f"{self.path}: line {line} has {name.value} without a value; {why}")
+            self.check_key(node, name, item)
+            at = f"{self.path}: line {name.start_mark.line + 1}"
             if name.value in found or (name.value == MERGE and merged):
-                raise PsstError(f"{self.path}: line {line} has the duplicate key {name.value}; leave one of them")
+                raise PsstError(f"{at} has the duplicate key {name.value}; leave one of them")
             value = self.read(item, above)
             if name.value != MERGE:
                 found[name.value] = value
             elif isinstance(value, dict):
                 merged = value
             else:
-                raise PsstError(f"{self.path}: line {line} merges what has no keys; write <<: *NAME of one with keys")
+                raise PsstError(f"{at} merges what has no keys; write <<: *NAME of one with keys")
         return merged | found
+
+    def check_key(self, node: yaml.Node, name: yaml.Node, item: yaml.Node) -> None:
+        """Raise unless a key is a word, and has a value where the mapping is written in braces."""
+        at = f"{self.path}: line {name.start_mark.line + 1}"
+        if not isinstance(name, yaml.ScalarNode) or not name.value:
+            raise PsstError(f"{at} has a key that is no word")
+        in_braces = isinstance(node, yaml.MappingNode) and node.flow_style
+        if in_braces and name.end_mark.index == item.start_mark.index == item.end_mark.index:
+            why = "in braces a comma ends a value: write quotes around one with commas in it, decimals with a point"
+            why = "write a space behind the colon" if ":" in name.value else why
+            raise PsstError(f"{at} has {name.value} without a value; {why}")
 
 
 def fitted(content: Any, hint: Any, key: str = "") -> Any:

@@ -128,27 +128,31 @@ def prepare(hardware: Mapping[str, Any], programs: Programs | None = None, start
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     if hardware["device"] == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    devices = wanted.devices
-    if devices > 1:  # else all logical devices wait for one thread
+    if wanted.devices > 1:  # else all logical devices wait for one thread
         os.environ["TF_OVERRIDE_GLOBAL_THREADPOOL"] = "1"
     with contextlib.nullcontext() if hardware["device"] == "gpu" else _messages_kept_for_errors():
-        gpus = tf.config.list_physical_devices("GPU")
-        for gpu in gpus:
-            tf.config.experimental.set_memory_growth(gpu, True)
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        if hardware["device"] == "gpu" and not gpus:
-            raise PsstError("hardware.device=gpu: TensorFlow sees no GPU here; take hardware=cpu or ask for a GPU node")
-        if gpus and len(gpus) < devices:
-            raise PsstError(
-                f"hardware.devices={devices}: TensorFlow sees {len(gpus)} GPUs here; set hardware.devices={len(gpus)} "
-                "or ask for more GPUs"
-            )
-        if not gpus and devices > 1:
-            (processor,) = tf.config.list_physical_devices("CPU")
-            tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * devices)
+        _set_up_devices(hardware["device"], wanted.devices)
         _prepared = wanted, programs
         return start()
+
+
+def _set_up_devices(device: str, devices: int) -> None:
+    """Give TensorFlow one thread for each of its devices, and as many devices as `hardware` asks for."""
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    if device == "gpu" and not gpus:
+        raise PsstError("hardware.device=gpu: TensorFlow sees no GPU here; take hardware=cpu or ask for a GPU node")
+    if gpus and len(gpus) < devices:
+        raise PsstError(
+            f"hardware.devices={devices}: TensorFlow sees {len(gpus)} GPUs here; set hardware.devices={len(gpus)} "
+            "or ask for more GPUs"
+        )
+    if not gpus and devices > 1:
+        (processor,) = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * devices)
 
 
 @contextlib.contextmanager

@@ -164,35 +164,40 @@ class Network:
 
     def check(self) -> None:
         """Raise a PsstError if parts do not fit each other, or if a start value fits no variable."""
-        for name, projection in self.projections.items():
-            pre, post = self.populations[projection.pre], self.populations[projection.post]
-            with named(f"network.projections.{name}"):
-                if self.couples(name):
-                    projection.connectivity.check_junctions(pre.size)
-                else:
-                    projection.connectivity.check(pre.size, post.size, pre is post)
-            for end, population in (("pre", pre), ("post", post)):
-                if population.system is not None:
-                    raise PsstError(
-                        f"network.projections.{name}.{end}={population.name}: is a plain system, without synapses"
-                    )
+        for name in self.projections:
+            self._check_projection(name)
         for name, population in self.populations.items():
-            key = f"network.populations.{name}.mechanisms"
-            if population.system is not None and population.mechanisms:
-                raise PsstError(f"{key}: {name} has `equations` of its own; leave out the mechanisms or the equations")
-            for synapse in (*self.transmitting(name), *self.receiving(name)):
-                if synapse in population.mechanisms:
-                    raise PsstError(f"{key}.{synapse}: is also the name of a synapse; rename one of them")
-            ions = {pool.ion for pool in population.pools().values()}
-            carried = {channel.ion for channel in population.channels().values()}
-            for ion in ions - carried:
-                raise PsstError(f"{key}: an ion pool of {ion} needs a channel that carries {ion}")
-            for mechanism, part in population.mechanisms.items():
-                for ion in set(part.reads) - ions:
-                    raise PsstError(f"{key}.{mechanism}: reads the concentration of {ion}; add an ion pool of {ion}")
+            self._check_mechanisms(population, f"network.populations.{name}.mechanisms")
             known = self._own_starts(name)
             for variable in population.start:
                 _require(variable, known, f"network.populations.{name}.start")
+
+    def _check_projection(self, name: str) -> None:
+        projection, key = self.projections[name], f"network.projections.{name}"
+        pre, post = self.populations[projection.pre], self.populations[projection.post]
+        with named(key):
+            if self.couples(name):
+                projection.connectivity.check_junctions(pre.size)
+            else:
+                projection.connectivity.check(pre.size, post.size, pre is post)
+        for end, population in (("pre", pre), ("post", post)):
+            if population.system is not None:
+                raise PsstError(f"{key}.{end}={population.name}: is a plain system, without synapses")
+
+    def _check_mechanisms(self, population: Population, key: str) -> None:
+        name = population.name
+        if population.system is not None and population.mechanisms:
+            raise PsstError(f"{key}: {name} has `equations` of its own; leave out the mechanisms or the equations")
+        for synapse in (*self.transmitting(name), *self.receiving(name)):
+            if synapse in population.mechanisms:
+                raise PsstError(f"{key}.{synapse}: is also the name of a synapse; rename one of them")
+        ions = {pool.ion for pool in population.pools().values()}
+        carried = {channel.ion for channel in population.channels().values()}
+        for ion in ions - carried:
+            raise PsstError(f"{key}: an ion pool of {ion} needs a channel that carries {ion}")
+        for mechanism, part in population.mechanisms.items():
+            for ion in set(part.reads) - ions:
+                raise PsstError(f"{key}.{mechanism}: reads the concentration of {ion}; add an ion pool of {ion}")
 
     def couples(self, name: str) -> bool:
         """Return whether a projection is made of junctions between cells of one population."""

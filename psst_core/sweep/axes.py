@@ -235,16 +235,7 @@ def _read_table(path: str, words: Collection[str]) -> Columns:
         words: keys whose values stay text, even where they look like numbers.
     """
     at = f"sweep.table={path}"
-    if not Path(path).is_file():
-        raise PsstError(f"{at}: no such file (paths are relative to the folder where you start)")
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file, skipinitialspace=True, strict=True) if line]
-    except UnicodeDecodeError as error:
-        raise PsstError(f"{at}: is no text (UTF-8); save it as CSV") from error
-    except csv.Error as error:
-        raise PsstError(f"{at}: is no CSV file; look for a quote that is not closed, or save it anew as CSV") from error
-    header, *rows = [[value.strip() for value in line] for line in lines] or [[]]
+    header, *rows = _read_lines(path, at) or [[]]
     if mistake := _mistake(header):
         raise PsstError(f"{at}: {mistake}")
     if not rows or not all(header):
@@ -261,6 +252,20 @@ def _read_table(path: str, words: Collection[str]) -> Columns:
         return {key: [text if key in words else scalar(text) for text in column] for key, column in columns.items()}
     except PsstError as error:
         raise PsstError(f"{at}: {error}") from error
+
+
+def _read_lines(path: str, at: str) -> list[list[str]]:
+    """Read the lines of a CSV file that are not empty, as words without spaces around them; `at` is for errors."""
+    if not Path(path).is_file():
+        raise PsstError(f"{at}: no such file (paths are relative to the folder where you start)")
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = [line for line in csv.reader(file, skipinitialspace=True, strict=True) if line]
+    except UnicodeDecodeError as error:
+        raise PsstError(f"{at}: is no text (UTF-8); save it as CSV") from error
+    except csv.Error as error:
+        raise PsstError(f"{at}: is no CSV file; look for a quote that is not closed, or save it anew as CSV") from error
+    return [[value.strip() for value in line] for line in lines]
 
 
 def _mistake(header: Sequence[str]) -> str:

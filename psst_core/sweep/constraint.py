@@ -6,6 +6,8 @@ are compared as doubles with a bound on the error, and as fractions where that d
 """
 
 import ast
+import functools
+import itertools
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -188,7 +190,7 @@ class _Reader:
         self.used: list[str] = []
         self.divisors: list[str] = []
 
-    def read(self, node: ast.expr) -> _Number | _Truth | _Word:
+    def read(self, node: ast.expr) -> _Number | _Truth | _Word:  # noqa: C901, PLR0911  (a case for each kind of node)
         match node:
             case ast.Constant(value=bool() | None):
                 pass
@@ -211,19 +213,12 @@ class _Reader:
                 if isinstance(op, ast.Div | ast.Mod):
                     self.divisors.append(ast.unparse(right).replace(" ", ""))
                 return _calculated(type(op), self.number(left), self.number(right), self.length)
-            case ast.BoolOp(op=op, values=[first, *others]):
-                result = self.truth(first)
-                for other in others:
-                    result = _joined(isinstance(op, ast.And), result, self.truth(other))
-                return result
+            case ast.BoolOp(op=op, values=values):
+                join = functools.partial(_joined, isinstance(op, ast.And))
+                return functools.reduce(join, map(self.truth, values))
             case ast.Compare(left=left, ops=ops, comparators=rights):
-                sides, truths = [left, *rights], []
-                for one, comparison, other in zip(sides, ops, rights, strict=False):
-                    truths.append(self.compare(one, comparison, other))
-                result = truths[0]
-                for truth in truths[1:]:
-                    result = _joined(True, result, truth)
-                return result
+                pairs = zip([left, *rights], ops, rights, strict=False)  # a < b < c is a < b and b < c
+                return functools.reduce(functools.partial(_joined, True), itertools.starmap(self.compare, pairs))
         raise PsstError(
             f"sweep.where={self.text}: {ast.unparse(node)} is not supported; there are names of axes, numbers, + - * / "
             "%, comparisons, and, or, not and brackets"

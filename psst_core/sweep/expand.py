@@ -238,13 +238,9 @@ def _requested(
     first = compositions.compose(choices)
     written = dict(first.sweep.axes.items())
     axes = {key: grammar.axis_values(key, text, known) for key, text in written.items()} | given
-    for key in (key for key, values in axes.items() if key in known and isinstance(values, list)):
-        axes[key] = [_choice(key, value) for value in axes[key]]
-    groups_swept = {
-        key: values[0]
-        for key, values in axes.items()
-        if key in known and key not in choices and isinstance(values, list) and values
-    }
+    swept = {key: values for key, values in axes.items() if key in known and isinstance(values, list)}
+    axes |= {key: [_choice(key, value) for value in values] for key, values in swept.items()}
+    groups_swept = {key: axes[key][0] for key, values in swept.items() if key not in choices and values}
     if groups_swept and any(depth_of_key(first, key) is None for key in (*axes, *fixed)):
         first = compositions.compose(choices | groups_swept)
     for key in [key for key in fixed if key.split(".")[0] in SWEEPABLE]:

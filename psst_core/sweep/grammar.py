@@ -175,7 +175,7 @@ class _Listener(HydraErrorListener):
         raise PsstError(_mistake(self.text, column)) from error
 
 
-def _mistake(text: str, column: int | None = None) -> str:
+def _mistake(text: str, column: int | None = None) -> str:  # noqa: PLR0911  (a return for each mistake)
     """Say what is wrong with a text that does not parse, and what to write."""
     key, equals, value = text.partition("=")
     bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", value)

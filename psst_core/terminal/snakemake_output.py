@@ -93,21 +93,11 @@ class Terminal(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether Snakemake's message is shown as it is."""
         event, text = str(getattr(record, "event", None) or ""), str(record.msg or "")
-        if event == "error" and self.refused:
-            self.say(self.refused)
-            return False
-        if event == "error" and (told := RETOLD.get(str(getattr(record, "exception", "")))):
-            self.say(told)
-            return False
         if event == "workflow_started":
             self._running = not self.dry
-            if self.dry and (told := self.before()):
-                self.say(told)
-            return False
-        if text.startswith(NOTHING) and (told := self.nothing()):
+        if told := self._in_its_place(event, text, record):
             self.say(told)
-            return False
-        if text.startswith(CHATTER):
+        if told or event == "workflow_started" or text.startswith(CHATTER):
             return False
         if not self._running:
             return True
@@ -122,6 +112,14 @@ class Terminal(logging.Filter):
         if shown:
             self._wipe()
         return shown
+
+    def _in_its_place(self, event: str, text: str, record: logging.LogRecord) -> str:
+        """Return what PSST says in place of a message of Snakemake's; empty where it says nothing."""
+        if event == "error":
+            return self.refused or RETOLD.get(str(getattr(record, "exception", "")), "")
+        if event == "workflow_started":
+            return self.before() if self.dry else ""
+        return self.nothing() if text.startswith(NOTHING) else ""
 
     def say(self, text: str) -> None:
         """Write a message of PSST, in place of a line of progress."""

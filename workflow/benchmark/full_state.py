@@ -42,7 +42,7 @@ def rates(exp, u, up):
     return an, bn, am, bm, ah, bh
 
 
-def locust(ops, problem):
+def locust(ops, problem):  # noqa: PLR0915  (all equations of a step in one place, as in the tutorial)
     """Return `step(x, i)`, the start vector and the thresholds of spikes, for the first run of the problem."""
     dt, exp = float(problem["dt"]), ops.exp
     pn, ln = len(problem["pn.v"]), len(problem["ln.v"])
