@@ -11,8 +11,6 @@ INSTALLED := .venv/installed-$(VERSION)
 REST := slow or slurm or chaos or peers or browser
 KILLS ?= 30
 SITE ?= site
-## Tests that wait for other processes more than they compute run two at a time; the others alone, as some measure.
-WAITING := tests/slurm tests/test_notebooks.py tests/test_docs.py
 
 EXPERIMENTS ?= $(basename $(notdir $(wildcard conf/experiment/*.yaml)))
 
@@ -59,8 +57,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ($(REST))'
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=10 -m '$(REST)' $(WAITING)
-	$(BIN)/python -m pytest --durations=20 -m '$(REST)' $(WAITING:%=--ignore=%)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=20 -m '$(REST)'
 
 ## Old packages warn of newer ones; only our own lock is without warnings.
 test-oldest:
