@@ -57,7 +57,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ($(REST))'
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=20 -m '$(REST)'
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=20 -m '$(REST)'
 
 ## Old packages warn of newer ones; only our own lock is without warnings.
 test-oldest:

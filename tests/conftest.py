@@ -45,15 +45,9 @@ LONG_SECONDS = 1800
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one worker, as they share what they make, and give the long ones more time.
-
-    Those that count their kills may take any time.
-    """
+    """Give more time to the tests that `make test` leaves out, and any time to those that count their kills."""
     for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         marks = {mark.name for mark in item.iter_markers()}
         if "chaos" in marks:
             item.add_marker(pytest.mark.timeout(0))

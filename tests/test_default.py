@@ -15,7 +15,7 @@ from psst_core.store.dataset import read_cube
 from psst_core.store.folder import Folder
 from psst_core.store.manifest import read_manifest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("default")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import psst_core
 TOP = Path(__file__).parent.parent
 SOURCE = TOP / "notebooks"
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("notebooks")]
+pytestmark = pytest.mark.slow
 
 
 class Page(HTMLParser):

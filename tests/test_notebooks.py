@@ -17,7 +17,6 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-pytestmark = pytest.mark.xdist_group("notebooks")
 TOP = Path(__file__).parent.parent
 NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
 PICTURE_BYTES, NOTEBOOK_BYTES = 80_000, 600_000

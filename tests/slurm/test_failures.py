@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+pytestmark = pytest.mark.slurm
 
 # One job of some ten seconds that saves its state at every second.
 ONE = "run.duration={} run.dt=0.001 recorder.window=[0,{}] hardware.jobs=1 hardware.save_minutes=0.02 figures=[] "

@@ -10,7 +10,7 @@ from psst_core.store.folder import Folder
 from psst_core.store.manifest import read_manifest
 from slurm.conftest import Clone
 
-pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+pytestmark = pytest.mark.slurm
 
 CUT = "run.duration=20 recorder.window=[0,20] analysis.spectrum=[0,20] stimulus.onset=0 stimulus.share=1 "
 CUT += "stimulus.amplitude=30 stimulus.rise=1 sweep.networks=2 sweep.trials=2 network.size=8,12 network.coupling=0,0.5 "
