@@ -1,6 +1,7 @@
 """Whatever lies in place of a file in a results folder, every command says which it is; none ends in a traceback."""
 
 import contextlib
+import importlib
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -125,7 +126,7 @@ FAULTS = {
 
 
 def browse():
-    browser = __import__("psst_core.commands.browse").browse.Browser("results")
+    browser = importlib.import_module("psst_core.commands.browse").Browser("results")
     for number in range(3):
         browser.pages.selected_index = number
     plt.close("all")
