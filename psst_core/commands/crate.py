@@ -14,6 +14,7 @@ from psst_core.files import CHECKOUT, atomic, from_yaml
 from psst_core.results.sweep_results import Results
 from psst_core.store.dataset import check_whole
 from psst_core.store.folder import CHUNKS, CONFIGURATION, CUBE, ERROR_ESTIMATE, MANIFEST, TABLE, TWINS
+from psst_core.store.made import check_unchanged
 from psst_core.store.records import read_table
 
 VERSION, PROFILE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/ro/wfrun/process/0.5"
@@ -46,7 +47,8 @@ def export_crate(results: Results, target: Path, chunks: bool = False, licence: 
         licence: the licence of the data, by its SPDX identifier such as CC-BY-4.0.
 
     Raises:
-        PsstError: when the sweep has not been gathered, a chunk is missing, or the target is there.
+        PsstError: when the sweep has not been gathered, a chunk is missing, a file was changed since it was written, or
+            the target is there.
     """
     if target.exists():
         raise PsstError(f"--crate {target}: is there already; remove it or name another")
@@ -89,8 +91,10 @@ def _files(results: Results, chunks: bool) -> dict[str, tuple[Path, str]]:
             if not file.is_file():
                 raise PsstError(f"{file}: is missing; run the sweep again, or export it without --chunks")
             found[f"{CHUNKS}/{file.name}"] = file, f"chunk {chunk}: {what}"
-    for file in (file for file, _ in found.values() if file.suffix == ".nc"):
-        check_whole(file)
+    for file, _ in found.values():
+        check_unchanged(sweep.path, file)
+        if file.suffix == ".nc":
+            check_whole(file)
     return found
 
 

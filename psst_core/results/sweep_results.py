@@ -185,7 +185,12 @@ class Results:
                 )
 
     def _open(self, chunk: str, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
-        return (read_whole if self.whole else read)(self.home.chunk_file(chunk), chunks)
+        """Open the file of a chunk; raise where it is that of another one, or no chunk's."""
+        data = (read_whole if self.whole else read)(file := self.home.chunk_file(chunk), chunks)
+        if data.attrs.get("chunk") != chunk or "run_id" not in data:
+            data.close()
+            raise PsstError(f"{file}: is not the file of this chunk; delete it and {AGAIN}")
+        return data
 
     def select(self, **point: Any) -> pd.DataFrame:
         """Return the rows of the plan at a point, such as `select(coupling=0.5, solver="rk4", trial=0)` or `run_id=…`.
