@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ CIRCUMSTANCES = {"wall_time", "job_seconds", "start_seconds", "compile_seconds",
 CIRCUMSTANCES |= {"versions", "xla_flags", "history", "checksum", "created", "job_id", "command", "source"}
 CIRCUMSTANCES |= {"git_commit", "git_dirty", "institution", "hardware", "partition", "gpus", "accelerator", "driver"}
 BLOCK_BYTES = 16_000_000
+HDF5 = b"\x89HDF\r\n\x1a\n"
+END = {0: 40, 1: 44, 2: 28, 3: 28}  # by the version of its first block, where that says how long the file is
 RENEW = "delete it and start the sweep again: snakemake with the same words"
 IN_MEMORY = 2**28  # bytes; a file up to this size is opened from memory
 
@@ -174,6 +177,8 @@ def _damage(path: Path, *_: int) -> str | None:
 def damage(path: Path) -> str | None:
     """Say what is wrong with the content of one of PSST's files; None where it is as it was written."""
     try:
+        if path.stat().st_size > _end(path):
+            return "changed since it was written, it goes on behind its end"
         with _opened(path) as file:
             written = getattr(file, "checksum", None)
             if written is None:
@@ -183,6 +188,14 @@ def damage(path: Path) -> str | None:
         return f"cannot be read: {error.strerror}"
     except Exception:  # a damaged file makes NetCDF raise almost anything
         return "damaged, it cannot be read"
+
+
+def _end(path: Path) -> float:
+    """Return where an HDF5 file says that it ends, bytes; what goes on behind that is not read, but copied."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    place = END.get(head[8]) if head[:8] == HDF5 else None
+    return math.inf if place is None else int.from_bytes(head[place : place + 8], "little")
 
 
 def read_cube(path: Path) -> xr.Dataset:
