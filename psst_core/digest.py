@@ -30,7 +30,7 @@ def code_digest(modules: Iterable[str]) -> str:
 
     The folder of a module, comments, docstrings, layout, the texts of errors and the Python version do not count.
     """
-    return digest(sorted([module.rpartition(".")[2], _code(module)] for module in modules))
+    return digest(sorted([module.rpartition(".")[2], _read(module)[1]] for module in modules))
 
 
 def code_of(module: str) -> str | None:
@@ -46,17 +46,8 @@ def imported(modules: Iterable[str]) -> set[str]:
         module = waiting.pop()
         if module not in found:
             found.add(module)
-            waiting.extend(_imports(module))
+            waiting.extend(_read(module)[0])
     return found
-
-
-def _code(module: str) -> str:
-    return _read(module)[1]
-
-
-def _imports(module: str) -> tuple[str, ...]:
-    """List the modules of PSST, and of its own package, that a module imports by name."""
-    return _read(module)[0]
 
 
 @functools.cache

@@ -15,7 +15,6 @@ from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.store.folder import Folder
 from psst_core.store.manifest import Maker, Manifest, read_claim
-from psst_core.store.records import AGAIN as AGAIN
 from psst_core.sweep.identity import Identity
 
 OTHER_RUNS = "holds other runs than planned; delete it, its chunk and the chunk's manifest, and run again"

@@ -13,14 +13,14 @@ from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import to_yaml, write_text
 from psst_core.plan.before import remove_partial
-from psst_core.plan.ledger import AGAIN, OTHER_RUNS
+from psst_core.plan.ledger import OTHER_RUNS
 from psst_core.results.analysis import MEASURES, PER_RUN, UNDEFINED, band_attributes, summarise
 from psst_core.store.dataset import Array, read_whole, write
 from psst_core.store.folder import PARTIAL, TWINS, Folder, SweepFolder
 from psst_core.store.made import marking, recipe, remove_made
 from psst_core.store.manifest import read_claim
 from psst_core.store.provenance import CONVENTIONS, now, source
-from psst_core.store.records import record_of, table_of
+from psst_core.store.records import AGAIN, record_of, table_of
 from psst_core.sweep.axes import RUN
 from psst_core.sweep.lists import padded
 

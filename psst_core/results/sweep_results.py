@@ -18,13 +18,13 @@ from psst_core.errors import PsstError
 from psst_core.files import from_yaml
 from psst_core.keys import Config
 from psst_core.model.network import Network, connect
-from psst_core.plan.ledger import AGAIN, OTHER_RUNS
+from psst_core.plan.ledger import OTHER_RUNS
 from psst_core.results.gather import typed, word_axes
 from psst_core.store.dataset import Array, read, read_cube, read_whole
 from psst_core.store.folder import CUBE, Folder, SweepFolder
 from psst_core.store.made import check_unchanged
 from psst_core.store.manifest import read_manifest
-from psst_core.store.records import read_record, read_table
+from psst_core.store.records import AGAIN, read_record, read_table
 from psst_core.sweep.axes import RUN
 from psst_core.sweep.expand import Axis
 from psst_core.sweep.lists import text_of
