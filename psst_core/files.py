@@ -112,9 +112,16 @@ def read_text(path: Path, most: int = TEXT_BYTES, remedy: str = "") -> str:
         raise PsstError(f"{path}: cannot be read: {error.strerror}") from None
 
 
+class _Dumper(yaml.CSafeDumper):
+    """Writes subclasses of dict as dict."""
+
+
+_Dumper.add_multi_representer(dict, yaml.representer.SafeRepresenter.represent_dict)
+
+
 def to_yaml(data: Any) -> str:
     """Write plain data as YAML, its keys in their order."""
-    return str(yaml.dump(data, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True))
+    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
 def from_yaml(text: str, source: Any = "YAML") -> Any:

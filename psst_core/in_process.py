@@ -39,7 +39,7 @@ from psst_core.terminal.snakemake_output import Terminal
 
 MAKE: dict[str, Callable[[Task, Plan, Path], Any]] = {
     "summarise": lambda task, plan, folder: write_summary(
-        task.read[0], task.files[0], plan.config["recorder"]["window"], plan.config["analysis"]
+        task.read[0], task.files[0], plan.config.recorder.window, plan.config.analysis
     ),
     "gather": lambda task, plan, folder: gather(folder, plan.digest),
     "estimate": lambda task, plan, folder: estimate(folder, plan.digest),
@@ -169,8 +169,8 @@ def _simulate(plan: Plan, results: Path, simulations: Sequence[Task], failed: li
     programs, elsewhere = Programs(Folder(results).compiled), dict[Settings, list[Task]]()
     in_main_thread = threading.current_thread() is threading.main_thread()  # signals reach only the main thread
     for task in sorted(simulations, key=lambda task: -work(plan.manifests[task.name])):
-        hardware = plan.manifests[task.name].config["hardware"]
-        if not in_main_thread or not (hardware["workers"] > 1 or fits(hardware, programs)):
+        hardware = plan.manifests[task.name].config.hardware
+        if not in_main_thread or not (hardware.workers > 1 or fits(hardware, programs)):
             elsewhere.setdefault(settings(hardware), []).append(task)
             continue
         with _noted(task, plan, results, failed) as report, variables_kept():

@@ -9,9 +9,9 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from psst_core.configuration import Config, Settings
 from psst_core.registry import file_fields, lookup, parameters, run_settings
 
-Config = dict[str, Any]
 NAMING = {"distribution": "distribution", "solver": "name"}  # names the class of such a part; else it is `type`
 
 
@@ -24,7 +24,7 @@ def get(config: Mapping[str, Any], key: str) -> Any:
 
 def put(config: Mapping[str, Any], values: Mapping[str, Any]) -> Config:
     """Return a copy of the configuration with these values. It shares the parts that they do not touch."""
-    result = dict(config)
+    result = Config(config)
     for key, value in values.items():
         *path, last = key.split(".")
         node: Any = result
@@ -48,25 +48,25 @@ def flatten(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield from flatten(value, f"{key}.{name}" if key else str(name))
 
 
-def parts(config: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+def parts(config: Config) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Yield every part that has a registered class.
 
     Yields:
         Its kind, its key, and its settings with the name of the class among them.
     """
-    network = config["network"]
-    yield "stimulus", "stimulus", config["stimulus"]
+    network = config.network
+    yield "stimulus", "stimulus", config.stimulus
     yield "solver", "solver", config["solver"]
-    for name, settings in network["synapses"].items():
+    for name, settings in network.synapses.items():
         yield "synapse", f"network.synapses.{name}", settings
-    for name, projection in network["projections"].items():
-        yield "connectivity", f"network.projections.{name}.connectivity", projection["connectivity"]
-    for name, population in network["populations"].items():
-        for mechanism, settings in population["mechanisms"].items():
+    for name, projection in network.projections.items():
+        yield "connectivity", f"network.projections.{name}.connectivity", projection.connectivity
+    for name, population in network.populations.items():
+        for mechanism, settings in population.mechanisms.items():
             yield "mechanism", f"network.populations.{name}.mechanisms.{mechanism}", settings
-        if population["equations"] is not None:
-            yield "system", f"network.populations.{name}.equations", population["equations"]
-    for key, _ in flatten(network, "network"):
+        if population.equations is not None:
+            yield "system", f"network.populations.{name}.equations", population.equations
+    for key, _ in flatten(config["network"], "network"):
         part, _, last = key.rpartition(".")
         if last == NAMING["distribution"]:
             yield "distribution", part, get(config, part)
@@ -77,7 +77,7 @@ def class_of_part(kind: str, settings: Mapping[str, Any], key: str) -> type:
     return lookup(kind, settings[naming], f"{key}.{naming}")
 
 
-def part_file_keys(config: Mapping[str, Any]) -> list[str]:
+def part_file_keys(config: Config) -> list[str]:
     """Return the keys of those fields of parts that are paths of files."""
     return [
         f"{key}.{name}"
@@ -87,55 +87,55 @@ def part_file_keys(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def parameter_keys(config: Mapping[str, Any]) -> list[str]:
+def parameter_keys(config: Config) -> list[str]:
     """Return the keys of the numbers that enter the compiled equations."""
     return [key for key in _equation_keys(config) if not isinstance(get(config, key), Mapping)]
 
 
-def distribution_keys(config: Mapping[str, Any]) -> list[str]:
+def distribution_keys(config: Config) -> list[str]:
     """Return the keys that would be parameters, but have a distribution over cells."""
     return [key for key in _equation_keys(config) if isinstance(get(config, key), Mapping)]
 
 
-def _equation_keys(config: Mapping[str, Any]) -> Iterator[str]:
-    network = config["network"]
-    for name, population in network["populations"].items():
+def _equation_keys(config: Config) -> Iterator[str]:
+    network = config.network
+    for name, population in network.populations.items():
         key = f"network.populations.{name}"
         yield f"{key}.capacitance"
-        if population["equations"] is not None:
-            yield from _fields("system", population["equations"], f"{key}.equations")
-        for mechanism, settings in population["mechanisms"].items():
+        if population.equations is not None:
+            yield from _fields("system", population.equations, f"{key}.equations")
+        for mechanism, settings in population.mechanisms.items():
             yield from _fields("mechanism", settings, f"{key}.mechanisms.{mechanism}")
-    for name, settings in network["synapses"].items():
+    for name, settings in network.synapses.items():
         yield from _fields("synapse", settings, f"network.synapses.{name}")
-    yield from _fields("stimulus", config["stimulus"], "stimulus")
+    yield from _fields("stimulus", config.stimulus, "stimulus")
 
 
-def array_keys(config: Mapping[str, Any]) -> Iterator[str]:
+def array_keys(config: Config) -> Iterator[str]:
     """Yield the keys that decide a run's own arrays: start values, the stimulus's weights, conductances.
 
     Paths of files are not among them, as files count by their content.
     """
-    network, files = config["network"], set(part_file_keys(config))
+    network, files = config.network, set(part_file_keys(config))
     yield from ("run.seed", "network.start_jitter", "network.coupling")
-    yield from (f"network.{name}" for name in transmitters(network))
+    yield from (f"network.{name}" for name in transmitters(network.synapses))
     for key in distribution_keys(config):
         yield from (f"{key}.{field}" for field in get(config, key) if f"{key}.{field}" not in files)
-    for name, population in network["populations"].items():
-        start = flatten(population["start"], f"network.populations.{name}.start")
+    for name, population in network.populations.items():
+        start = flatten(population.start, f"network.populations.{name}.start")
         yield from (key for key, _ in start if key not in files)
-    for name in network["projections"]:
+    for name in network.projections:
         yield from (f"network.projections.{name}.{field}" for field in ("conductance", "reference_in_degree"))
-    cls = lookup("stimulus", config["stimulus"]["type"], "stimulus.type")
+    cls = lookup("stimulus", config.stimulus["type"], "stimulus.type")
     yield from (f"stimulus.{name}" for name in run_settings(cls))
 
 
-def connectivity_keys(config: Mapping[str, Any]) -> Iterator[str]:
+def connectivity_keys(config: Config) -> Iterator[str]:
     """Yield the keys that decide which cell projects to which."""
     yield "network.scaling"
-    for name, projection in config["network"]["projections"].items():
-        yield from (f"network.projections.{name}.connectivity.{field}" for field in projection["connectivity"])
-        yield from (key for key, _ in flatten(projection["weight"], f"network.projections.{name}.weight"))
+    for name, projection in config.network.projections.items():
+        yield from (f"network.projections.{name}.connectivity.{field}" for field in projection.connectivity)
+        yield from (key for key, _ in flatten(projection.weight, f"network.projections.{name}.weight"))
 
 
 def connectivity_name(config: Config, network: int) -> str:
@@ -144,16 +144,16 @@ def connectivity_name(config: Config, network: int) -> str:
     Args:
         network: the number of the replicate.
     """
-    return repr([network, config["run"]["seed"], [get(config, key) for key in connectivity_keys(config)]])
+    return repr([network, config.run.seed, [get(config, key) for key in connectivity_keys(config)]])
 
 
-def transmitters(network: Mapping[str, Any]) -> dict[str, list[str]]:
+def transmitters(synapses: Mapping[str, Settings]) -> dict[str, list[str]]:
     """Return, by transmitter, the names of a network's synapses that release it.
 
     `network.TRANSMITTER` is a factor on these synapses.
     """
     found: dict[str, list[str]] = {}
-    for name, settings in network["synapses"].items():
+    for name, settings in synapses.items():
         transmitter = lookup("synapse", settings["type"], f"network.synapses.{name}.type").transmitter  # type: ignore[attr-defined]
         if transmitter is not None:
             found.setdefault(transmitter, []).append(name)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from psst_core.configuration import Config
 from psst_core.figures import available, figure_recipe, formats, with_table
-from psst_core.keys import Config
 from psst_core.plan.sweep_plan import Plan, claim
 from psst_core.results.about import about_recipe
 from psst_core.results.error_estimate import estimate_recipe
@@ -82,7 +82,7 @@ def shown(folder: Path, figures: Sequence[str], config: Config, estimated: bool)
     """
     sweep = SweepFolder(folder)
     read = [sweep.cube, *(sweep.estimated if estimated else ())]
-    recipes = {name: partial(figure_recipe, name, folder, config["style"]) for name in figures}
+    recipes = {name: partial(figure_recipe, name, folder, config.style) for name in figures}
     for name in figures:
         files = [sweep.figure(name, ending) for ending in formats(config)]
         yield Task("draw", name, files, read, recipes[name])

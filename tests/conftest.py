@@ -23,11 +23,12 @@ import psst_core
 from psst_core.attributes import STATUS
 from psst_core.config.compose import compose, resolve, update
 from psst_core.config.schema import units
+from psst_core.configuration import Config, HardwareConfig
 from psst_core.figures import save
 from psst_core.files import to_yaml, write_text
 from psst_core.host.hardware import prepare
 from psst_core.integrate.batch import Run
-from psst_core.integrate.simulate import Integration, Program, Segment, padded, step_count
+from psst_core.integrate.simulate import Integration, Program, Segment, padded
 from psst_core.keys import put
 from psst_core.results.analysis import summarise
 from psst_core.results.gather import gather
@@ -57,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _tensorflow_as_in_a_job():
-    prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
+    prepare(HardwareConfig())
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def page():
         browser.close()
 
 
-def configuration(experiment: str = "locust_coupling", **values: Any) -> dict[str, Any]:
+def configuration(experiment: str = "locust_coupling", **values: Any) -> Config:
     """A resolved configuration; `network__size=60` sets network.size."""
     config = compose({"experiment": experiment})
     for key, value in values.items():
@@ -93,7 +94,7 @@ def configuration(experiment: str = "locust_coupling", **values: Any) -> dict[st
     return resolve(config)
 
 
-def small_locust(**values: Any) -> dict[str, Any]:
+def small_locust(**values: Any) -> Config:
     """Eight cells, strong odour from the start, everything quick."""
     return configuration(
         **{
@@ -140,14 +141,15 @@ def integrate(
     config = runs[0].config
     lanes = lanes or padded(len(runs), config["solver"]["precision"])
     integration = Integration(program(json.dumps([config, varying or [], lanes])), runs)
-    ends = [step_count(time, config["run"]["dt"]) for time in (*until, config["run"]["duration"])]
+    ends = [config.run.steps(time) for time in (*until, config["run"]["duration"])]
     return Recorded(integration, [segment for end in ends for segment in integration.segments(end)])
 
 
 @functools.lru_cache(maxsize=8)
 def program(arguments: str) -> Program:
     """Compiled once for tests that integrate the same batch in several ways."""
-    return Program(*json.loads(arguments))
+    config, varying, lanes = json.loads(arguments)
+    return Program(Config(config), varying, lanes)
 
 
 @pytest.fixture
@@ -310,9 +312,9 @@ def diverge_all(folder: Path, chunks: Sequence[str]) -> None:
 
 def summarise_chunk(folder: Path, chunk: str) -> None:
     """As the job does, for a made-up plan."""
-    config = json.loads((folder / CHUNKS / f"{chunk}.json").read_text())["config"]
+    config = Config(json.loads((folder / CHUNKS / f"{chunk}.json").read_text())["config"])
     with read(folder / CHUNKS / f"{chunk}.nc") as data:
-        summary = summarise(data, config["recorder"]["window"], config["analysis"])
+        summary = summarise(data, config.recorder.window, config.analysis)
     write(summary, Folder(folder).summary_file(chunk, 16 * "a"))
 
 

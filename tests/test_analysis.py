@@ -1,6 +1,7 @@
 """Measures on signals whose values are known, and all of a chunk's runs at once as one by one."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy import signal
 
 from psst_core.attributes import STATUS
 from psst_core.config.compose import CONF
+from psst_core.configuration import AnalysisConfig
 from psst_core.errors import PsstError
 from psst_core.figures.style import label
 from psst_core.results.analysis import (
@@ -25,7 +27,7 @@ from psst_core.results.analysis import (
 )
 from psst_core.sweep.expand import expand
 
-ANALYSIS = {"spectrum": [200.0, 600.0], "band": [10.0, 60.0], "background": 200.0}
+ANALYSIS = AnalysisConfig(spectrum=[200.0, 600.0], band=[10.0, 60.0], background=200.0)
 TIME = np.arange(2000) * 0.5
 
 
@@ -87,7 +89,7 @@ def test_a_sine_on_a_trend_is_found_with_its_power(frequency):
     assert found["band_ratio"] > 100
 
 
-BROAD = ANALYSIS | {"band": None}
+BROAD = replace(ANALYSIS, band=None)
 
 
 @pytest.mark.parametrize("frequency", [12.5, 42.5, 85.0, 120.0, 195.0])
@@ -117,7 +119,7 @@ def test_an_oscillation_outside_the_band_is_not_taken_for_its_edge():
 
 
 def test_a_stretch_too_short_for_two_periods_is_undefined():
-    short = BROAD | {"spectrum": [0.0, 8.0]}
+    short = replace(BROAD, spectrum=[0.0, 8.0])
     assert np.isnan(list(spectral_measures(np.sin(TIME), 0.5, short).values())).all()
     assert band_attributes(short, 0.5)["band_power"] == {}
 
@@ -131,7 +133,7 @@ def test_too_short_or_flat():
     assert np.isnan(list(spectral_measures(np.zeros(400), 0.5, ANALYSIS).values())).all()
     flat = spectral_measures(np.full(2000, -60.0), 0.5, ANALYSIS)
     assert flat["band_power"] == pytest.approx(0, abs=1e-20) and np.isnan(flat["dominant_frequency"])
-    narrow = spectral_measures(np.arange(2000.0), 0.5, ANALYSIS | {"band": [11.0, 12.0]})
+    narrow = spectral_measures(np.arange(2000.0), 0.5, replace(ANALYSIS, band=[11.0, 12.0]))
     assert np.isnan(list(narrow.values())).all()
 
 
@@ -268,7 +270,7 @@ def test_what_ends_after_the_run_is_undefined_and_not_cut_off():
         ((100.0, 1000.5), [200.0, 600.0], {*MEASURES} - spectral),
         ((100.0, 1000.0), [200.0, 1000.5], spectral),
     ]:
-        found = summarise(chunk, window, ANALYSIS | {"spectrum": stretch})
+        found = summarise(chunk, window, replace(ANALYSIS, spectrum=stretch))
         for name, mask in zip(MEASURES, MASKS, strict=True):
             if name in lost:
                 assert found[name].isnull().all() and (((found["undefined"] & mask) > 0) == ok).all(), name
@@ -287,7 +289,7 @@ def test_a_hundred_times_as_many_runs_take_no_more_calls():
 
         sys.setprofile(count)
         try:
-            summarise(chunk, (0.0, 200.0), ANALYSIS | {"spectrum": [0.0, 200.0]})
+            summarise(chunk, (0.0, 200.0), replace(ANALYSIS, spectrum=[0.0, 200.0]))
         finally:
             sys.setprofile(None)
         return counted[0]

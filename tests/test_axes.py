@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psst_core.config.schema import SampleConfig, SweepConfig
+from psst_core.configuration import SampleConfig, SweepConfig
 from psst_core.errors import PsstError
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.sweep.axes import METHODS, visit

@@ -124,10 +124,11 @@ import os, statistics, threading, time
 from pathlib import Path
 from psst_core.integrate.batch import Run
 from psst_core.config.compose import compose, resolve
+from psst_core.configuration import HardwareConfig
 from psst_core.integrate.devices import Round, device_names
 from psst_core.host.hardware import prepare
 from psst_core.integrate.simulate import Program
-hardware = {"device": "cpu", "vector_width": 0, "xla_flags": "", "devices": 2}
+hardware = HardwareConfig(devices=2)
 prepare(hardware)
 config = resolve(compose({"experiment": "locust_coupling"}))
 program = Program(config, [], 16)

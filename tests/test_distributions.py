@@ -144,7 +144,7 @@ def test_weights_of_synapses_scale_their_current():
     """One state per presynaptic cell serves synapses of any weight."""
     spread = {"distribution": "uniform", "low": 0.5, "high": 1.5}
     config = linked("acetylcholine", [[0, 1], [0, 2]], 0.05, weight=spread, duration=20.0)
-    network = Network.from_config(config["network"])
+    network = Network.from_config(config.network)
     links = connect(network, config["run"]["seed"], 0)["link"]
     assert len(set(links.weight)) == 2 and links.weight.min() >= 0.5 and links.weight.max() <= 1.5
     v = trace(config, "v")

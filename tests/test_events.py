@@ -368,7 +368,7 @@ import sys
 sys.path.insert(0, "tests")
 from psst_core.host.hardware import prepare
 if sys.argv[2] == "as in a job":
-    prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
+    prepare(HardwareConfig())
 if sys.argv[2] == "on another device":
     import tensorflow
     one = tensorflow.config.LogicalDeviceConfiguration()

@@ -88,7 +88,7 @@ def test_the_currents_of_an_action_potential(tmp_path):
     results = run_sweep(tmp_path, "action_potential", overrides)
     as_tables(results, "action_potential")
     run = results.run(network=0, trial=0)
-    population = Network.from_config(run.config["network"]).populations["hh"]
+    population = Network.from_config(run.config.network).populations["hh"]
     flowing = action_potential.currents(run, population)
     assert list(flowing) == ["leak", "potassium", "sodium"]
     v = run.traces["trace_hh_v"].values[0]

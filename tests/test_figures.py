@@ -55,7 +55,7 @@ def results(request, tmp_path_factory):
 
 def test_every_figure_that_applies_is_drawn(results, tmp_path):
     axes = list(results.axes.values())
-    wanted = available(names(), axes, results.record["config"])
+    wanted = available(names(), axes, results.config)
     assert "scatter" not in wanted
     assert {"raster", "connectivity"} <= set(wanted)
     for name in wanted:
@@ -121,7 +121,7 @@ def test_the_table_of_orders(tmp_path):
 def test_traces_and_phase_planes(experiment, overrides, tmp_path):
     results = run_sweep(tmp_path, experiment, overrides)
     axes = list(results.axes.values())
-    for name in available(["traces", "phase_plane"], axes, results.record["config"]):
+    for name in available(["traces", "phase_plane"], axes, results.config):
         save(name, results, [tmp_path / f"{name}.png"])
         assert np.ptp(matplotlib.image.imread(tmp_path / f"{name}.png")[..., :3]) > 0.5
 
@@ -199,7 +199,7 @@ def everything(variables=None):
     figures = [name for name in names() if name != "error_estimate"]
     config = small_locust(sweep__networks=1, sweep__trials=2, analysis__spectrum=[0.0, 20.0])
     config["recorder"]["variables"] = variables or {}
-    return config | {"figures": figures}
+    return put(config, {"figures": figures})
 
 
 @pytest.mark.parametrize("shape", MADE_UP_SHAPES)
@@ -235,7 +235,7 @@ def test_every_figure_says_what_became_of_runs_without_measures(fate, shape, tmp
     axes = MADE_UP_SHAPES[shape]
     settings |= {"config": everything({"pn": ["v"]}), "traced": lambda point: True, "chunk_runs": 12}
     results = made_up_sweep(tmp_path, axes, **settings)
-    wanted = available(names(), list(results.axes.values()), results.record["config"])
+    wanted = available(names(), list(results.axes.values()), results.config)
     for name in wanted:
         text = drawn_text(name, results)
         assert "undefined" not in text, name
@@ -395,7 +395,7 @@ def test_styles_and_formats_are_configuration(tmp_path):
     """Of the configuration, drawn and digested."""
     (tmp_path / "own.mplstyle").write_text("axes.facecolor: red\n")
     config = small_locust(sweep__networks=1, sweep__trials=1, style=str(tmp_path / "own.mplstyle"), formats=["pdf"])
-    results = made_up_sweep(tmp_path, [], config=config | {"figures": ["raster"]})
+    results = made_up_sweep(tmp_path, [], config=put(config, {"figures": ["raster"]}))
     files = {file.name: file for file in drawn_files(results)}
     assert set(files) == {"raster.png", "raster.svg", "raster.pdf"}
     image = matplotlib.image.imread(files["raster.png"])[..., :3]

@@ -3,17 +3,20 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from conftest import TINY
 
+from psst_core.configuration import HardwareConfig
 from psst_core.host.compiled import Programs
 from psst_core.host.hardware import fits, prepare, variables_kept, vector_width
 from psst_core.store.dataset import checksum
 
 SCRIPT = """
 import os
+from psst_core.configuration import HardwareConfig
 from psst_core.host.hardware import prepare
 prepare({hardware})
 import tensorflow as tf
@@ -32,32 +35,30 @@ def prepared(hardware, **environment):
 
 
 def test_flags_from_the_configuration_and_from_outside():
-    done = prepared(
-        {"device": "cpu", "vector_width": 128, "xla_flags": ""}, XLA_FLAGS="--xla_cpu_enable_fast_math=false"
-    )
+    done = prepared(HardwareConfig(vector_width=128), XLA_FLAGS="--xla_cpu_enable_fast_math=false")
     first, *_, last, threads = done.stdout.split()
     assert (first, last, threads) == ("--xla_cpu_prefer_vector_width=128", "--xla_cpu_enable_fast_math=false", "1")
 
 
 def test_a_gpu_that_is_not_there_is_a_clear_error():
-    done = prepared({"device": "gpu", "vector_width": 0, "xla_flags": ""})
+    done = prepared(HardwareConfig(device="gpu"))
     assert done.returncode != 0
     assert "hardware.device=gpu: TensorFlow sees no GPU here" in done.stderr
 
 
 def test_auto_takes_the_processor_where_no_gpu_is():
-    done = prepared({"device": "auto", "vector_width": 0, "xla_flags": ""}, CUDA_VISIBLE_DEVICES="0")
+    done = prepared(HardwareConfig(device="auto"), CUDA_VISIBLE_DEVICES="0")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "1"
 
 
 def test_a_process_is_set_up_in_one_way():
-    same = {"device": "cpu", "vector_width": 0, "xla_flags": ""}
+    same = HardwareConfig()
     flags = os.environ["XLA_FLAGS"]
     assert fits(same) and prepare(same) and os.environ["XLA_FLAGS"] == flags
     for other in ({"vector_width": 128}, {"xla_flags": "--xla_other"}, {"devices": 2}, {"device": "gpu"}):
         with pytest.raises(RuntimeError, match="imported already"):
-            prepare(same | other)
+            prepare(replace(same, **other))
 
 
 def test_variables_that_jobs_set_can_be_kept_from_other_processes(monkeypatch):
@@ -72,9 +73,10 @@ COMPILING = """
 import sys
 from pathlib import Path
 from psst_core.host.compiled import Programs
+from psst_core.configuration import HardwareConfig
 from psst_core.host.hardware import prepare
 programs = Programs(Path(sys.argv[1]))
-prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""}, programs)
+prepare(HardwareConfig(), programs)
 import tensorflow as tf
 print(tf.function(lambda x: tf.exp(x) + 1, jit_compile=True)(tf.constant([0.0])).numpy())
 programs.seal()

@@ -16,6 +16,7 @@ from psst_core.commands.cli import main
 from psst_core.errors import PsstError
 from psst_core.figures import available, draw_all
 from psst_core.figures.look import settings_of
+from psst_core.keys import put
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.registry import NeedsPluginError
 from psst_core.results.sweep_results import open_sweep
@@ -139,7 +140,7 @@ def test_a_style_is_data(tmp_path, monkeypatch, text):
     (tmp_path / "mine.mplstyle").write_text(text)
     config = make_plan("chain_of_three").config
     with pytest.raises(PsstError, match=STYLES[text]):
-        available([], (), config | {"style": "mine.mplstyle"})
+        available([], (), put(config, {"style": "mine.mplstyle"}))
     assert not list(tmp_path.rglob("executed"))
 
 

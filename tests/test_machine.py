@@ -67,8 +67,8 @@ def test_a_job_of_several_devices_has_a_batch_for_each(key):
     assert MACHINE.seconds(four, [64] * 8) == pytest.approx(MACHINE.seconds(one, [64] * 2))
     assert MACHINE.seconds(four, [64] * 5) == pytest.approx(MACHINE.seconds(one, [64] * 2))
     many = Machine(16, REFERENCE)
-    assert many.jobs_at_once(one["hardware"]) == 16 and many.jobs_at_once(four["hardware"]) == 4
-    assert many.jobs_at_once(put(four, {"hardware.jobs": 7})["hardware"]) == 7
+    assert many.jobs_at_once(one.hardware) == 16 and many.jobs_at_once(four.hardware) == 4
+    assert many.jobs_at_once(put(four, {"hardware.jobs": 7}).hardware) == 7
     assert many.jobs(put(four, {"hardware.job_minutes": 1e6}), 1000, 1.0) == 4
     assert many.jobs(put(four, {"hardware.jobs": 100}), 40, 1.0) == 10
 

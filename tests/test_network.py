@@ -13,7 +13,7 @@ from psst_core.model.network import Network, connect, start_state
 
 
 def network(**values):
-    return Network.from_config(configuration(**values)["network"])
+    return Network.from_config(configuration(**values).network)
 
 
 @pytest.mark.parametrize("size,pn,ln", [(60, 45, 15), (120, 90, 30), (240, 180, 60)])
@@ -40,7 +40,7 @@ def test_networks_differ_and_repeat():
 
 
 def test_the_start_is_jittered_by_one_per_cent_and_differs_by_trial():
-    config = configuration(network__size=4000)["network"]
+    config = configuration(network__size=4000).network
     locust = Network.from_config(config)
     first, second = (start_state(locust, config, 1, 0, trial) for trial in (0, 1))
     v = first["pn"]["v"]
@@ -55,14 +55,14 @@ def test_start_values_from_the_configuration_and_from_a_file():
     config = configuration(network__start_jitter=0.0)
     config = put(config, {"network.populations.pn.start": {"v": -60.0, "sodium": {"m": 0.25}}})
     check(config)
-    started = start_state(Network.from_config(config["network"]), config["network"], 1, 0, 0)
+    started = start_state(Network.from_config(config.network), config.network, 1, 0, 0)
     assert (started["pn"]["sodium.m"] == 0.25).all() and (started["pn"]["v"] == -60).all()
     given = put(config, {"network.start_file": str(DATA / "locust_start.npz")})
-    started = start_state(Network.from_config(given["network"]), given["network"], 1, 0, 0)
+    started = start_state(Network.from_config(given.network), given.network, 1, 0, 0)
     assert started["pn"]["v"][0] == pytest.approx(-70.84481449)
     wrong_size = put(given, {"network.size": 60})
     with pytest.raises(PsstError, match="ln has 15 cells"):
-        start_state(Network.from_config(wrong_size["network"]), wrong_size["network"], 1, 0, 0)
+        start_state(Network.from_config(wrong_size.network), wrong_size.network, 1, 0, 0)
     with pytest.raises(PsstError, match=r"start=potasium\.n"):
         check(put(config, {"network.populations.pn.start": {"potasium": {"n": 0.1}}}))
 
@@ -83,7 +83,7 @@ def starts(tmp_path, variables, coords=None):
     xr.Dataset(variables, coords).to_netcdf(path)
     config = put(configuration("locust_coupling"), {"network.size": 3, "network.start_file": str(path)})
     config = put(config, {"network.start_jitter": 0.0, "network.populations.pn.share": 2})
-    return start_state(Network.from_config(config["network"]), config["network"], 1, 0, 0)
+    return start_state(Network.from_config(config.network), config.network, 1, 0, 0)
 
 
 def test_start_values_of_a_file_are_converted_ordered_and_matched(tmp_path):

@@ -146,9 +146,9 @@ def test_large_batches_are_sent_to_gpus_and_keep_their_runs(tmp_path):
     plan = make_plan("locust_coupling", overrides + "hardware=auto hardware.gpu_from=10000", results=tmp_path)
     assert [run.id for run in plan.sweep.runs] == [run.id for run in on_cpus.sweep.runs]
     for manifest in plan.manifests.values():
-        network, hardware = manifest.config["network"], manifest.config["hardware"]
-        assert hardware["device"] == {60: "cpu", 120: "auto"}[network["size"]]
-        assert manifest.lanes <= {60: 64, 120: 128}[network["size"]]
+        network, hardware = manifest.config.network, manifest.config.hardware
+        assert hardware.device == {60: "cpu", 120: "auto"}[network.size]
+        assert manifest.lanes <= {60: 64, 120: 128}[network.size]
     claim(plan, tmp_path)
     again = make_plan("locust_coupling", overrides + "hardware=auto hardware.gpu_from=10000", results=tmp_path)
     assert again.manifests == plan.manifests

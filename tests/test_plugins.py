@@ -326,7 +326,7 @@ def test_a_transmitter_of_ones_own_has_a_factor(project):
     assert plain.config["network"]["dopamine"] == 1.0
     swept = expand("coba_hh", f"{own} network.dopamine=0.5,1".split()).runs
     assert [run.value("network.dopamine") for run in swept] == [0.5, 1.0] and swept[1].id == plain.id
-    half, _ = (Network.from_config(run.config["network"]).projections for run in swept)
+    half, _ = (Network.from_config(run.config.network).projections for run in swept)
     assert half["exc_exc"].conductance == pytest.approx(0.015) and half["inh_exc"].conductance == 0.335
     for overrides, message in [
         ("network.dopamine=-1", r"network\.dopamine=-1: must be at least 0"),

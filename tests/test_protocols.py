@@ -35,7 +35,8 @@ def alone(populations, duration, variables, **values):
         "recorder.interval": INTERVAL,
     }
     found = put(config, changes | {key.replace("__", "."): value for key, value in values.items()})
-    return found | {"network": dict.fromkeys(transmitters(found["network"]), 1.0) | found["network"]}
+    factors = dict.fromkeys(transmitters(found.network.synapses), 1.0)
+    return put(found, {"network": factors | found["network"]})
 
 
 def at(times):

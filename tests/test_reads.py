@@ -211,11 +211,11 @@ def test_what_differs_between_replicates(values, trials, networks):
         from psst_core.model.network import Network, connect, draw_parameters, start_state
 
         own = draw_parameters(config, network)
-        built = Network.from_config(own["network"])
-        start = start_state(built, own["network"], 1, network, trial)
+        built = Network.from_config(own.network)
+        start = start_state(built, own.network, 1, network, trial)
         weights = stimulus_weights(Run(config, network, trial), built.sizes) * config["stimulus"]["amplitude"]
         wired = {name: links.matrix(3, 3).tolist() for name, links in connect(built, 1, network).items()}
-        return repr([{k: v.tolist() for k, v in start["hh"].items()}, weights.tolist(), wired, repr(own["network"])])
+        return repr([{k: v.tolist() for k, v in start["hh"].items()}, weights.tolist(), wired, repr(own.network)])
 
     assert (len({drawn(0, trial) for trial in range(4)}) > 1) == trials
     assert (len({drawn(network, 0) for network in range(4)}) > 1) == networks

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psst_core.config.compose import compose, resolve, update
+from psst_core.configuration import Config
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.sweep.expand import expand, split_overrides
@@ -83,7 +84,7 @@ def test_ids_do_not_depend_on_the_order_of_keys():
             return node
         return {key: reversed_keys(node[key]) for key in reversed(node)}
 
-    turned = reversed_keys(config)
+    turned = Config(reversed_keys(config))
     turned["network"]["populations"] = dict(reversed(turned["network"]["populations"].items()))
     assert run_id(config) == run_id(turned)
 

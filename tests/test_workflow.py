@@ -275,7 +275,7 @@ from psst_core.figures import available, save
 from psst_core.results.gather import gather
 plan = make_plan("locust_coupling")
 chunk = next(f for f in Path("results/chunks").glob("*.nc") if "summary" not in f.name)
-summarise(read(chunk), plan.config["recorder"]["window"], plan.config["analysis"])
+summarise(read(chunk), plan.config.recorder.window, plan.config.analysis)
 gather(Path("results/tiny"), Path("results/tiny/planned").read_text().strip())
 results = open_sweep("results/tiny")
 for name in available(plan.figures, plan.axes, plan.config):

@@ -95,7 +95,7 @@ def reproduce(sweep: Results, row: Mapping[str, Any], report: Report) -> str:
         return f"run {planned.id}: made again, every bit agrees ({', '.join(one)})"
     early = slice(0, max(1, round(EARLY / interval)))
     difference = float(np.nanmax(np.abs(one["mean_potential"][:, early] - other["mean_potential"][:, early])))
-    tolerance = TOLERANCE[manifest.config["solver"]["precision"]]
+    tolerance = TOLERANCE[manifest.config.solver.precision]
     here = accelerators().get("accelerator") or processor()
     text = f"on {here}, not what made it, the mean potential of the first {EARLY:g} ms differs by {difference:.3g}"
     if not difference <= tolerance:

@@ -19,11 +19,11 @@ from traitlets import TraitError
 
 from psst_core.attributes import STATUS, status_word
 from psst_core.commands.blame import blame, find
+from psst_core.configuration import Config
 from psst_core.errors import PsstError
 from psst_core.figures import STYLE, raster, traces, views
 from psst_core.figures.style import has_membranes, label, numeric_names, numeric_parameters, population_name, short
 from psst_core.files import to_yaml
-from psst_core.keys import Config
 from psst_core.results.about import facts, first_run
 from psst_core.results.sweep_results import Results, open_sweep
 from psst_core.store.dataset import status_counts
@@ -263,7 +263,7 @@ class Browser:
     def _show_origin(self) -> None:
         self.origin.value = ""
         if not self.about:
-            configuration = _folded(self.sweep.record["config"], first_run(self.sweep))
+            configuration = _folded(self.sweep.config, first_run(self.sweep))
             self.about = f"<h3>The sweep</h3>{_table(facts(self.sweep))}{configuration}"
         self.origin.value = self.about
         if not self.run_id:

@@ -48,7 +48,7 @@ def export_nwb(results: Results, target: Path, species: str | None = None, **poi
         session_id=results.folder.name,
         institution=made.get("institution"),
         experiment_description=str(results.record["experiment"]),
-        stimulus_notes=to_yaml(run.config["stimulus"]),
+        stimulus_notes=to_yaml(run.config.stimulus),
         notes=to_yaml(run.config),
         keywords=["simulation", *run.populations],
         was_generated_by=[["PSST", made["source"].removeprefix("PSST ")]],
@@ -57,7 +57,7 @@ def export_nwb(results: Results, target: Path, species: str | None = None, **poi
         file.subject = pynwb.file.Subject(
             subject_id=results.folder.name, description="a simulation", species=species, sex="U", age="P0D/"
         )
-    file.units = pynwb.misc.Units(name="units", description="the cells", resolution=run.config["run"]["dt"] * MS)
+    file.units = pynwb.misc.Units(name="units", description="the cells", resolution=run.config.run.dt * MS)
     _add_spikes(file, run)
     module = file.create_processing_module("simulation", "what the simulation recorded")
     for name in run.populations:
@@ -87,7 +87,7 @@ def _add_spikes(file: Any, run: RunData) -> None:
     cells = [(population, cell) for population, size in run.populations.items() for cell in range(size)]
     order = np.lexsort((run.spike_time, run.spike_cell))
     trains = np.split(run.spike_time[order] * MS, np.searchsorted(run.spike_cell[order], range(1, len(cells))))
-    interval = [[0.0, run.config["run"]["duration"] * MS]]
+    interval = [[0.0, run.config.run.duration * MS]]
     for (population, cell), times in zip(cells, trains, strict=True):
         file.add_unit(spike_times=times, obs_intervals=interval, population=population, cell=cell)
 

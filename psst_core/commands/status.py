@@ -78,7 +78,7 @@ def _expected(
             seconds.append(float(said[1]) if said and states[chunk][0] == "running" else costs.seconds(manifest))
     except NeedsPluginError:
         return math.nan, None
-    hardware = next(iter(left.values())).config["hardware"]
+    hardware = next(iter(left.values())).config.hardware
     return schedule(seconds, Machine.here(results).jobs_at_once(hardware)), costs.errors["seconds"]
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from psst_core import plugins
 from psst_core.attributes import trace_name
-from psst_core.config.schema import SCHEMAS, AnalysisConfig, PopulationConfig, ProjectionConfig, class_of, kind_of
+from psst_core.config.schema import SCHEMAS, class_of, kind_of
+from psst_core.configuration import AnalysisConfig, Config, PopulationConfig, ProjectionConfig, RecorderConfig
 from psst_core.datafiles import digest_file, undeclared
 from psst_core.errors import PsstError, named
 from psst_core.integrate import solvers  # noqa: F401  (importing fills the registry)
 from psst_core.integrate.solvers import Solver
-from psst_core.keys import Config, get, is_start, part_file_keys, start_values
+from psst_core.keys import get, is_start, part_file_keys, start_values
 from psst_core.model import stimuli  # noqa: F401  (importing fills the registry)
 from psst_core.model.distributions import is_distribution, of
 from psst_core.model.mechanisms import Mechanism
@@ -41,46 +42,46 @@ def check(config: Config) -> None:
     """Raise a PsstError for the first value that cannot be simulated, naming the key, the value and the remedy."""
     for name in SCHEMAS:
         check_ranges(class_of(config, name), config[name], name)
-    network, stimulus, run = config["network"], config["stimulus"], config["run"]
-    for name, population in network["populations"].items():
-        _check_population(population, f"network.populations.{name}", run["dt"])
-    for name, settings in network["synapses"].items():
+    network, stimulus, run = config.network, config.stimulus, config.run
+    for name, population in network.populations.items():
+        _check_population(population, f"network.populations.{name}", run.dt)
+    for name, settings in network.synapses.items():
         _check_part("synapse", settings, f"network.synapses.{name}")
-    for name, projection in network["projections"].items():
+    for name, projection in network.projections.items():
         key = f"network.projections.{name}"
-        _check_fields(ProjectionConfig, projection, key)
-        _check_part("connectivity", projection["connectivity"], f"{key}.connectivity")
+        _check_fields(ProjectionConfig, vars(projection), key)
+        _check_part("connectivity", projection.connectivity, f"{key}.connectivity")
     _check_part("stimulus", stimulus, "stimulus")
     _check_solver(config)
     for key, known in CHOICES.items():
         _check_choice(get(config, key), known, key)
-    for ending in config["formats"]:
+    for ending in config.formats:
         _check_choice(ending, FORMATS, "formats")
     _check_times(config)
-    built = Network.from_config(draw_parameters(config, 0)["network"])
-    _check_steps(built, run["dt"])
+    built = Network.from_config(draw_parameters(config, 0).network)
+    _check_steps(built, run.dt)
     with asking("stimulus", made := build("stimulus", stimulus, "stimulus"), "check"):
         made.check(built.sizes, Grid.of(config))
-    if network["start_file"]:
-        start_state(built, network, run["seed"], 0, 0)
-    _check_recorder(config["recorder"], built)
-    if run["duration"] / run["dt"] >= MOST_STEPS:
+    if network.start_file:
+        start_state(built, network, run.seed, 0, 0)
+    _check_recorder(config.recorder, built)
+    if run.duration / run.dt >= MOST_STEPS:
         raise PsstError(
-            f"run.duration={run['duration']:g} ms: more than {MOST_STEPS:,} steps of run.dt={run['dt']:g} ms; "
+            f"run.duration={run.duration:g} ms: more than {MOST_STEPS:,} steps of run.dt={run.dt:g} ms; "
             "take a longer step, or a shorter run"
         )
 
 
-def _check_population(population: Mapping[str, Any], key: str, dt: float) -> None:
-    _check_fields(PopulationConfig, population, key)
-    for variable, value in start_values(population["start"]).items():
+def _check_population(population: PopulationConfig, key: str, dt: float) -> None:
+    _check_fields(PopulationConfig, vars(population), key)
+    for variable, value in start_values(population.start).items():
         _check_number(value, {"unit": "1"}, f"{key}.start.{variable}")
-    for mechanism, settings in population["mechanisms"].items():
+    for mechanism, settings in population.mechanisms.items():
         _check_part("mechanism", settings, f"{key}.mechanisms.{mechanism}")
-    if population["equations"] is not None:
-        _check_part("system", population["equations"], f"{key}.equations")
-    if population["refractory"]:
-        _check_multiple(population["refractory"], f"{key}.refractory", dt, "run.dt")
+    if population.equations is not None:
+        _check_part("system", population.equations, f"{key}.equations")
+    if population.refractory:
+        _check_multiple(population.refractory, f"{key}.refractory", dt, "run.dt")
 
 
 def check_part(config: Config, part: str) -> None:
@@ -104,9 +105,9 @@ def check_part(config: Config, part: str) -> None:
         made = build(kind, settings, part)
         if isinstance(made, Mechanism):
             with named(part):
-                made.check(config["run"]["dt"])
+                made.check(config.run.dt)
         elif kind == "stimulus":
-            made.check(share_out(config["network"]), Grid.of(config))
+            made.check(share_out(config.network), Grid.of(config))
     else:
         _check_fields(class_of(config, part), settings, part)
 
@@ -198,29 +199,28 @@ def _check_number(value: Any, metadata: Mapping[str, Any], key: str) -> None:
 
 def _check_solver(config: Config) -> None:
     """Check the tolerances of the solver. Check also that an adaptive one has no events or noise at steps of run.dt."""
-    solver = config["solver"]
-    cls: type[Solver] = lookup("solver", solver["name"], "solver.name")
-    for name in ("relative_tolerance", "absolute_tolerance"):
-        if (solver[name] is None) == (name in cls.tolerances):
-            remedy = "give one" if name in cls.tolerances else f"{solver['name']} has none; leave it out"
-            raise PsstError(f"solver.{name}={solver[name]}: {remedy}")
+    solver = config.solver
+    cls: type[Solver] = lookup("solver", solver.name, "solver.name")
+    tolerances = {"relative_tolerance": solver.relative_tolerance, "absolute_tolerance": solver.absolute_tolerance}
+    for name, value in tolerances.items():
+        if (value is None) == (name in cls.tolerances):
+            remedy = "give one" if name in cls.tolerances else f"{solver.name} has none; leave it out"
+            raise PsstError(f"solver.{name}={value}: {remedy}")
     if not cls.adaptive:
         return
-    if (way := config["numerics"]["check"]) != "none":
-        raise PsstError(f"numerics.check={way}: solver={solver['name']} takes its own steps; tighten its tolerances")
+    if (way := config.numerics.check) != "none":
+        raise PsstError(f"numerics.check={way}: solver={solver.name} takes its own steps; tighten its tolerances")
     remedy = "its own steps; choose a solver of fixed steps, such as solver=rk4"
-    for name, settings in config["network"]["synapses"].items():
+    for name, settings in config.network.synapses.items():
         synapse = build("synapse", settings, f"network.synapses.{name}")
         if synapse.spiking or synapse.delay > 0:
-            raise PsstError(
-                f"solver={solver['name']}: network.synapses.{name} acts at steps of run.dt, it takes {remedy}"
-            )
-    for name, population in config["network"]["populations"].items():
-        for mechanism, settings in population["mechanisms"].items():
+            raise PsstError(f"solver={solver.name}: network.synapses.{name} acts at steps of run.dt, it takes {remedy}")
+    for name, population in config.network.populations.items():
+        for mechanism, settings in population.mechanisms.items():
             key = f"network.populations.{name}.mechanisms.{mechanism}"
             part: Mechanism = build("mechanism", settings, key)
             if part.random:
-                raise PsstError(f"solver={solver['name']}: {key} is noise in steps of run.dt, it takes {remedy}")
+                raise PsstError(f"solver={solver.name}: {key} is noise in steps of run.dt, it takes {remedy}")
 
 
 def _check_steps(network: Network, dt: float) -> None:
@@ -241,11 +241,11 @@ def _check_choice(value: str, known: Sequence[str], key: str) -> None:
 
 
 def _check_times(config: Config) -> None:
-    run, recorder = config["run"], config["recorder"]
-    _check_multiple(run["duration"], "run.duration", run["dt"], "run.dt")
-    _check_multiple(recorder["interval"], "recorder.interval", run["dt"], "run.dt")
-    _check_multiple(run["duration"], "run.duration", recorder["interval"], "recorder.interval")
-    analysis, window = config["analysis"], recorder["window"]
+    run, recorder = config.run, config.recorder
+    _check_multiple(run.duration, "run.duration", run.dt, "run.dt")
+    _check_multiple(recorder.interval, "recorder.interval", run.dt, "run.dt")
+    _check_multiple(run.duration, "run.duration", recorder.interval, "recorder.interval")
+    analysis, window = config.analysis, recorder.window
     for key in ("recorder.window", "analysis.spectrum", "analysis.band"):
         values = get(config, key)
         if key == "analysis.band" and values is None:
@@ -254,19 +254,19 @@ def _check_times(config: Config) -> None:
             raise PsstError(f"{key}={values}: must be two numbers, the first below the second")
     for time in window:
         if time:
-            _check_multiple(time, "recorder.window", recorder["interval"], "recorder.interval")
-    _check_within(window, "recorder.window", run["duration"])
-    if analysis["spectrum"] != AnalysisConfig().spectrum:
-        for time in filter(None, analysis["spectrum"]):
-            _check_multiple(time, "analysis.spectrum", recorder["interval"], "recorder.interval")
-        _check_within(analysis["spectrum"], "analysis.spectrum", run["duration"])
-    nyquist = 500.0 / recorder["interval"]
-    shown = f"{nyquist:g} Hz that samples every recorder.interval={recorder['interval']:g} ms can show"
-    if analysis["band"] is not None and not 0 < analysis["band"][0] < analysis["band"][1] <= nyquist:
-        raise PsstError(f"analysis.band={analysis['band']}: must lie above 0 and within the {shown}")
-    if analysis["background"] > nyquist:
+            _check_multiple(time, "recorder.window", recorder.interval, "recorder.interval")
+    _check_within(window, "recorder.window", run.duration)
+    if analysis.spectrum != AnalysisConfig().spectrum:
+        for time in filter(None, analysis.spectrum):
+            _check_multiple(time, "analysis.spectrum", recorder.interval, "recorder.interval")
+        _check_within(analysis.spectrum, "analysis.spectrum", run.duration)
+    nyquist = 500.0 / recorder.interval
+    shown = f"{nyquist:g} Hz that samples every recorder.interval={recorder.interval:g} ms can show"
+    if analysis.band is not None and not 0 < analysis.band[0] < analysis.band[1] <= nyquist:
+        raise PsstError(f"analysis.band={analysis.band}: must lie above 0 and within the {shown}")
+    if analysis.background > nyquist:
         raise PsstError(
-            f"analysis.background={analysis['background']:g} Hz: must lie within the {shown}; "
+            f"analysis.background={analysis.background:g} Hz: must lie within the {shown}; "
             f"set analysis.background={nyquist:g}"
         )
 
@@ -276,11 +276,11 @@ def unmeasured(config: Config) -> str | None:
 
     The default of `analysis.spectrum` may end after the run. Then frequency and power stay undefined.
     """
-    analysis, duration = config["analysis"], config["run"]["duration"]
-    stretch, band = analysis["spectrum"], analysis["band"]
+    analysis, duration = config.analysis, config.run.duration
+    stretch, band = analysis.spectrum, analysis.band
     if stretch[1] <= duration:
         return None
-    longest = band[0] if band else analysis["background"]
+    longest = band[0] if band else analysis.background
     remedy = f"it is too short to measure them, with less than two periods of {longest:g} Hz"
     for part in ((0.0, duration), _inside(stretch, duration)):
         periods = longest * 1e-3 * (part[1] - part[0])
@@ -320,16 +320,16 @@ def _check_multiple(value: float, key: str, unit: float, unit_key: str) -> None:
         raise PsstError(f"{key}={value:g} ms: must be a multiple of {unit_key}={unit:g} ms, such as {near}")
 
 
-def _check_recorder(recorder: Mapping[str, Any], network: Network) -> None:
+def _check_recorder(recorder: RecorderConfig, network: Network) -> None:
     known = network.start_values()
-    keys = [f"{name}.{variable}" for name, variables in recorder["variables"].items() for variable in variables]
+    keys = [f"{name}.{variable}" for name, variables in recorder.variables.items() for variable in variables]
     for one, other in itertools.combinations(keys, 2):
         if trace_name(one) == trace_name(other):
             raise PsstError(f"recorder.variables: {one} and {other} have one name in files, {trace_name(one)}")
-    for name, variables in recorder["variables"].items():
+    for name, variables in recorder.variables.items():
         _check_choice(name, list(known), "recorder.variables")
         for variable in variables:
             _check_choice(variable, list(known[name]), f"recorder.variables.{name}")
-        for cell in recorder["cells"]:
+        for cell in recorder.cells:
             if cell >= network.sizes[name]:
                 raise PsstError(f"recorder.cells={cell}: population {name} has cells 0 to {network.sizes[name] - 1}")

@@ -26,12 +26,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from psst_core import names, plugins
 from psst_core.config import yaml_files
-from psst_core.config.schema import NetworkConfig, PsstConfig, SweepConfig, known_transmitters, network_schema
+from psst_core.config.schema import known_transmitters, network_schema
+from psst_core.configuration import Config, NetworkConfig, PsstConfig, SweepConfig
 from psst_core.errors import PsstError
 from psst_core.files import CHECKOUT
 from psst_core.host.flags import users_flags
 from psst_core.integrate import solvers  # noqa: F401
-from psst_core.keys import Config, flatten, transmitters
+from psst_core.keys import flatten, transmitters
 from psst_core.model import channels, noise, pools, stimuli, synapses, systems  # noqa: F401
 from psst_core.model.distributions import KEY
 from psst_core.registry import lookup, parameters, suggestion
@@ -253,7 +254,7 @@ def resolve(config: DictConfig) -> Config:
     Raises:
         PsstError: for an interpolation, which would make one key's meaning depend on another.
     """
-    plain: Config = OmegaConf.to_container(config, resolve=False)  # type: ignore[assignment]
+    plain = Config(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
     for key, value in flatten(plain):
         if isinstance(value, str) and "${" in value:
             raise PsstError(f"{key}={value}: interpolations are not supported; write the value itself")
@@ -287,7 +288,7 @@ def _complete(config: DictConfig) -> None:
 
 def _complete_factors(config: DictConfig) -> None:
     """Give the network a factor for each transmitter of its synapses, and for no other."""
-    network, declared = config.network, transmitters(config.network)
+    network, declared = config.network, transmitters(config.network.synapses)
     given = {str(name): network[name] for name in known_transmitters() if network[name] is not None}
     for name in given.keys() - declared.keys():
         raise PsstError(f"network.{name}={given[name]}: {_no_transmitter(network, name)}; leave it out")
@@ -297,7 +298,7 @@ def _complete_factors(config: DictConfig) -> None:
 
 def _no_transmitter(network: DictConfig, name: str) -> str:
     """Say why a network has no factor of that name."""
-    found = transmitters(network)
+    found = transmitters(network.synapses)
     others = [str(synapse) for synapse in network.synapses if all(synapse not in of for of in found.values())]
     having = [f"{', '.join(of)} {'has' if len(of) == 1 else 'have'} {other}" for other, of in found.items()]
     having += [f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} none"] if others else []

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from psst_core.configuration import Config
 from psst_core.datafiles import InputFile, variable_names
 from psst_core.integrate import solvers  # noqa: F401  (fills the registry)
-from psst_core.keys import Config, distribution_keys, get, start_values, transmitters
+from psst_core.keys import distribution_keys, get, start_values, transmitters
 from psst_core.model import channels, noise, pools, stimuli, synapses, systems  # noqa: F401  (fills the registry)
 from psst_core.model.distributions import is_distribution, of
 from psst_core.model.network import share_out
@@ -72,20 +73,20 @@ def sort_of(value: Any) -> Any:
 
 
 def _of_populations(config: Config) -> Iterator[tuple[str, str]]:
-    network = config["network"]
-    file = InputFile(network["start_file"] or "", "network.start_file")
+    network = config.network
+    file = InputFile(network.start_file or "", "network.start_file")
     given = variable_names(file, file.key) if file else []
-    for name, population in network["populations"].items():
+    for name, population in network.populations.items():
         key = f"network.populations.{name}"
-        if len(network["populations"]) == 1:
+        if len(network.populations) == 1:
             yield f"{key}.share", f"{name} is the only population"
-        if population["equations"] is not None:
+        if population.equations is not None:
             for field in ("capacitance", "spike_threshold", "refractory"):
                 yield f"{key}.{field}", f"{name} has equations of its own, without a membrane"
-        for variable in start_values(population["start"]):
+        for variable in start_values(population.start):
             if f"{name}.{variable}" in given:
                 yield f"{key}.start.{variable}", f"network.start_file holds {name}.{variable}"
-        for mechanism, settings in population["mechanisms"].items():
+        for mechanism, settings in population.mechanisms.items():
             part = f"{key}.mechanisms.{mechanism}"
             for field, why in build("mechanism", settings, part).unread().items():
                 yield f"{part}.{field}", f"{part}.{why}"
@@ -93,12 +94,12 @@ def _of_populations(config: Config) -> Iterator[tuple[str, str]]:
 
 def _of_synapses(config: Config) -> Iterator[tuple[str, str]]:
     """Yield unread keys with the reason: synapses without a projection, and factors that act on no conductance."""
-    network = config["network"]
-    projections, declared = network["projections"], transmitters(network)
-    used = {part["synapse"] for part in projections.values()}
-    for name in network["synapses"].keys() - used:
+    network = config.network
+    projections, declared = network.projections, transmitters(network.synapses)
+    used = {part.synapse for part in projections.values()}
+    for name in network.synapses.keys() - used:
         yield f"network.synapses.{name}", f"no projection has the synapse {name}"
-    referring = [part for part in projections.values() if part["reference_in_degree"] is not None]
+    referring = [part for part in projections.values() if part.reference_in_degree is not None]
     if not referring:
         yield "network.scaling", "no projection has a reference_in_degree"
     factors = {name: _factors(config, name, declared) for name in projections}
@@ -107,10 +108,10 @@ def _of_synapses(config: Config) -> Iterator[tuple[str, str]]:
     acting: set[str] = set()
     for name, part in projections.items():
         key = f"network.projections.{name}"
-        if network["scaling"] == "none":
+        if network.scaling == "none":
             yield f"{key}.reference_in_degree", "network.scaling=none"
-        rule = build("connectivity", part["connectivity"], f"{key}.connectivity")
-        for field, why in rule.unread(part["pre"] == part["post"]).items():
+        rule = build("connectivity", part.connectivity, f"{key}.connectivity")
+        for field, why in rule.unread(part.pre == part.post).items():
             yield f"{key}.connectivity.{field}", f"{name} {why}"
         why = f"{key}.connectivity makes no connections" if _expects_none(config, name) else ""
         zero = next((factor for factor, value in factors[name].items() if value == 0), None)
@@ -125,35 +126,35 @@ def _of_synapses(config: Config) -> Iterator[tuple[str, str]]:
 
 def _factors(config: Config, name: str, declared: Mapping[str, list[str]]) -> dict[str, Any]:
     """Return, by key, the factors whose product is the conductance of a projection."""
-    network = config["network"]
-    part = network["projections"][name]
-    found = {"network.coupling": network["coupling"]}
-    found |= {f"network.{t}": network[t] for t, synapses_of in declared.items() if part["synapse"] in synapses_of}
-    found[f"network.projections.{name}.conductance"] = part["conductance"]
-    if network["scaling"] != "none" and part["reference_in_degree"] is not None:
-        found[f"network.projections.{name}.reference_in_degree"] = part["reference_in_degree"]
+    network = config.network
+    part = network.projections[name]
+    found = {"network.coupling": network.coupling}
+    found |= {f"network.{t}": network.factors[t] for t, synapses_of in declared.items() if part.synapse in synapses_of}
+    found[f"network.projections.{name}.conductance"] = part.conductance
+    if network.scaling != "none" and part.reference_in_degree is not None:
+        found[f"network.projections.{name}.reference_in_degree"] = part.reference_in_degree
     return found
 
 
 def _expects_none(config: Config, name: str) -> bool:
     """Return whether a projection is expected to make no connection at all."""
-    part, sizes = config["network"]["projections"][name], share_out(config["network"])
-    if not {part["pre"], part["post"]} <= sizes.keys():
+    part, sizes = config.network.projections[name], share_out(config.network)
+    if not {part.pre, part.post} <= sizes.keys():
         return False
-    rule = build("connectivity", part["connectivity"], f"network.projections.{name}.connectivity")
-    return bool(rule.in_degree(sizes[part["pre"]], sizes[part["post"]]) == 0)
+    rule = build("connectivity", part.connectivity, f"network.projections.{name}.connectivity")
+    return bool(rule.in_degree(sizes[part.pre], sizes[part.post]) == 0)
 
 
 def _of_stimulus(config: Config) -> Iterator[tuple[str, str]]:
     if not _has_membranes(config):
         yield "stimulus", "no population has a membrane for a current"
         return
-    for field, why in build("stimulus", config["stimulus"], "stimulus").unread().items():
+    for field, why in build("stimulus", config.stimulus, "stimulus").unread().items():
         yield f"stimulus.{field}", f"stimulus.{why}"
 
 
 def _of_solver(config: Config) -> Iterator[tuple[str, str]]:
-    name = config["solver"]["name"]
+    name = config.solver.name
     taken = lookup("solver", name, "solver.name").tolerances  # type: ignore[attr-defined]
     for tolerance in TOLERANCES:
         if tolerance not in taken:
@@ -161,23 +162,21 @@ def _of_solver(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _has_membranes(config: Config) -> bool:
-    return any(part["equations"] is None for part in config["network"]["populations"].values())
+    return any(part.equations is None for part in config.network.populations.values())
 
 
 def _trials_differ(config: Config) -> bool:
-    network = config["network"]
-    if network["start_jitter"] or (
-        _has_membranes(config) and build("stimulus", config["stimulus"], "stimulus").draws()
-    ):
+    network = config.network
+    if network.start_jitter or (_has_membranes(config) and build("stimulus", config.stimulus, "stimulus").draws()):
         return True
-    for name, population in network["populations"].items():
+    for name, population in network.populations.items():
         key = f"network.populations.{name}"
-        if any(_is_random(value, f"{key}.start.{v}") for v, value in start_values(population["start"]).items()):
+        if any(_is_random(value, f"{key}.start.{v}") for v, value in start_values(population.start).items()):
             return True
-        mechanisms = population["mechanisms"].items()
+        mechanisms = population.mechanisms.items()
         if any(build("mechanism", settings, f"{key}.mechanisms.{part}").draws() for part, settings in mechanisms):
             return True
-    synapses_of = network["synapses"].items()
+    synapses_of = network.synapses.items()
     return any(build("synapse", settings, f"network.synapses.{name}").draws() for name, settings in synapses_of)
 
 
@@ -185,12 +184,12 @@ def _networks_differ(config: Config) -> bool:
     """Return whether networks differ in more than their trials do."""
     if any(_is_random(get(config, key), key) for key in distribution_keys(config)):
         return True
-    sizes = share_out(config["network"])
-    for name, part in config["network"]["projections"].items():
+    sizes = share_out(config.network)
+    for name, part in config.network.projections.items():
         key = f"network.projections.{name}"
-        rule = build("connectivity", part["connectivity"], f"{key}.connectivity")
-        ends = sizes.get(part["pre"], 0), sizes.get(part["post"], 0)
-        if _is_random(part["weight"], f"{key}.weight") or rule.draws(*ends, part["pre"] == part["post"]):
+        rule = build("connectivity", part.connectivity, f"{key}.connectivity")
+        ends = sizes.get(part.pre, 0), sizes.get(part.post, 0)
+        if _is_random(part.weight, f"{key}.weight") or rule.draws(*ends, part.pre == part.post):
             return True
     return False
 

@@ -14,11 +14,11 @@ from types import ModuleType
 from typing import Any
 
 from psst_core import plugins
+from psst_core.configuration import Config
 from psst_core.digest import code_digest, digest, imported
 from psst_core.errors import PsstError
 from psst_core.figures.look import settings_of
 from psst_core.files import atomic, write_text
-from psst_core.keys import Config
 from psst_core.logs import Report
 from psst_core.registry import suggestion
 from psst_core.results.sweep_results import Results, open_sweep
@@ -42,7 +42,7 @@ def available(figures: Sequence[str], axes: Sequence[Axis], config: Config) -> l
     Raises:
         PsstError: when a figure, or a style, does not exist.
     """
-    settings_of(config["style"])
+    settings_of(config.style)
     for name in figures:
         if name not in names():
             raise PsstError(
@@ -58,7 +58,7 @@ def with_table(figures: Sequence[str]) -> list[str]:
 
 def formats(config: Config) -> list[str]:
     """Return the endings of a figure's files: PNG, SVG and others that the configuration asks for."""
-    return list(dict.fromkeys([*FORMATS, *config.get("formats", ())]))
+    return list(dict.fromkeys([*FORMATS, *config.formats]))
 
 
 def figure_digest(name: str, style: str = "") -> str:
@@ -78,9 +78,7 @@ def figure_recipe(name: str, folder: Path, style: str = "") -> str:
 def _marking(name: str, results: Results, targets: Sequence[Path]) -> contextlib.AbstractContextManager[None]:
     """Mark those targets that lie in the sweep's folder."""
     inside = [target for target in targets if target.is_relative_to(results.folder)]
-    return marking(
-        results.folder, inside, figure_recipe(name, results.folder, results.record["config"].get("style", ""))
-    )
+    return marking(results.folder, inside, figure_recipe(name, results.folder, results.config.style))
 
 
 def save(name: str, results: Results, targets: Sequence[Path]) -> None:
@@ -91,7 +89,7 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
     import matplotlib.pyplot as plt
 
     load_plugins(results)
-    own = settings_of(results.record["config"].get("style", ""))
+    own = settings_of(results.config.style)
     # Without the user's own settings of matplotlib, so that a figure looks the same everywhere.
     with _marking(name, results, targets), plt.style.context([STYLE, own] if own else STYLE, after_reset=True):
         figure = _module(name).draw(results)
@@ -133,7 +131,7 @@ def draw_all(folder: Path, report: Report) -> list[Path]:
         The files.
     """
     results = open_sweep(folder, whole=True)
-    drawn, endings = drawn_of(results), formats(results.record["config"])
+    drawn, endings = drawn_of(results), formats(results.config)
     figures = {name: [results.files.figure(name, ending) for ending in endings] for name in drawn}
     tables = {name: results.files.table_of(name) for name in with_table(drawn)}
     for name, targets in figures.items():
@@ -151,8 +149,7 @@ def drawn_of(results: Results) -> list[str]:
     """Return the figures of a gathered sweep that its axes fill."""
     load_plugins(results)
     estimated = ["error_estimate"] if results.files.error_estimate.is_file() else []
-    config = {"style": ""} | results.record["config"]
-    return available([*config["figures"], *estimated], tuple(results.axes.values()), config)
+    return available([*results.config.figures, *estimated], tuple(results.axes.values()), results.config)
 
 
 def remove_stale(folder: Path, wanted: Collection[Path]) -> None:

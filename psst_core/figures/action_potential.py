@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from psst_core.attributes import trace_name
+from psst_core.configuration import Config
 from psst_core.figures.style import COLUMN, diverged, first_traced, no_traces, population_name
-from psst_core.keys import Config
 from psst_core.model.network import Network, Population
 from psst_core.results.sweep_results import Results, RunData
 from psst_core.store.dataset import Array
@@ -70,9 +70,9 @@ def _trace(run: RunData, population: Population, variable: str) -> Array:
 
 def _population(config: Config) -> Population | None:
     """Return the first population whose potential and gates are all recorded, or None."""
-    for name, population in Network.from_config(config["network"]).populations.items():
+    for name, population in Network.from_config(config.network).populations.items():
         channels = population.channels()
         wanted = {"v", *(f"{channel}.{state}" for channel, part in channels.items() for state in part.states)}
-        if channels and wanted <= set(config["recorder"]["variables"].get(name, ())):
+        if channels and wanted <= set(config.recorder.variables.get(name, ())):
             return population
     return None

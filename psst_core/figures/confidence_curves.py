@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from psst_core.configuration import Config
 from psst_core.figures.curves import draw_curves
 from psst_core.figures.style import mean_and_confidence, numeric_axes
-from psst_core.keys import Config
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.expand import Axis
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
-    return bool(numeric_axes(axes)) and config["sweep"]["networks"] > 1
+    return bool(numeric_axes(axes)) and config.sweep.networks > 1
 
 
 def draw(results: Results) -> Figure:

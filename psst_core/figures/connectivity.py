@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from psst_core.configuration import Config
 from psst_core.figures.raster import strongest
 from psst_core.figures.style import COLUMN, cell_ticks, has_membranes, nothing, population_name
-from psst_core.keys import Config
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.expand import Axis
 
@@ -33,16 +33,16 @@ def draw(results: Results) -> Figure:
     run = strongest(results)
     if run is None:
         return nothing(results)
-    network, weights = run.config["network"], run.connections()
+    network, weights = run.config.network, run.connections()
     sizes = run.populations
     offsets = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))
     cells = sum(sizes.values())
-    kinds = list(dict.fromkeys(part["synapse"] for part in network["projections"].values()))
+    kinds = list(dict.fromkeys(part.synapse for part in network.projections.values()))
     matrix = np.zeros((cells, cells))
-    for name, part in network["projections"].items():
-        post, pre = offsets[part["post"]], offsets[part["pre"]]
-        block = matrix[post : post + sizes[part["post"]], pre : pre + sizes[part["pre"]]]
-        block[weights[name] != 0] = 1 + kinds.index(part["synapse"])
+    for name, part in network.projections.items():
+        post, pre = offsets[part.post], offsets[part.pre]
+        block = matrix[post : post + sizes[part.post], pre : pre + sizes[part.pre]]
+        block[weights[name] != 0] = 1 + kinds.index(part.synapse)
     figure, axes = plt.subplots(figsize=(COLUMN, COLUMN + 0.3))
     colours = ["white", *(COLOURS.get(kind, f"C{2 + i}") for i, kind in enumerate(kinds))]
     axes.imshow(matrix, cmap=ListedColormap(colours), vmin=0, vmax=len(kinds), interpolation="nearest")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from psst_core.configuration import Config
 from psst_core.figures.curves import draw_curves
 from psst_core.figures.style import mean_and_band, numeric_axes
-from psst_core.keys import Config
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.expand import Axis
 

@@ -44,7 +44,7 @@ def draw_curves(results: Results, bands: Bands, what: str) -> Figure:
     lines = rest[0] if rest else None
     cube = results.cube.sel(slices(results, [name for name in (x, lines) if name]))
     marker, neighbours = "o" if cube.sizes[x] <= MARKED else "", -(-cube.sizes[x] // MANY)
-    populations = list(results.record["config"]["network"]["populations"])
+    populations = list(results.config.network.populations)
     figure, axes = plt.subplots(
         len(populations), len(SHOWN), figsize=(PAGE, 0.7 + 1.5 * len(populations)), sharex=True, squeeze=False
     )

@@ -12,6 +12,7 @@ import scipy
 import xarray as xr
 
 from psst_core.attributes import STATUS
+from psst_core.configuration import Config
 from psst_core.figures.curves import SHOWN
 from psst_core.figures.scatter import rank_correlation
 from psst_core.figures.style import (
@@ -25,7 +26,6 @@ from psst_core.figures.style import (
     short,
     why_missing,
 )
-from psst_core.keys import Config
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.axes import RUN
 from psst_core.sweep.expand import Axis

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from psst_core.configuration import Config
 from psst_core.figures.style import PAGE, has_membranes, nothing, population_name
-from psst_core.keys import Config
 from psst_core.results.analysis import MEASURES
 from psst_core.results.sweep_results import Results
 from psst_core.store.dataset import Array
@@ -24,7 +24,7 @@ SHOWN = tuple(name for name in MEASURES if name not in ("isi_count", "active_sha
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
-    return config["numerics"]["check"] != "none" and has_membranes(config)
+    return config.numerics.check != "none" and has_membranes(config)
 
 
 def draw(results: Results) -> Figure:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from psst_core.configuration import Config
 from psst_core.figures.solver_order import exact_solution
 from psst_core.figures.style import PAGE, nothing
-from psst_core.keys import Config
 from psst_core.model.mechanisms import System
 from psst_core.model.network import Network
 from psst_core.registry import lookup
@@ -25,7 +25,7 @@ MARKERS = "os^Dv<>"
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
-    systems = [part["equations"] for part in config["network"]["populations"].values()]
+    systems = [part.equations for part in config.network.populations.values()]
     closed = systems[0] is not None and lookup("system", systems[0]["type"], "network").exact is not System.exact  # type: ignore[attr-defined]
     return closed and {axis.key for axis in axes} <= {"run.dt", "solver"}
 
@@ -37,9 +37,9 @@ def draw(results: Results) -> Figure:
     if results.ok.empty:
         return nothing(results)
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.6))
-    (name, part), *_ = results.record["config"]["network"]["populations"].items()
-    signal = Network.from_config(results.record["config"]["network"]).populations[name].signal
-    system = part["equations"]["type"].replace("_", " ")
+    (name, part), *_ = results.config.network.populations.items()
+    signal = Network.from_config(results.config.network).populations[name].signal
+    system = part.equations["type"].replace("_", " ")
     for number, (marker, run_id) in enumerate(zip(cycle(MARKERS), results.ok["run_id"], strict=False)):
         run = results.run(run_id=run_id)
         time, found, exact = run.mean_potential["time"].values, run.mean_potential.values[0], exact_solution(run)
@@ -65,7 +65,7 @@ def table(results: Results) -> pd.DataFrame:
     for run_id in results.ok["run_id"]:
         run = results.run(run_id=run_id)
         found, exact = float(run.mean_potential.values[0, -1]), float(exact_solution(run)[-1])
-        row = {"solver": run.config["solver"]["name"], "dt (ms)": run.config["run"]["dt"]}
+        row = {"solver": run.config.solver.name, "dt (ms)": run.config.run.dt}
         row |= {"time (ms)": float(run.mean_potential["time"].values[-1]), "value": found, "exact": exact}
         rows.append(row | {"relative error": abs(found - exact) / abs(exact) if exact else float("nan")})
     return pd.DataFrame(rows)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from psst_core.attributes import REPLICATES
+from psst_core.configuration import Config
 from psst_core.figures.style import COLUMN, LINES, nothing, short
-from psst_core.keys import Config
 from psst_core.registry import build
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.expand import Axis
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
-    return config["stimulus"]["type"] == "per_cell" and len(config["network"]["populations"]) == 1
+    return config.stimulus["type"] == "per_cell" and len(config.network.populations) == 1
 
 
 def draw(results: Results) -> Figure:
@@ -45,12 +45,12 @@ def table(results: Results) -> pd.DataFrame:
     parts = [pd.DataFrame(columns=["point", "cell", "current (µA/cm²)", "spikes", "rate (Hz)"])]
     for run_id in first["run_id"].iloc[:LINES]:
         run = results.run(run_id=run_id)
-        cells, (start, stop) = sum(run.populations.values()), run.config["recorder"]["window"]
-        stop = min(stop, run.config["run"]["duration"])
+        cells, (start, stop) = sum(run.populations.values()), run.config.recorder.window
+        stop = min(stop, run.config.run.duration)
         inside = (run.spike_time > start) & (run.spike_time <= stop)
         spikes = np.bincount(run.spike_cell[inside], minlength=cells)
-        stimulus = build("stimulus", run.config["stimulus"], "stimulus")
-        current = run.config["stimulus"]["amplitude"] * stimulus.amplitudes(cells)
+        stimulus = build("stimulus", run.config.stimulus, "stimulus")
+        current = run.config.stimulus["amplitude"] * stimulus.amplitudes(cells)
         point = ", ".join(f"{name} {short(value)}" for name, value in run.point.items() if name not in REPLICATES)
         columns = {"point": point, "cell": range(cells), "current (µA/cm²)": current, "spikes": spikes}
         parts.append(pd.DataFrame(columns | {"rate (Hz)": spikes / (1e-3 * (stop - start))}))

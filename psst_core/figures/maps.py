@@ -38,7 +38,7 @@ def draw_maps(results: Results, measure: str) -> Figure:
     shown = [name for name in (x, y, "solver") if name]
     cube = results.cube.sel(slices(results, shown))
     values = cube[measure].mean(REPLICATES, keep_attrs=True)
-    populations = list(results.record["config"]["network"]["populations"])
+    populations = list(results.config.network.populations)
     height = 0.6 + len(populations) * (0.95 + 0.22 * min(ROWS, cube.sizes[y] if y else 1))
     figure, axes = plt.subplots(
         len(populations), len(columns), figsize=(PAGE, height), sharex=True, sharey=True, squeeze=False

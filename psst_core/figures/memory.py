@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from psst_core.configuration import Config
 from psst_core.figures.style import COLUMN, nothing
-from psst_core.keys import Config
 from psst_core.model.network import Network
 from psst_core.results.sweep_results import Results, RunData
 from psst_core.store.dataset import read
@@ -57,7 +57,7 @@ def table(results: Results) -> pd.DataFrame:
                 continue
             measured, runs = float(chunk.attrs["peak_memory"]), chunk.sizes["run"]
         run = results.run(run_id=mine["run_id"].iloc[0])
-        duration, dt = (run.config["run"][key] for key in ("duration", "dt"))
+        duration, dt = run.config.run.duration, run.config.run.dt
         count, steps = variables(run), round(duration / dt)
         kept = [bytes_kept(steps, count, pieces) / 1e6 for pieces in PIECES]
         rows.append((duration, count, runs, measured, *kept))
@@ -67,7 +67,7 @@ def table(results: Results) -> pd.DataFrame:
 
 def variables(run: RunData) -> int:
     """Count the variables that the tutorial's program integrates for this network: of cells, synapses, spike times."""
-    network = Network.from_config(run.config["network"])
+    network = Network.from_config(run.config.network)
     count = sum(
         population.size * (2 + sum(len(mechanism.states) for mechanism in population.mechanisms.values()))
         for population in network.populations.values()

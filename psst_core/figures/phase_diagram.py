@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from psst_core.attributes import REPLICATES
+from psst_core.configuration import Config
 from psst_core.figures.curves import SHOWN
 from psst_core.figures.style import (
     GREY,
@@ -25,7 +26,6 @@ from psst_core.figures.style import (
     ticks_of,
     why_missing,
 )
-from psst_core.keys import Config
 from psst_core.results.sweep_results import Results
 from psst_core.store.dataset import Array
 from psst_core.sweep.expand import Axis
@@ -51,7 +51,7 @@ def draw(results: Results) -> Figure:
     shown = [x, y]
     cube = results.cube.sel(slices(results, shown))
     means = cube[list(SHOWN)].mean(REPLICATES, keep_attrs=True)
-    populations = list(results.record["config"]["network"]["populations"])
+    populations = list(results.config.network.populations)
     size = (PAGE, 0.7 + 1.75 * len(populations))
     figure, axes = plt.subplots(len(populations), len(SHOWN), figsize=size, sharex=True, sharey=True, squeeze=False)
     for row, population in zip(axes, populations, strict=True):

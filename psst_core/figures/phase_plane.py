@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from psst_core.attributes import STATUS
+from psst_core.configuration import Config
 from psst_core.figures.style import COLUMN, PAGE, VARIABLES, axis_names, diverged, empty, first_traced, why_missing
-from psst_core.keys import Config
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.expand import Axis
 
@@ -18,9 +18,9 @@ COLUMNS = 3
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
-    populations = config["network"]["populations"]
-    recorded = config["recorder"]["variables"]
-    return any(part["equations"] is not None and len(recorded.get(name, ())) > 1 for name, part in populations.items())
+    populations = config.network.populations
+    recorded = config.recorder.variables
+    return any(part.equations is not None and len(recorded.get(name, ())) > 1 for name, part in populations.items())
 
 
 def draw(results: Results) -> Figure:

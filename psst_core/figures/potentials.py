@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from psst_core.attributes import REPLICATES, trace_name
+from psst_core.configuration import Config
 from psst_core.figures.style import PAGE, cell_ticks, diverged, first_traced, no_traces, population_name, short
-from psst_core.keys import Config
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.expand import Axis
 
@@ -20,7 +20,7 @@ TALLEST, BRIGHTEST = 2.2, 0.995
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
-    return any("v" in variables for variables in config["recorder"]["variables"].values())
+    return any("v" in variables for variables in config.recorder.variables.values())
 
 
 def draw(results: Results) -> Figure:
@@ -44,7 +44,7 @@ def draw(results: Results) -> Figure:
         squeeze=False,
         gridspec_kw={"height_ratios": heights},
     )
-    duration = run.config["run"]["duration"]
+    duration = run.config.run.duration
     for panel, height, (name, trace) in zip(axes[:, 0], heights, traces.items(), strict=True):
         extent = (0.0, duration, len(trace) - 0.5, -0.5)
         image = panel.imshow(trace, norm=scale, extent=extent, aspect="auto", interpolation="nearest")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from psst_core.attributes import REPLICATES, STATUS
+from psst_core.configuration import Config
 from psst_core.figures.style import PAGE, cell_ticks, diverged, empty, has_membranes, nothing, population_name, short
-from psst_core.keys import Config
 from psst_core.results.sweep_results import Results, RunData
 from psst_core.sweep.expand import Axis
 
@@ -60,7 +60,7 @@ def draw_run(run: RunData) -> Figure:
             empty(panel, run.status)
         panel.set_ylabel(f"{population_name(name)} mean\npotential (mV)")
         first = cells.stop
-    stimulus = run.config["stimulus"]
+    stimulus = run.config.stimulus
     edge = first - 0.4
     if stimulus["type"] == "odour":
         edge += 0.04 * first
@@ -72,7 +72,7 @@ def draw_run(run: RunData) -> Figure:
     point = ", ".join(f"{name} {short(value)}" for name, value in run.point.items())
     top.set_title((point.replace("_", " ") + diverged(run)).removeprefix(", "))
     below[-1].set_xlabel("time (ms)")
-    below[-1].set_xlim(0, run.config["run"]["duration"])
+    below[-1].set_xlim(0, run.config.run.duration)
     return figure
 
 

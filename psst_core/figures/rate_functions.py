@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from psst_core.configuration import Config
 from psst_core.figures.style import PAGE, axis_names, no_traces
-from psst_core.keys import Config
 from psst_core.results.sweep_results import Results
 from psst_core.store.dataset import Array
 from psst_core.sweep.expand import Axis
@@ -25,7 +25,7 @@ CHANNELS = {"a_type": "A-type", "m_type": "M-type"}
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
     clamped = [axis for axis in axes if POTENTIAL.fullmatch(axis.key) and len(axis.values) > 1]
-    return bool(clamped) and len(axes) == 1 and any(config["recorder"]["variables"].values())
+    return bool(clamped) and len(axes) == 1 and any(config.recorder.variables.values())
 
 
 def draw(results: Results) -> Figure:

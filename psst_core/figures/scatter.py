@@ -12,6 +12,7 @@ import scipy
 import xarray as xr
 
 from psst_core.attributes import REPLICATES
+from psst_core.configuration import Config
 from psst_core.figures.style import (
     MANY,
     PAGE,
@@ -25,7 +26,6 @@ from psst_core.figures.style import (
     slices,
     why_missing,
 )
-from psst_core.keys import Config
 from psst_core.results.analysis import MEASURES
 from psst_core.results.sweep_results import Results
 from psst_core.store.dataset import Array

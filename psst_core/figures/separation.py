@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from psst_core.configuration import Config
 from psst_core.figures.style import COLUMN, diverged, first_traced, no_traces
-from psst_core.keys import Config
 from psst_core.results.sweep_results import Results, RunData
 from psst_core.store.dataset import Array
 from psst_core.sweep.expand import Axis
@@ -21,10 +21,10 @@ FITTED = (10.0, 0.1)
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
-    recorded = config["recorder"]["variables"]
-    populations = config["network"]["populations"]
-    plain = all(part["equations"] is not None and recorded.get(name) for name, part in populations.items())
-    return plain and len(populations) == 1 and config["network"]["size"] > 1
+    recorded = config.recorder.variables
+    populations = config.network.populations
+    plain = all(part.equations is not None and recorded.get(name) for name, part in populations.items())
+    return plain and len(populations) == 1 and config.network.size > 1
 
 
 def draw(results: Results) -> Figure:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from psst_core.configuration import Config
 from psst_core.figures.style import (
     PAGE,
     caption,
@@ -21,7 +22,6 @@ from psst_core.figures.style import (
     slices,
     why_missing,
 )
-from psst_core.keys import Config
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.expand import Axis
 
@@ -46,7 +46,7 @@ def draw(results: Results) -> Figure:
     first, *others = results.axes["solver"].values
     shown = [name for name in (x, lines, "solver") if name]
     cube = results.cube.sel(slices(results, shown))
-    populations = list(results.record["config"]["network"]["populations"])
+    populations = list(results.config.network.populations)
     figure, axes = plt.subplots(
         len(populations), len(SHOWN), figsize=(PAGE, 0.9 + 1.5 * len(populations)), sharex=True, squeeze=False
     )

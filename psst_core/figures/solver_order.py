@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from psst_core.configuration import Config
 from psst_core.errors import PsstError
 from psst_core.figures.style import COLUMN, PAGE, axis_names, nothing
-from psst_core.keys import Config
 from psst_core.model.network import Network
 from psst_core.registry import lookup
 from psst_core.results.sweep_results import Results, RunData
@@ -88,8 +88,8 @@ def errors(results: Results) -> pd.DataFrame:
         rows.append(
             {
                 "network": run.point.get(names.get("network", ""), "network"),
-                "solver": run.config["solver"]["name"],
-                "dt": run.config["run"]["dt"],
+                "solver": run.config.solver.name,
+                "dt": run.config.run.dt,
                 "error": float(np.abs(found - exact).max() / np.abs(exact).max()),
             }
         )
@@ -98,7 +98,7 @@ def errors(results: Results) -> pd.DataFrame:
 
 def exact_solution(run: RunData, times: Array | None = None) -> Array:
     """Return the exact first variable of a plain system, at the run's samples or at other times."""
-    network = Network.from_config(run.config["network"])
+    network = Network.from_config(run.config.network)
     (name, population), *_ = network.populations.items()
     start: dict[str, Any] = network.start_values()[name]
     times = run.mean_potential["time"].values if times is None else times

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from psst_core.attributes import REPLICATES
+from psst_core.configuration import Config
 from psst_core.figures.raster import strongest
 from psst_core.figures.style import COLUMN, PAGE, has_membranes, nothing, population_name, short
-from psst_core.keys import Config
 from psst_core.results.analysis import band, peak, spectrum, within
 from psst_core.results.sweep_results import Results
 from psst_core.store.dataset import Array
@@ -24,9 +24,9 @@ AT_MOST = 40
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
-    start, stop = config["analysis"]["spectrum"]
-    covered = stop <= config["run"]["duration"]
-    return has_membranes(config) and covered and stop - start >= 3 * config["recorder"]["interval"]
+    start, stop = config.analysis.spectrum
+    covered = stop <= config.run.duration
+    return has_membranes(config) and covered and stop - start >= 3 * config.recorder.interval
 
 
 def draw(results: Results) -> Figure:
@@ -37,13 +37,13 @@ def draw(results: Results) -> Figure:
     if found is None:
         return nothing(results)
     frequency, density, place = found
-    analysis = results.record["config"]["analysis"]
+    analysis = results.config.analysis
     low, high = _band(results)
-    shown = (frequency > 0) & (frequency <= analysis["background"])
+    shown = (frequency > 0) & (frequency <= analysis.background)
     width = COLUMN if len(density) == 1 else PAGE
     figure, axes = plt.subplots(1, len(density), figsize=(width, 2.4), squeeze=False, sharex=True)
     for number, (panel, (name, lines)) in enumerate(zip(axes[0], density.items(), strict=True)):
-        if analysis["band"]:
+        if analysis.band:
             panel.axvspan(low, high, color="0.9", lw=0)
         if len(lines) > 1:
             panel.plot(frequency[shown], lines[:, shown].T, color=f"C{number}", lw=0.4, alpha=0.5)
@@ -55,7 +55,7 @@ def draw(results: Results) -> Figure:
     axes[0, 0].set_ylabel("power spectral density\nof the mean potential (mV²/Hz)")
     count = len(next(iter(density.values())))
     replicates = f"{count} runs" if count > 1 else "1 run"
-    grey = [f"grey: {low:g}–{high:g} Hz"] if analysis["band"] else []
+    grey = [f"grey: {low:g}–{high:g} Hz"] if analysis.band else []
     figure.suptitle(", ".join([*place, replicates, *grey]).replace("_", " "), size=8)
     return figure
 
@@ -83,8 +83,8 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def _band(results: Results) -> tuple[float, float]:
-    config = results.record["config"]
-    return band(config["analysis"], config["recorder"]["interval"])
+    config = results.config
+    return band(config.analysis, config.recorder.interval)
 
 
 def densities(results: Results) -> tuple[Array, dict[str, Array], list[str]] | None:
@@ -99,7 +99,7 @@ def densities(results: Results) -> tuple[Array, dict[str, Array], list[str]] | N
     place = {name: value for name, value in best.point.items() if name not in REPLICATES}
     rows = results.select(**place)
     ids = rows[rows["run_id"].isin(results.ok["run_id"])]["run_id"].iloc[:AT_MOST]
-    stretch = results.record["config"]["analysis"]["spectrum"]
+    stretch = results.config.analysis.spectrum
     potentials = [results.run(run_id=run_id).mean_potential for run_id in ids]
     interval = float(potentials[0]["time"][1] - potentials[0]["time"][0])
     frequency, density = spectrum(np.stack([p.values.astype(float) for p in potentials]), interval, stretch)

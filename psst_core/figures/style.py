@@ -14,8 +14,8 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from psst_core.attributes import REPLICATES, STATUS
+from psst_core.configuration import Config
 from psst_core.errors import PsstError
-from psst_core.keys import Config
 from psst_core.results.sweep_results import Results, RunData
 from psst_core.store.folder import PARTIAL
 from psst_core.sweep.axes import RUN
@@ -82,7 +82,7 @@ def numeric_parameters(axes: Iterable[Axis]) -> list[str]:
 
 def has_membranes(config: Config) -> bool:
     """Return whether some population has membranes and is no plain system."""
-    return any(part["equations"] is None for part in config["network"]["populations"].values())
+    return any(part.equations is None for part in config.network.populations.values())
 
 
 def axis_names(results: Results) -> dict[str, str]:

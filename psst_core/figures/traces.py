@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from psst_core.attributes import REPLICATES
+from psst_core.configuration import Config
 from psst_core.figures.style import PAGE, VARIABLES, diverged, first_traced, no_traces, population_name, short
-from psst_core.keys import Config
 from psst_core.results.sweep_results import Results, RunData
 from psst_core.sweep.expand import Axis
 
@@ -18,7 +18,7 @@ CELLS = 5
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
-    return any(config["recorder"]["variables"].values())
+    return any(config.recorder.variables.values())
 
 
 def draw(results: Results) -> Figure:
@@ -41,12 +41,12 @@ def draw_run(run: RunData) -> Figure:
             line = trace.isel({trace.dims[0]: number})
             panel.plot(trace["time"], line, color=f"C{number}", lw=0.9, label=f"cell {cell}")
         population, _, variable = trace.attrs["variable"].partition(".")
-        plain = run.config["network"]["populations"][population]["equations"] is not None
+        plain = run.config.network.populations[population].equations is not None
         panel.set_ylabel(label("" if plain else population, variable, trace.attrs.get("units")))
     if len(axes[0, 0].lines) > 1:
         axes[0, 0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=CELLS, borderaxespad=0.1)
     axes[-1, 0].set_xlabel("time (ms)")
-    axes[-1, 0].set_xlim(0, run.config["run"]["duration"])
+    axes[-1, 0].set_xlim(0, run.config.run.duration)
     point = [f"{name} {short(value)}" for name, value in run.point.items() if name not in REPLICATES]
     figure.suptitle((", ".join(point).replace("_", " ") + diverged(run)).removeprefix(", "), size=8)
     figure.align_ylabels(axes)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from psst_core import tf
+from psst_core.configuration import HardwareConfig
 from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.host import flags
@@ -52,13 +53,13 @@ class Settings:
 _prepared: tuple[Settings, Programs | None] | None = None
 
 
-def settings(hardware: Mapping[str, Any]) -> Settings:
+def settings(hardware: HardwareConfig) -> Settings:
     """Return the settings of TensorFlow for the `hardware` part of a configuration."""
-    text = flags.all_flags(hardware["vector_width"] or vector_width(), hardware["xla_flags"])
-    return Settings(text, hardware["device"], hardware.get("devices", 1))
+    text = flags.all_flags(hardware.vector_width or vector_width(), hardware.xla_flags)
+    return Settings(text, hardware.device, hardware.devices)
 
 
-def fits(hardware: Mapping[str, Any], programs: Programs | None = None) -> bool:
+def fits(hardware: HardwareConfig, programs: Programs | None = None) -> bool:
     """Return whether `prepare` can be called in this process.
 
     It can where TensorFlow is not imported yet, or was prepared with the same settings.
@@ -95,7 +96,7 @@ def _start() -> Any:
     return tf.config.list_logical_devices("CPU")
 
 
-def prepare(hardware: Mapping[str, Any], programs: Programs | None = None, start: Callable[[], Any] = _start) -> Any:
+def prepare(hardware: HardwareConfig, programs: Programs | None = None, start: Callable[[], Any] = _start) -> Any:
     """Set the environment for the `hardware` part of a configuration, then the devices and threads.
 
     It may be called again in a process, for the same settings.
@@ -116,7 +117,7 @@ def prepare(hardware: Mapping[str, Any], programs: Programs | None = None, start
     if not fits(hardware, programs):
         raise RuntimeError("TensorFlow is imported already; XLA reads its flags only once")
     wanted = settings(hardware)
-    flags.use(hardware["vector_width"] or vector_width(), hardware["xla_flags"])
+    flags.use(hardware.vector_width or vector_width(), hardware.xla_flags)
     if _prepared is not None:
         if programs is not None and _prepared[1] is not None:
             programs.open(compiled_for())
@@ -126,12 +127,12 @@ def prepare(hardware: Mapping[str, Any], programs: Programs | None = None, start
         os.environ["TF_XLA_FLAGS"] = f"{kept} {os.environ.get('TF_XLA_FLAGS', '')}".strip()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    if hardware["device"] == "cpu":
+    if hardware.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     if wanted.devices > 1:  # else all logical devices wait for one thread
         os.environ["TF_OVERRIDE_GLOBAL_THREADPOOL"] = "1"
-    with contextlib.nullcontext() if hardware["device"] == "gpu" else _messages_kept_for_errors():
-        _set_up_devices(hardware["device"], wanted.devices)
+    with contextlib.nullcontext() if hardware.device == "gpu" else _messages_kept_for_errors():
+        _set_up_devices(hardware.device, wanted.devices)
         _prepared = wanted, programs
         return start()
 

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from psst_core import tf
+from psst_core.configuration import Config
 from psst_core.integrate import solvers  # noqa: F401  (importing fills the registry)
 from psst_core.integrate.wiring import wire
-from psst_core.keys import Config, connectivity_name, distribution_keys, get
+from psst_core.keys import connectivity_name, distribution_keys, get
 from psst_core.model import stimuli  # noqa: F401  (importing fills the registry)
 from psst_core.model.connectivity import Connections
 from psst_core.model.mechanisms import Junction, LinearSynapse, Tensor
@@ -44,12 +45,12 @@ class Batch:
     def __init__(self, runs: Sequence[Run], lanes: int, dtype: Any) -> None:
         self.runs, self.lanes, self.dtype = list(runs), lanes, dtype
         self.configs = [draw_parameters(run.config, run.network) for run in runs]
-        self.networks = [Network.from_config(config["network"]) for config in self.configs]
+        self.networks = [Network.from_config(config.network) for config in self.configs]
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         """Return every variable at t = 0, [cell, lane]."""
         states = [
-            start_state(network, config["network"], config["run"]["seed"], run.network, run.trial)
+            start_state(network, config.network, config.run.seed, run.network, run.trial)
             for network, config, run in zip(self.networks, self.configs, self.runs, strict=True)
         ]
         return {
@@ -62,7 +63,7 @@ class Batch:
         network, config = self.networks[0], self.configs[0]
         sizes = network.sizes
         weights = [stimulus_weights(run, sizes) for run in self.runs]
-        stimulus = build("stimulus", config["stimulus"], "stimulus")
+        stimulus = build("stimulus", config.stimulus, "stimulus")
         differing = [*varying, *distribution_keys(self.runs[0].config)]
         return {
             "parameters": {
@@ -114,7 +115,7 @@ class Batch:
         for network, run in zip(self.networks, self.runs, strict=True):
             names.append(connectivity_name(run.config, run.network))
             if names[-1] not in drawn:
-                drawn[names[-1]] = connect(network, run.config["run"]["seed"], run.network)
+                drawn[names[-1]] = connect(network, run.config.run.seed, run.network)
         return [drawn[name] for name in self._fill(names)]
 
     def _streams(self) -> dict[str, dict[str, Tensor]]:
@@ -133,13 +134,13 @@ class Batch:
 
     @staticmethod
     def _key(run: Run, purpose: str) -> Array:
-        return key(run.config["run"]["seed"], f"noise:{purpose}", run.network, run.trial)
+        return key(run.config.run.seed, f"noise:{purpose}", run.network, run.trial)
 
 
 def stimulus_weights(run: Run, sizes: Mapping[str, int]) -> Array:
     """Return the stimulus's factor on each cell in a run, [cell]."""
-    seed, numbers = run.config["run"]["seed"], (run.network, run.trial)
-    stimulus = build("stimulus", run.config["stimulus"], "stimulus")
+    seed, numbers = run.config.run.seed, (run.network, run.trial)
+    stimulus = build("stimulus", run.config.stimulus, "stimulus")
     weights: Array = stimulus.weights(
         dict(sizes), generator(seed, "stimulus targets", *numbers), generator(seed, "stimulus spread", *numbers)
     )

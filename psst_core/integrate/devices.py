@@ -1,37 +1,27 @@
 """The devices of a job: batches side by side, one on each device, used like a single wide batch."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
 from psst_core import tf
+from psst_core.configuration import HardwareConfig
 from psst_core.integrate.batch import Run
 from psst_core.integrate.simulate import Array, Integration, Program, Segment, padded
 from psst_core.store.manifest import Manifest
 
 
-def at_once(hardware: Mapping[str, Any]) -> int:
-    """Return how many batches a job integrates side by side: one on each device of each of its workers."""
-    return int(hardware["devices"] * hardware["workers"])
-
-
-def device_names(hardware: Mapping[str, Any]) -> list[str]:
+def device_names(hardware: HardwareConfig) -> list[str]:
     """Return the devices that `prepare` made for this `hardware`: GPUs, if it asks for them and they are there."""
-    gpus = tf.config.list_logical_devices("GPU") if hardware["device"] != "cpu" else []
-    return [device.name for device in (gpus or tf.config.list_logical_devices("CPU"))[: hardware["devices"]]]
-
-
-def cores(hardware: Mapping[str, Any]) -> int:
-    """Return how many cores a job keeps busy: one a logical processor, or one a process that waits for GPUs."""
-    return at_once(hardware) if hardware["device"] == "cpu" else int(hardware["workers"])
+    gpus = tf.config.list_logical_devices("GPU") if hardware.device != "cpu" else []
+    return [device.name for device in (gpus or tf.config.list_logical_devices("CPU"))[: hardware.devices]]
 
 
 def program_of(manifest: Manifest) -> Program:
     """Return the program of a chunk."""
-    precision = manifest.config["solver"]["precision"]
+    precision = manifest.config.solver.precision
     return Program(manifest.config, manifest.varying, padded(manifest.lanes, precision))
 
 

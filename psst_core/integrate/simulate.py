@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from psst_core import tf
+from psst_core.configuration import Config, RecorderConfig, SolverConfig
 from psst_core.integrate import solvers  # noqa: F401  (importing fills the registry)
 from psst_core.integrate.batch import Batch, Run
 from psst_core.integrate.drive import Drive
 from psst_core.integrate.dynamics import Equations, axons_at_start, held_at_start
 from psst_core.integrate.solvers import Solver
-from psst_core.keys import Config, put
+from psst_core.keys import put
 from psst_core.model.mechanisms import Clock, Tensor
 from psst_core.model.network import Network
 from psst_core.model.returned import asking, checked_step
@@ -58,10 +59,6 @@ def padded(runs: int, precision: str) -> int:
     return 1 if runs == 1 else -(-runs // vector) * vector
 
 
-def step_count(time: float, dt: float) -> int:
-    return round(time / dt)
-
-
 class Program:
     """The program of a network, a stimulus, a solver and a recorder, compiled at its first use.
 
@@ -73,13 +70,13 @@ class Program:
 
     def __init__(self, config: Config, varying: Sequence[str], lanes: int) -> None:
         self.config, self.varying, self.lanes = config, tuple(varying), lanes
-        self.dt = float(config["run"]["dt"])
-        self.network = Network.from_config(config["network"])
-        self.solver: Solver = solver_of(config["solver"])
-        self.dtype = tf.as_dtype(config["solver"]["precision"])
-        recorder = config["recorder"]
-        self.steps_per_sample = step_count(recorder["interval"], self.dt)
-        self.window = tuple(step_count(time, self.dt) for time in recorder["window"])
+        self.dt = float(config.run.dt)
+        self.network = Network.from_config(config.network)
+        self.solver: Solver = solver_of(config.solver)
+        self.dtype = tf.as_dtype(config.solver.precision)
+        recorder = config.recorder
+        self.steps_per_sample = config.run.steps(recorder.interval)
+        self.window = tuple(config.run.steps(time) for time in recorder.window)
         self.traced = traced_cells(self.network, recorder)
         spikes = sum(self.network.sizes.values()) * self.steps_per_sample
         traces = sum(len(cells) for _, _, cells in self.traced.values()) * self.dtype.size
@@ -125,11 +122,11 @@ class _Step:
 
     def __init__(self, program: Program, inputs: Any) -> None:
         config = put(program.config, inputs["parameters"])
-        network = Network.from_config(config["network"]).with_conductances(inputs["conductance"])
+        network = Network.from_config(config.network).with_conductances(inputs["conductance"])
         self.dt, self.dtype, self.solver, self.network = program.dt, program.dtype, program.solver, network
         self.weights = inputs["weights"]
         self.equations = Equations(network, inputs["wiring"], inputs["streams"], self.dt, self.dtype)
-        stimulus = build("stimulus", config["stimulus"], "stimulus")
+        stimulus = build("stimulus", config.stimulus, "stimulus")
         shape = sum(network.sizes.values()), program.lanes
         self.drive = Drive(stimulus, inputs["table"], self.solver, self.dt, shape)
 
@@ -294,17 +291,17 @@ class Integration:
         )
 
 
-def solver_of(settings: Mapping[str, Any]) -> Solver:
+def solver_of(settings: SolverConfig) -> Solver:
     """Return the solver of the `solver` part of a configuration."""
-    cls: type[Solver] = lookup("solver", settings["name"], "solver.name")
-    return cls(**{name: settings[name] for name in cls.tolerances})
+    cls: type[Solver] = lookup("solver", settings.name, "solver.name")
+    return cls(**{name: getattr(settings, name) for name in cls.tolerances})
 
 
-def traced_cells(network: Network, recorder: Mapping[str, Any]) -> dict[str, tuple[str, str, list[int]]]:
+def traced_cells(network: Network, recorder: RecorderConfig) -> dict[str, tuple[str, str, list[int]]]:
     """Return, by `population.variable`, the population, the variable and the cells of which traces are kept."""
     traced = {}
-    for name, variables in recorder["variables"].items():
-        cells = recorder["cells"] or range(network.sizes[name])
+    for name, variables in recorder.variables.items():
+        cells = recorder.cells or range(network.sizes[name])
         for variable in variables:
             traced[f"{name}.{variable}"] = (name, variable, list(cells))
     return traced

@@ -24,7 +24,7 @@ from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.files import atomic
 from psst_core.host.hardware import compiled_for, processor
-from psst_core.integrate.devices import Round, at_once
+from psst_core.integrate.devices import Round
 from psst_core.integrate.simulate import Array
 from psst_core.logs import STOPPED, Report
 from psst_core.store.manifest import Manifest
@@ -71,12 +71,12 @@ class Checkpoint:
     """
 
     def __init__(self, path: Path, manifest: Manifest, report: Report) -> None:
-        hardware = manifest.config["hardware"]
+        hardware = manifest.config.hardware
         self.path, self.report, self.signal = path, report, 0
-        self.interval = 60.0 * hardware["save_minutes"] or math.inf
+        self.interval = 60.0 * hardware.save_minutes or math.inf
         self.last = time.perf_counter()
         gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
-        numbers = [manifest.planned(), hardware["device"], at_once(hardware)]
+        numbers = [manifest.planned(), hardware.device, hardware.side_by_side]
         self.identity = digest([numbers, compiled_for(), processor(), gpus, versions()])
 
     @contextlib.contextmanager

@@ -15,18 +15,18 @@ import numpy as np
 from psst_core import plugins, tf
 from psst_core.attributes import STATUS
 from psst_core.config.checks import data_files
+from psst_core.configuration import Config
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import remove_leftovers
 from psst_core.host.compiled import Programs
 from psst_core.host.flags import users_flags
 from psst_core.host.hardware import accelerators, peak_memory, prepare, process_seconds, processor
-from psst_core.integrate.devices import Round, at_once, device_names, program_of, runs_of
+from psst_core.integrate.devices import Round, device_names, program_of, runs_of
 from psst_core.integrate.recording import moments, note_divergence, sample_times, spike_times
-from psst_core.integrate.simulate import Program, Segment, step_count
+from psst_core.integrate.simulate import Program, Segment
 from psst_core.job.checkpoint import Checkpoint, State
 from psst_core.job.team import Team, connect
-from psst_core.keys import Config
 from psst_core.logs import Report
 from psst_core.model.returned import uncompilable
 from psst_core.plan.ledger import foreign_run
@@ -64,7 +64,7 @@ def simulate_chunk(
     folder = Folder.of_chunk(target)
     _check_unchanged(manifest, folder.manifest_file(manifest.chunk))
     programs, saved = Programs(folder.compiled), folder.saved_state(manifest.chunk)
-    devices = prepare(manifest.config["hardware"], programs, *([] if alone else [connect]))
+    devices = prepare(manifest.config.hardware, programs, *([] if alone else [connect]))
     team = None if alone else Team(devices)
     if team and team.rank:
         return team.follow(manifest, saved)
@@ -111,7 +111,7 @@ def write_chunk(
                 integration: Round = team.lead(program, manifest, number)
             else:
                 together = runs_of(manifest, made.together(number))
-                integration = Round(program, together, device_names(manifest.config["hardware"]))
+                integration = Round(program, together, device_names(manifest.config.hardware))
             made.integrate(number, integration, state)
             state = None
             if programs:
@@ -143,9 +143,9 @@ class _Making:
     begun: int = 0
 
     def __post_init__(self) -> None:
-        run, hardware = self.manifest.config["run"], self.manifest.config["hardware"]
-        self.dt, self.duration = run["dt"], run["duration"]
-        self.side_by_side = at_once(hardware)
+        run, hardware = self.manifest.config.run, self.manifest.config.hardware
+        self.dt, self.duration = run.dt, run.duration
+        self.side_by_side = hardware.side_by_side
         self.writing: Future[None] = self.writer.submit(lambda: None)
 
     def goes_on_from(self, state: State | None) -> None:
@@ -177,7 +177,7 @@ class _Making:
         if state:
             integration.resume(state.step, state.carry)
             diverged, started = state.diverged, started - state.batch_seconds
-        for segment in integration.segments(step_count(self.duration, self.dt)):
+        for segment in integration.segments(self.manifest.config.run.steps(self.duration)):
             self.writing.result()
             self.writing = self.writer.submit(self._write_segment, segment, diverged)
             self.progress.advance(segment.steps * self.dt * len(together))
@@ -249,16 +249,16 @@ def _origin(manifest: Manifest) -> dict[str, Any]:
 
 
 def _new_file(path: Path, manifest: Manifest, program: Program) -> ChunkFile:
-    run, recorder = manifest.config["run"], manifest.config["recorder"]
-    samples = step_count(run["duration"], run["dt"]) // program.steps_per_sample
+    run, recorder = manifest.config.run, manifest.config.recorder
+    samples = run.steps(run.duration) // program.steps_per_sample
     return ChunkFile(
         path,
         len(manifest.runs),
         program.network.sizes,
-        sample_times(samples, recorder["interval"]),
+        sample_times(samples, recorder.interval),
         {key: cells for key, (_, _, cells) in program.traced.items()},
         [position for position, run in enumerate(manifest.runs) if run.traced],
-        recorder["precision"],
+        recorder.precision,
         (manifest.lanes, program.samples_per_segment),
         {},
         plain=any(population.system is not None for population in program.network.populations.values()),
@@ -324,7 +324,7 @@ def _check_unchanged(manifest: Manifest, file: Path) -> None:
                 raise PsstError(
                     f"{key}={path}: the file has changed since the sweep was planned; start the sweep again"
                 )
-    planned = manifest.config["hardware"]["xla_flags"]
+    planned = manifest.config.hardware.xla_flags
     if (here := users_flags(planned)) != planned:
         raise PsstError(
             f"XLA_FLAGS: gives the flags {here}, the sweep was planned with {planned or 'none'}, and flags may change "

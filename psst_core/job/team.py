@@ -142,8 +142,8 @@ class Share(Round):
     """
 
     def __init__(self, team: Team, program: Program, manifest: Manifest, number: int) -> None:
-        hardware, batches = manifest.config["hardware"], len(manifest.batches)
-        devices = hardware["devices"]
+        hardware, batches = manifest.config.hardware, len(manifest.batches)
+        devices = hardware.devices
         self.team, self.first = team, team.rank * devices
         own = range(number + self.first, min(number + self.first + devices, batches))
         super().__init__(program, runs_of(manifest, own), device_names(hardware))

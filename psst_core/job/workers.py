@@ -16,13 +16,13 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from psst_core.configuration import HardwareConfig
 from psst_core.errors import PsstError
-from psst_core.integrate.devices import cores
 from psst_core.job.checkpoint import ECHO, SIGNALS
 from psst_core.job.chunk import simulate_chunk
 from psst_core.logs import Report
@@ -45,8 +45,8 @@ def simulate(manifest: Path, target: Path, report: Report, began: float | None =
         SystemExit: when SIGTERM or SIGINT asked for it; the state is saved.
     """
     claim = read_claim(manifest)
-    hardware = claim.config["hardware"]
-    if hardware["workers"] == 1:
+    hardware = claim.config.hardware
+    if hardware.workers == 1:
         simulate_chunk(claim, target, report, began=began)
         return
     command = [sys.executable, "-m", __name__, str(manifest), str(target)]
@@ -64,8 +64,8 @@ class Job:
         report: takes the lines that the first worker prints.
     """
 
-    def __init__(self, command: Sequence[str], hardware: Mapping[str, Any], report: Report) -> None:
-        workers = self.workers = hardware["workers"]
+    def __init__(self, command: Sequence[str], hardware: HardwareConfig, report: Report) -> None:
+        workers = self.workers = hardware.workers
         self.report, self.asked = report, 0
         self.in_slurm = "SLURM_JOB_ID" in os.environ
         self.errors: list[IO[str]] = []
@@ -75,9 +75,9 @@ class Job:
             # This process may be a task of a step itself. The settings of that step must not reach the new one.
             kept = {name: value for name, value in outside.items() if not name.startswith(("SLURM_", "SRUN_"))}
             kept |= {"SLURM_JOB_ID": outside["SLURM_JOB_ID"]}
-            step = [f"--ntasks={workers}", f"--cpus-per-task={cores(hardware) // workers}"]
+            step = [f"--ntasks={workers}", f"--cpus-per-task={hardware.cores // workers}"]
             step += ["--overlap", "--kill-on-bad-exit=1"]
-            step += [f"--gpus-per-task={hardware['devices']}"] if hardware["device"] != "cpu" else []
+            step += [f"--gpus-per-task={hardware.devices}"] if hardware.device != "cpu" else []
             self._start(["srun", *step, *command], kept)
             return
         cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(workers)]}

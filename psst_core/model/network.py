@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from psst_core.configuration import Config, DescribedNetwork, NetworkConfig, ProjectionConfig
 from psst_core.datafiles import InputFile, Variable, in_unit, read_variable, variable_names
 from psst_core.errors import PsstError, named
-from psst_core.keys import Config, distribution_keys, get, put, start_values
+from psst_core.keys import distribution_keys, get, put, start_values
 from psst_core.model import channels, distributions, noise, pools, synapses, systems  # noqa: F401  (fills the registry)
 from psst_core.model.connectivity import Connections, Connectivity
 from psst_core.model.mechanisms import (
@@ -95,7 +96,7 @@ class Network:
     projections: dict[str, Projection]
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "Network":
+    def from_config(cls, config: DescribedNetwork) -> "Network":
         """Build the network that the resolved `network` part of a configuration describes.
 
         Sums run over mechanisms and projections in the order of their names. So the order of keys in a file changes no
@@ -105,42 +106,42 @@ class Network:
             PsstError: naming the key, when something that does not exist is named, or a size cannot be shared out.
         """
         sizes = share_out(config)
-        populations = {
+        populations: dict[str, Population] = {
             name: Population(
                 name,
                 sizes[name],
-                part["capacitance"],
-                part["spike_threshold"],
-                part["refractory"],
-                start_values(part["start"]),
+                part.capacitance,
+                part.spike_threshold,
+                part.refractory,
+                start_values(part.start),
                 {
                     mechanism: build("mechanism", settings, f"network.populations.{name}.mechanisms.{mechanism}")
-                    for mechanism, settings in sorted(part["mechanisms"].items())
+                    for mechanism, settings in sorted(part.mechanisms.items())
                 },
-                build("system", part["equations"], f"network.populations.{name}.equations")
-                if part["equations"] is not None
+                build("system", part.equations, f"network.populations.{name}.equations")
+                if part.equations is not None
                 else None,
             )
-            for name, part in config["populations"].items()
+            for name, part in config.populations.items()
         }
         kinds: dict[str, Synapse] = {
             name: build("synapse", settings, f"network.synapses.{name}")
-            for name, settings in sorted(config["synapses"].items())
+            for name, settings in sorted(config.synapses.items())
         }
         projections = {}
-        for name, part in sorted(config["projections"].items()):
+        for name, part in sorted(config.projections.items()):
             key = f"network.projections.{name}"
-            for end in ("pre", "post"):
-                _require(part[end], populations, f"{key}.{end}")
-            _require(part["synapse"], kinds, f"{key}.synapse")
-            rule = build("connectivity", part["connectivity"], f"{key}.connectivity")
-            transmitter = kinds[part["synapse"]].transmitter
-            factor = 1.0 if transmitter is None else config[transmitter]
-            strength = part["conductance"] * config["coupling"] * factor
+            ends = part.pre, part.post
+            for end, population in zip(("pre", "post"), ends, strict=True):
+                _require(population, populations, f"{key}.{end}")
+            _require(part.synapse, kinds, f"{key}.synapse")
+            rule = build("connectivity", part.connectivity, f"{key}.connectivity")
+            transmitter = kinds[part.synapse].transmitter
+            factor = 1.0 if transmitter is None else config.factors[transmitter]
+            strength = part.conductance * config.coupling * factor
             with named(key):
-                strength *= _scaling(config, part, rule, sizes, isinstance(kinds[part["synapse"]], Junction))
-            ends = part["pre"], part["post"]
-            projections[name] = Projection(name, *ends, part["synapse"], strength, rule, part["weight"])
+                strength *= _scaling(config, part, rule, sizes, isinstance(kinds[part.synapse], Junction))
+            projections[name] = Projection(name, *ends, part.synapse, strength, rule, part.weight)
         network = cls(populations, kinds, projections)
         network.check()
         return network
@@ -277,19 +278,19 @@ class Network:
         }
 
 
-def share_out(config: Mapping[str, Any]) -> dict[str, int]:
+def share_out(config: NetworkConfig) -> dict[str, int]:
     """Return the size of each population: `network.size` shared out as each `share` says."""
-    shares = {name: part["share"] for name, part in config["populations"].items()}
+    shares = {name: part.share for name, part in config.populations.items()}
     if not shares:
         raise PsstError("network.populations: is empty; a network needs at least one population")
     whole = sum(shares.values()) // gcd(*shares.values())
-    if config["size"] % whole:
+    if config.size % whole:
         parts = ":".join(str(share) for share in shares.values())
         raise PsstError(
-            f"network.size={config['size']}: cannot be shared out {parts} between {', '.join(shares)}; "
+            f"network.size={config.size}: cannot be shared out {parts} between {', '.join(shares)}; "
             f"take a multiple of {whole}"
         )
-    return {name: config["size"] * share // sum(shares.values()) for name, share in shares.items()}
+    return {name: config.size * share // sum(shares.values()) for name, share in shares.items()}
 
 
 def connect(network: Network, seed: int, number: int) -> dict[str, Connections]:
@@ -320,19 +321,19 @@ def draw_parameters(config: Config, number: int) -> Config:
     """Return the configuration with an array [cell] in place of each parameter that is a distribution over cells."""
     if not (keys := distribution_keys(config)):
         return config
-    sizes = share_out(config["network"])
+    sizes = share_out(config.network)
     return put(
         config,
         {
             key: distributions.of(get(config, key), key).draw(
-                sizes[_carrier(config["network"], key)], generator(config["run"]["seed"], key, number)
+                sizes[_carrier(config.network, key)], generator(config.run.seed, key, number)
             )
             for key in keys
         },
     )
 
 
-def _carrier(network: Mapping[str, Any], key: str) -> str:
+def _carrier(network: NetworkConfig, key: str) -> str:
     """Return the population over whose cells a parameter is distributed.
 
     Raises:
@@ -343,10 +344,10 @@ def _carrier(network: Mapping[str, Any], key: str) -> str:
     _, room, name, *rest = key.split(".")
     if room == "populations":
         return name
-    synapse = build("synapse", network["synapses"][name], f"network.synapses.{name}")
-    end = "post" if isinstance(synapse, LinearSynapse) else "pre"
-    found = {part[end] for part in network["projections"].values() if part["synapse"] == name}
-    if len(found) != 1 or (rest == ["reversal"] and end == "pre"):
+    synapse = build("synapse", network.synapses[name], f"network.synapses.{name}")
+    behind = isinstance(synapse, LinearSynapse)
+    found = {part.post if behind else part.pre for part in network.projections.values() if part.synapse == name}
+    if len(found) != 1 or (rest == ["reversal"] and not behind):
         raise PsstError(
             f"{key}: cannot be a distribution, as this number is not that of one population's cells; "
             "give each projection a synapse of its own, or the projection a distribution of `weight`"
@@ -355,14 +356,14 @@ def _carrier(network: Mapping[str, Any], key: str) -> str:
 
 
 def start_state(
-    network: Network, config: Mapping[str, Any], seed: int, number: int, trial: int
+    network: Network, config: NetworkConfig, seed: int, number: int, trial: int
 ) -> dict[str, dict[str, Array]]:
     """Return the value of each cell at t = 0, shape [cell], by population and variable.
 
     A value comes from `network.start_file` where that holds a variable `population.variable`. Each value is multiplied
     by a Gaussian factor with mean 1 and standard deviation `network.start_jitter`.
     """
-    given = _given_starts(network, config["start_file"]) if config["start_file"] else {}
+    given = _given_starts(network, config.start_file) if config.start_file else {}
     state: dict[str, dict[str, Array]] = {}
     for name, values in network.start_values().items():
         size, state[name] = network.sizes[name], {}
@@ -371,7 +372,7 @@ def start_state(
             own = distributions.values(value, f"network.populations.{name}.start.{variable}", size, drawing)
             cells = given.get(f"{name}.{variable}", own)
             random = generator(seed, f"start:{name}.{variable}", number, trial)
-            state[name][variable] = cells * (1.0 + config["start_jitter"] * random.standard_normal(size))
+            state[name][variable] = cells * (1.0 + config.start_jitter * random.standard_normal(size))
     return state
 
 
@@ -411,14 +412,14 @@ def _of_cells(read: Variable, name: str, sizes: Mapping[str, int]) -> Array:
 
 
 def _scaling(
-    config: Mapping[str, Any], part: Mapping[str, Any], rule: Connectivity, sizes: Mapping[str, int], junctions: bool
+    config: NetworkConfig, part: ProjectionConfig, rule: Connectivity, sizes: Mapping[str, int], junctions: bool
 ) -> float:
     """Return K_ref / K, the factor that keeps the expected input of a cell when the network grows."""
-    if config["scaling"] == "none" or part["reference_in_degree"] is None:
+    if config.scaling == "none" or part.reference_in_degree is None:
         return 1.0
-    pre, post = part["pre"], part["post"]
+    pre, post = part.pre, part.post
     expected = rule.degree(sizes[pre]) if junctions and pre == post else rule.in_degree(sizes[pre], sizes[post])
-    return float(part["reference_in_degree"] / expected) if expected else 0.0
+    return float(part.reference_in_degree / expected) if expected else 0.0
 
 
 def _require(name: str, known: Mapping[str, Any], key: str) -> None:

@@ -22,8 +22,7 @@ import numpy.typing as npt
 import scipy
 
 from psst_core.host.hardware import processor
-from psst_core.integrate.devices import at_once
-from psst_core.integrate.simulate import VECTOR, padded, step_count
+from psst_core.integrate.simulate import VECTOR, padded
 from psst_core.integrate.solvers import Solver
 from psst_core.integrate.wiring import GATHERED_COST
 from psst_core.model.network import share_out
@@ -73,33 +72,31 @@ def features(manifest: Manifest) -> dict[str, float]:
     """
     config, batches = manifest.config, manifest.batches
     network, run, recorder, precision = (
-        config["network"],
-        config["run"],
-        config["recorder"],
-        config["solver"]["precision"],
+        config.network,
+        config.run,
+        config.recorder,
+        config.solver.precision,
     )
     sizes, runs = share_out(network), len(manifest.runs)
-    solver: type[Solver] = lookup("solver", config["solver"]["name"], "solver.name")
+    solver: type[Solver] = lookup("solver", config.solver.name, "solver.name")
     lanes = padded(manifest.lanes, precision) * VECTOR["float64"] / VECTOR[precision]
-    hardware = config["hardware"]
-    devices = min(hardware["devices"], len(batches))
-    steps = step_count(run["duration"], run["dt"]) * math.ceil(len(batches) / at_once(hardware))
-    parts = sum(sizes[name] * (1 + len(part["mechanisms"])) for name, part in network["populations"].items())
+    hardware = config.hardware
+    devices = min(hardware.devices, len(batches))
+    steps = run.steps(run.duration) * math.ceil(len(batches) / hardware.side_by_side)
+    parts = sum(sizes[name] * (1 + len(part.mechanisms)) for name, part in network.populations.items())
     pairs = 0.0
-    for name, part in network["projections"].items():
-        rule = build("connectivity", part["connectivity"], f"network.projections.{name}.connectivity")
-        pre, post = sizes[part["pre"]], sizes[part["post"]]
+    for name, part in network.projections.items():
+        rule = build("connectivity", part.connectivity, f"network.projections.{name}.connectivity")
+        pre, post = sizes[part.pre], sizes[part.post]
         pairs += min(pre, GATHERED_COST * rule.in_degree(pre, post)) * post
     traced = sum(run.traced for run in manifest.runs)
-    cells = sum(
-        len(recorder["cells"] or range(sizes[name])) * len(kept) for name, kept in recorder["variables"].items()
-    )
-    values = (runs * len(sizes) + traced * cells) * run["duration"] / recorder["interval"]
+    cells = sum(len(recorder.cells or range(sizes[name])) * len(kept) for name, kept in recorder.variables.items())
+    values = (runs * len(sizes) + traced * cells) * run.duration / recorder.interval
     return {
         "jobs": 1.0,
         "runs": runs,
         "values": values,
-        "value_bytes": values * np.dtype(recorder["precision"]).itemsize,
+        "value_bytes": values * np.dtype(recorder.precision).itemsize,
         "rounds": steps,
         "cell_steps": steps * lanes * parts,
         "cell_stages": steps * lanes * parts * solver.stages,
@@ -107,21 +104,21 @@ def features(manifest: Manifest) -> dict[str, float]:
         "states": devices * lanes * parts,
         "pairs": devices * pairs,
         "cell_runs": runs * sum(sizes.values()),
-        "cell_ms": runs * sum(sizes.values()) * run["duration"],
+        "cell_ms": runs * sum(sizes.values()) * run.duration,
     }
 
 
 def levels(manifest: Manifest) -> Levels:
     """Return what decides a job's costs, the coarsest first: device, mechanisms, precision, solver."""
     config = manifest.config
-    network, solver = config["network"], config["solver"]
-    device = "cpu" if config["hardware"]["device"] == "cpu" else "gpu"
+    network, solver = config.network, config.solver
+    device = "cpu" if config.hardware.device == "cpu" else "gpu"
     cells = [
-        [part["equations"] and part["equations"]["type"], sorted(m["type"] for m in part["mechanisms"].values())]
-        for part in network["populations"].values()
+        [part.equations and part.equations["type"], sorted(m["type"] for m in part.mechanisms.values())]
+        for part in network.populations.values()
     ]
-    synapses = sorted(network["synapses"][part["synapse"]]["type"] for part in network["projections"].values())
-    return device, json.dumps([cells, synapses]), solver["precision"], solver["name"]
+    synapses = sorted(network.synapses[part.synapse]["type"] for part in network.projections.values())
+    return device, json.dumps([cells, synapses]), solver.precision, solver.name
 
 
 @dataclass(frozen=True)
@@ -198,14 +195,14 @@ class CostModel:
         Returns:
             `mem_mb`, MB; `runtime`, minutes; and `gpu`, the number of GPUs.
         """
-        hardware = manifest.config["hardware"]
-        memory = MEMORY_MARGIN * self.memory(manifest) * hardware["workers"] + WORKFLOW_MB
+        hardware = manifest.config.hardware
+        memory = MEMORY_MARGIN * self.memory(manifest) * hardware.workers + WORKFLOW_MB
         mem_mb = 100 * math.ceil(memory / 100)
         runtime = math.ceil(TIME_MARGIN * self.seconds(manifest) / 60) + WORKFLOW_MINUTES
         return {
-            "mem_mb": hardware["mem_mb"] or mem_mb,
-            "runtime": hardware["runtime"] or runtime,
-            "gpu": at_once(hardware) if hardware["device"] != "cpu" else 0,
+            "mem_mb": hardware.mem_mb or mem_mb,
+            "runtime": hardware.runtime or runtime,
+            "gpu": hardware.side_by_side if hardware.device != "cpu" else 0,
         }
 
     def judged(self, like: Sequence[Manifest]) -> "CostModel":

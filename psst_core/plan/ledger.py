@@ -5,12 +5,12 @@ once the chunk is made. A run is looked for in finished chunks first. Then it is
 which every run is wanted.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from psst_core.config.checks import data_files
+from psst_core.configuration import HardwareConfig, RecorderConfig
 from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.store.folder import Folder
@@ -29,14 +29,14 @@ class Place:
     position: int
 
 
-def recording(recorder: Mapping[str, Any], traced: bool) -> str:
+def recording(recorder: RecorderConfig, traced: bool) -> str:
     """Return the digest of what is kept of a run. Runs of one id and one recording are the same in a file."""
     fields = ["interval", "window", "precision", *(("variables", "cells") if traced else ())]
-    return digest({field: recorder[field] for field in fields})
+    return digest({field: getattr(recorder, field) for field in fields})
 
 
 def reuse(
-    results: Path, wanted: Collection[Key], hardware: Mapping[str, Any], maker: Maker
+    results: Path, wanted: Collection[Key], hardware: HardwareConfig, maker: Maker
 ) -> tuple[dict[Key, Place], dict[str, Manifest]]:
     """Find the wanted runs that need no new claim.
 
@@ -87,16 +87,16 @@ def foreign_run(manifest: Manifest) -> str | None:
 
 
 def _keys(manifest: Manifest) -> list[Key]:
-    kept = [recording(manifest.config["recorder"], traced) for traced in (False, True)]
+    kept = [recording(manifest.config.recorder, traced) for traced in (False, True)]
     return [(run.id, kept[run.traced]) for run in manifest.runs]
 
 
-def _stands(manifest: Manifest, hardware: Mapping[str, Any]) -> bool:
+def _stands(manifest: Manifest, hardware: HardwareConfig) -> bool:
     """Return whether an unfinished claim can still be made exactly as it was claimed."""
     try:
         files = data_files(manifest.config, [run.values for run in manifest.runs])
     except PsstError:
         return False
-    claimed = manifest.config["hardware"]
-    wanted = dict(hardware) | ({"device": claimed["device"]} if hardware["device"] == "auto" else {})
+    claimed = manifest.config.hardware
+    wanted = replace(hardware, device=claimed.device) if hardware.device == "auto" else hardware
     return bool(claimed == wanted and files == manifest.files)

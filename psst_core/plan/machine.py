@@ -13,17 +13,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from psst_core.config.compose import compose, resolve, update
+from psst_core.configuration import Config, HardwareConfig
 from psst_core.errors import PsstError
 from psst_core.files import read_text, write_text
 from psst_core.host.hardware import prepare
 from psst_core.integrate.batch import Run
-from psst_core.integrate.devices import at_once
-from psst_core.integrate.simulate import Integration, Program, padded, step_count
+from psst_core.integrate.simulate import Integration, Program, padded
 from psst_core.integrate.solvers.base import Solver
-from psst_core.keys import Config
 from psst_core.registry import lookup
 from psst_core.store.folder import RESULTS, Folder
 
@@ -80,11 +78,11 @@ class Machine:
 
         For a GPU it is the largest width alone.
         """
-        hardware, on_cpu = config["hardware"], config["hardware"]["device"] == "cpu"
-        memory = hardware["mem_mb"] / hardware["devices"] if hardware["mem_mb"] else MEMORY_MB
-        fitting = memory * 1e6 / 4 / (BYTES_PER_CELL * config["network"]["size"])
-        most = min(hardware["lanes" if on_cpu else "gpu_lanes"], int(fitting))
-        measured = self.costs[config["solver"]["precision"]] if on_cpu else ()
+        hardware, on_cpu = config.hardware, config.hardware.device == "cpu"
+        memory = hardware.mem_mb / hardware.devices if hardware.mem_mb else MEMORY_MB
+        fitting = memory * 1e6 / 4 / (BYTES_PER_CELL * config.network.size)
+        most = min(hardware.lanes if on_cpu else hardware.gpu_lanes, int(fitting))
+        measured = self.costs[config.solver.precision] if on_cpu else ()
         return sorted({lanes for lanes in measured if lanes <= most} | {max(1, most)})
 
     def seconds(self, config: Config, batches: list[int]) -> float:
@@ -93,13 +91,13 @@ class Machine:
         Args:
             batches: the number of runs in each batch.
         """
-        precision, side_by_side = config["solver"]["precision"], at_once(config["hardware"])
+        precision, side_by_side = config.solver.precision, config.hardware.side_by_side
         longest = [max(batches[i : i + side_by_side]) for i in range(0, len(batches), side_by_side)]
         us = sum(_between(self.costs[precision], padded(runs, precision)) for runs in longest)
-        solver: type[Solver] = lookup("solver", config["solver"]["name"], "solver.name")
+        solver: type[Solver] = lookup("solver", config.solver.name, "solver.name")
         fixed = FIXED_MICROSECONDS * len(longest)
-        us = fixed + (us - fixed) * config["network"]["size"] / 120
-        return float(1e-6 * us * solver.stages / 4 * step_count(config["run"]["duration"], config["run"]["dt"]))
+        us = fixed + (us - fixed) * config.network.size / 120
+        return float(1e-6 * us * solver.stages / 4 * config.run.steps(config.run.duration))
 
     def batches(self, config: Config, runs: int) -> list[int]:
         """Divide this number of runs into the batches that are integrated soonest, with work for each device.
@@ -107,14 +105,14 @@ class Machine:
         Returns:
             The number of runs in each batch.
         """
-        side_by_side = at_once(config["hardware"])
+        side_by_side = config.hardware.side_by_side
         rounds = [math.ceil(runs / (width * side_by_side)) for width in self.widths(config)]
         divisions = [portions(runs, min(runs, number * side_by_side)) for number in rounds]
         return min(divisions, key=lambda sizes: self.seconds(config, sizes))
 
-    def jobs_at_once(self, hardware: Mapping[str, Any]) -> int:
+    def jobs_at_once(self, hardware: HardwareConfig) -> int:
         """Return how many jobs run at once, each with all of its devices."""
-        return int(hardware["jobs"] or max(1, self.cores // at_once(hardware)))
+        return int(hardware.jobs or max(1, self.cores // hardware.side_by_side))
 
     def jobs(self, config: Config, runs: int, share: float) -> int:
         """Return the number of jobs for some runs of a sweep.
@@ -126,10 +124,10 @@ class Machine:
             runs: the number of runs.
             share: the part of the sweep's time that they take.
         """
-        hardware = config["hardware"]
+        hardware = config.hardware
         total: float = self.seconds(config, self.batches(config, runs))
-        wanted = max(total / (60 * hardware["job_minutes"]), share * self.jobs_at_once(hardware))
-        most = min(runs // at_once(hardware), math.ceil(total / START_SECONDS))
+        wanted = max(total / (60 * hardware.job_minutes), share * self.jobs_at_once(hardware))
+        most = min(runs // hardware.side_by_side, math.ceil(total / START_SECONDS))
         return int(max(1, min(math.ceil(wanted - 0.01), most)))
 
 
@@ -157,7 +155,7 @@ def measure(seconds: float = 1.0) -> dict[str, dict[int, float]]:
     Returns:
         By precision and lanes, µs a step.
     """
-    prepare({"device": "cpu", "vector_width": 0, "xla_flags": ""})
+    prepare(HardwareConfig())
     costs: dict[str, dict[int, float]] = {}
     for precision in REFERENCE:
         composed = compose({"experiment": "locust_coupling"})

@@ -9,11 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from psst_core.attributes import REPLICATES
 from psst_core.config.checks import data_files
+from psst_core.configuration import Config
 from psst_core.digest import code_digest, digest
 from psst_core.errors import PsstError
-from psst_core.keys import Config, array_keys, connectivity_keys, connectivity_name, get, parameter_keys, put
+from psst_core.keys import array_keys, connectivity_keys, connectivity_name, get, parameter_keys, put
 from psst_core.model.network import share_out
 from psst_core.plan.ledger import Key, Place, recording, reuse
 from psst_core.plan.machine import Machine, portions
@@ -39,7 +39,7 @@ def pack(sweep: Sweep, machine: Machine, results: Path) -> tuple[dict[str, Manif
     _check_recorded_runs(sweep)
     traced = {run.id for run in sweep.runs if _traced(run, sweep)}
     keys = _keys(sweep, traced)
-    places, manifests = reuse(results, set(keys), sweep.config["hardware"], maker())
+    places, manifests = reuse(results, set(keys), sweep.config.hardware, maker())
     programs: dict[str, list[int]] = {}
     structures: dict[int, str] = {}
     for number in _firsts(keys):
@@ -88,22 +88,22 @@ def _keys(sweep: Sweep, traced: Collection[str]) -> list[Key]:
     for run in sweep.runs:
         its = id(run.base), run.id in traced
         if its not in kept:
-            kept[its] = recording(run.base["recorder"], its[1])
+            kept[its] = recording(run.base.recorder, its[1])
         keys.append((run.id, kept[its]))
     return keys
 
 
 def _placed(config: Config, runs: int) -> Config:
     """Put a program's configuration on the device that suits this number of runs. `auto` stays where that is a GPU."""
-    hardware = config["hardware"]
-    large = config["network"]["size"] * min(runs, hardware["gpu_lanes"]) >= hardware["gpu_from"]
-    return config if large or hardware["device"] != "auto" else put(config, {"hardware.device": "cpu"})
+    hardware = config.hardware
+    large = config.network.size * min(runs, hardware.gpu_lanes) >= hardware.gpu_from
+    return config if large or hardware.device != "auto" else put(config, {"hardware.device": "cpu"})
 
 
 def _by_network(numbers: Sequence[int], config: Config, sweep: Sweep, machine: Machine) -> list[list[int]]:
     """Group the runs that may share a batch: all where a matrix for each run is small, else those of one network."""
-    sizes = share_out(config["network"])
-    pairs = sum(sizes[part["pre"]] * sizes[part["post"]] for part in config["network"]["projections"].values())
+    sizes = share_out(config.network)
+    pairs = sum(sizes[part.pre] * sizes[part.post] for part in config.network.projections.values())
     if pairs * max(machine.widths(config)) <= OWN_MATRIX_BYTES:
         return [list(numbers)]
     groups: dict[str, list[int]] = {}
@@ -137,9 +137,10 @@ def _manifest(
     """
     first = batches[0][0]
     parameters = set(parameter_keys(first.config))
-    config = {
-        key: value for key, value in first.config.items() if key not in ("sweep", "figures", "analysis", "numerics")
-    } | {"hardware": dict(hardware)}
+    config = Config(
+        {key: value for key, value in first.config.items() if key not in ("sweep", "figures", "analysis", "numerics")}
+        | {"hardware": dict(hardware)}
+    )
     planned = tuple(
         tuple(
             PlannedRun(run.id, *run.drawn, {key: run.value(key) for key in differing}, run.id in traced)
@@ -161,20 +162,20 @@ def _manifest(
 
 def _traced(run: SweepRun, sweep: Sweep) -> bool:
     """Return whether traces of this row's run are kept."""
-    recorder = run.base["recorder"]
-    if not recorder["variables"]:
+    recorder = run.base.recorder
+    if not recorder.variables:
         return False
     place = run.point | {"network": run.network, "trial": run.trial}
     place |= {axis.key: run.point[axis.name] for axis in sweep.axes}
-    return all(place[key] in values for key, values in recorder["runs"].items())
+    return all(place[key] in values for key, values in recorder.runs.items())
 
 
 def _check_recorded_runs(sweep: Sweep) -> None:
     """Raise where `recorder.runs` names an axis, or a value of one, that the sweep does not have."""
-    known = {name: set(range(sweep.config["sweep"][f"{name}s"])) for name in REPLICATES}
+    known = {name: set(range(count)) for name, count in sweep.config.sweep.replicates.items()}
     known |= {name: set(axis.values) for axis in sweep.axes for name in (axis.name, axis.key)}
     known |= {axis.dimension: set(range(len(axis.values))) for axis in sweep.axes if axis.dimension == RUN}
-    for key, values in sweep.config["recorder"]["runs"].items():
+    for key, values in sweep.config.recorder.runs.items():
         if key not in known:
             raise PsstError(f"recorder.runs.{key}: no such axis; there are: {', '.join(known)}")
         if not set(values) <= known[key]:

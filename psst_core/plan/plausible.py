@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from psst_core.config.schema import units
+from psst_core.configuration import Config
 from psst_core.errors import PsstError
 from psst_core.integrate.solvers.base import RungeKutta
-from psst_core.keys import Config
 from psst_core.model.mechanisms import Channel
 from psst_core.registry import lookup
 from psst_core.sweep.expand import Sweep
@@ -49,7 +49,7 @@ def unusual_in(config: Config, swept: Mapping[str, Sequence[Any]]) -> Iterator[s
     """
     for key, values in _numbers(config):
         yield from _outside(config, key, swept.get(key, values))
-    yield from _too_long(config, max(swept.get("run.dt", [config["run"]["dt"]])))
+    yield from _too_long(config, max(swept.get("run.dt", [config.run.dt])))
 
 
 def _numbers(config: Config) -> Iterator[tuple[str, list[float]]]:
@@ -81,13 +81,13 @@ def _outside(config: Config, key: str, values: Iterable[Any]) -> Iterator[str]:
 
 def _too_long(config: Config, dt: float) -> Iterator[str]:
     """Yield a line where dt, in ms, is too long for the explicit solver and what the network declares."""
-    solver = config["solver"]["name"]
+    solver = config.solver.name
     cls = lookup("solver", solver, "solver.name")
     if not issubclass(cls, RungeKutta) or cls.adaptive:
         return
     remedy = f"solver={solver} is not stable there; run.dt=0.01 or solver=exponential_euler is"
-    for name, population in config["network"]["populations"].items():
-        for mechanism, settings in population["mechanisms"].items():
+    for name, population in config.network.populations.items():
+        for mechanism, settings in population.mechanisms.items():
             key = f"network.populations.{name}.mechanisms.{mechanism}"
             kind = lookup("mechanism", settings["type"], f"{key}.type")
             if dt > LONGEST_STEP and issubclass(kind, Channel) and kind.states:

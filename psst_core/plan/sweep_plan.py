@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from psst_core.config.schema import units
+from psst_core.configuration import Config
 from psst_core.digest import LENGTH, code_digest, digest
 from psst_core.errors import PsstError
 from psst_core.files import to_yaml, write_text
-from psst_core.keys import Config
 from psst_core.plan.before import place_of_earlier, set_aside
 from psst_core.plan.ledger import Place
 from psst_core.plan.machine import Machine
@@ -55,7 +55,7 @@ class Plan:
 
     @property
     def figures(self) -> list[str]:
-        return [*self.config["figures"], *(["error_estimate"] if self.twins else [])]
+        return [*self.config.figures, *(["error_estimate"] if self.twins else [])]
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -68,7 +68,7 @@ class Plan:
     @cached_property
     def analysis(self) -> str:
         """The digest of the analysis, by which its summaries are named."""
-        window = self.config["recorder"]["window"]
+        window = self.config.recorder.window
         return digest([self.config["analysis"], window, code_digest(("psst_core.results.analysis",))])
 
     @cached_property
@@ -138,7 +138,7 @@ def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: P
     own |= dict(zip((twin.id for twin in others.values()), twin_places, strict=True))
     manifests |= more
     finished = frozenset(chunk for chunk in manifests if Folder(results).chunk_file(chunk).exists())
-    institution = {"institution": sweep.config["institution"]} if sweep.config["institution"] else {}
+    institution = {"institution": sweep.config.institution} if sweep.config.institution else {}
     origin = checkout() | institution | {"command": _command(experiment, texts, name)}
     manifests |= {chunk: replace(manifests[chunk], provenance=origin) for chunk in manifests.keys() - finished}
     found = {run: (twin.id, own[twin.id]) for run, twin in again.items()}
@@ -266,19 +266,19 @@ def _holds(file: Path, text: str) -> bool:
 def work(manifest: Manifest) -> int:
     """Return the size of a chunk, in cells × runs × steps."""
     config = manifest.config
-    return int(config["network"]["size"] * len(manifest.runs) * config["run"]["duration"] / config["run"]["dt"])
+    return int(config.network.size * len(manifest.runs) * config.run.duration / config.run.dt)
 
 
 def axis_lines(plan: Plan) -> list[str]:
     """Describe what is swept: a line for each axis, then constraints, replicates, twins, notes and warnings."""
-    sweep = plan.config["sweep"]
+    sweep = plan.config.sweep
     together = [axis for axis in plan.axes if axis.dimension == RUN]
     lines = [f"  {axis.key}: {_listed(axis.values)}" for axis in plan.axes if axis not in together]
     if together:
         lines.append(f"  {counted(len(together[0].values), 'point')} along {RUN}, of")
         lines += [f"    {axis.key}: {_spanned(axis)}" for axis in together]
-    lines += [f"  where {text}" for text in sweep["where"]]
-    lines.append(f"  {counted(sweep['networks'], 'network')} x {counted(sweep['trials'], 'trial')}")
+    lines += [f"  where {text}" for text in sweep.where]
+    lines.append(f"  {counted(sweep.networks, 'network')} x {counted(sweep.trials, 'trial')}")
     lines += [f"  {counted(len(plan.twins), 'run')} once more at half the step"] if plan.twins else []
     lines += [f"  note: {note}" for note in plan.sweep.notes]
     origins = (manifest.provenance for chunk, manifest in plan.manifests.items() if chunk not in plan.finished)

@@ -38,7 +38,7 @@ def page(results: Results) -> str:
     """Return the page as HTML that needs no other file."""
     rows = "\n".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts(results))
     title = escape(str(results.cube.attrs["title"]))
-    configuration = escape(to_yaml(results.record["config"]))
+    configuration = escape(to_yaml(results.config))
     return PAGE.format(title=title, rows=rows, whose=escape(first_run(results)), configuration=configuration)
 
 

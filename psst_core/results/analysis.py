@@ -1,6 +1,6 @@
 """Measures of runs, computed from chunks: Dataset in, Dataset out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import scipy
 import xarray as xr
 
 from psst_core.attributes import ATTRIBUTES, REPLICATES, STATUS
+from psst_core.configuration import AnalysisConfig
 from psst_core.store.provenance import derived
 
 Array = npt.NDArray[Any]
@@ -37,7 +38,7 @@ ROUNDING = 1e-9
 BLOCK = 2**21
 
 
-def summarise(chunk: xr.Dataset, window: tuple[float, float], analysis: Mapping[str, Any]) -> xr.Dataset:
+def summarise(chunk: xr.Dataset, window: Sequence[float], analysis: AnalysisConfig) -> xr.Dataset:
     """Return the measures of each run and population of a chunk, with dimensions (run, population).
 
     A measure is NaN where the run is not ok, or where its bit in `undefined` is set.
@@ -129,7 +130,7 @@ def synchrony(mean_potential: Array, cell_variance: Array) -> Array:
     return np.sqrt(_ratio(np.var(mean_potential, axis=-1), cell_variance, cell_variance > SYNCHRONY_FLOOR))
 
 
-def spectral_measures(potential: Array, interval: float, analysis: Mapping[str, Any]) -> dict[str, Array]:
+def spectral_measures(potential: Array, interval: float, analysis: AnalysisConfig) -> dict[str, Array]:
     """Return frequency and strength of the oscillation in the band, and its ratio to the background, each [...].
 
     The spectrum has a Hann window, after removal of the linear trend. Power is the integral of the density over the
@@ -145,14 +146,14 @@ def spectral_measures(potential: Array, interval: float, analysis: Mapping[str, 
         potential: sampled every `interval` ms, [..., time].
     """
     undefined = np.full(potential.shape[:-1], np.nan)
-    frequency, density = spectrum(potential, interval, analysis["spectrum"])
+    frequency, density = spectrum(potential, interval, analysis.spectrum)
     low, high = band(analysis, interval)
     inside = within(frequency, low, high)
     if not inside.any() or frequency[1] > low / 2 * (1 + ROUNDING):
         return dict.fromkeys(OF_THE_BAND, undefined)
-    outside = ~inside & (frequency > 0) & (frequency <= analysis["background"])
+    outside = ~inside & (frequency > 0) & (frequency <= analysis.background)
     power = density[..., inside].sum(axis=-1) * frequency[1]
-    noise = density[..., outside].mean(axis=-1) if analysis["band"] and outside.any() else np.zeros_like(power)
+    noise = density[..., outside].mean(axis=-1) if analysis.band and outside.any() else np.zeros_like(power)
     strong = power > POWER_FLOOR
     return {
         "dominant_frequency": np.where(strong, peak(frequency[inside], density[..., inside]), np.nan),
@@ -161,19 +162,19 @@ def spectral_measures(potential: Array, interval: float, analysis: Mapping[str, 
     }
 
 
-def band(analysis: Mapping[str, Any], interval: float) -> tuple[float, float]:
+def band(analysis: AnalysisConfig, interval: float) -> tuple[float, float]:
     """Return the lowest and the highest frequency in which an oscillation is looked for, Hz.
 
     These are `analysis.band`. Without it they are the frequency with two periods in the spectrum's stretch, and the
     background's end. If the stretch is too short, the first is not below the second.
     """
-    if analysis["band"]:
-        return analysis["band"][0], analysis["band"][1]
-    first, last = (round(time / interval) for time in analysis["spectrum"])
-    return 2e3 / (interval * max(last - first, 1)), analysis["background"]
+    if analysis.band:
+        return analysis.band[0], analysis.band[1]
+    first, last = (round(time / interval) for time in analysis.spectrum)
+    return 2e3 / (interval * max(last - first, 1)), analysis.background
 
 
-def band_attributes(analysis: Mapping[str, Any], interval: float) -> dict[str, dict[str, Any]]:
+def band_attributes(analysis: AnalysisConfig, interval: float) -> dict[str, dict[str, Any]]:
     """Return attributes that name the band, for each measure that looks at it."""
     low, high = band(analysis, interval)
     if low >= high:
@@ -196,7 +197,7 @@ def peak(frequency: Array, density: Array) -> Array:
     return np.where((at > 0) & (at < len(frequency) - 1), frequency[at], np.nan)
 
 
-def spectrum(potential: Array, interval: float, stretch: tuple[float, float]) -> tuple[Array, Array]:
+def spectrum(potential: Array, interval: float, stretch: Sequence[float]) -> tuple[Array, Array]:
     """Return frequencies [Hz] and power spectral density [..., frequency; mV²/Hz] of a stretch [ms] of a potential.
 
     Both are empty if the stretch ends after the potential.

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from psst_core.attributes import REPLICATES, STATUS
+from psst_core.configuration import Config
 from psst_core.files import write_text
 from psst_core.results.analysis import MEASURES
 from psst_core.results.gather import axis_attributes, gather_digest, typed, word_axes
@@ -69,7 +70,7 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, results: Path, cube: xr
     @functools.lru_cache(maxsize=4)
     def spikes(chunk: str) -> tuple[tuple[Array, Array, Array], Array, float]:
         with read_whole(folder.chunk_file(chunk)) as file:
-            end = float(file["time"][-1]) + record["config"]["recorder"]["interval"]
+            end = float(file["time"][-1]) + Config(record["config"]).recorder.interval
             return _by_run(file), file["cell_population"].values, end
 
     @functools.lru_cache(maxsize=4)

@@ -1,6 +1,6 @@
 """The cube of a sweep, made from summaries: one labelled data set with a dimension for each axis of the grid."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from psst_core.attributes import REPLICATES, STATUS, file_units
+from psst_core.attributes import STATUS, file_units
+from psst_core.configuration import AnalysisConfig, Config
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import to_yaml, write_text
@@ -130,18 +131,18 @@ def cube(
     Raises:
         PsstError: when a summary holds another run than planned.
     """
-    config, axes = record["config"], record["axes"]
+    config, axes = Config(record["config"]), record["axes"]
     words = word_axes(record)
     together = [axis["name"] for axis in axes if axis["dimension"] == RUN]
     dimensions: dict[str, Any] = {axis["name"]: axis["values"] for axis in axes if axis["dimension"] == axis["name"]}
-    dimensions |= {name: range(config["sweep"][f"{name}s"]) for name in REPLICATES}
+    dimensions |= {name: range(count) for name, count in config.sweep.replicates.items()}
     points = table.drop_duplicates(RUN).sort_values(RUN, key=typed) if together else table
     dimensions = ({RUN: range(len(points))} if together else {}) | dimensions
     places = tuple(
         pd.Index([str(value) for value in values]).get_indexer(pd.Index(table[name]))
         for name, values in dimensions.items()
     )
-    shape, populations = tuple(map(len, dimensions.values())), list(config["network"]["populations"])
+    shape, populations = tuple(map(len, dimensions.values())), list(config.network.populations)
     arrays = {name: _blank(name, shape) for name in PER_RUN}
     arrays |= {name: _blank(name, (*shape, len(populations))) for name in (*MEASURES, "undefined")}
     arrays["run_id"][places] = table["run_id"].to_numpy(str)
@@ -169,19 +170,19 @@ def cube(
         | {"population": np.asarray(populations)},
     )
     result["undefined"].attrs = UNDEFINED
-    for name, attributes in band_attributes(config["analysis"], config["recorder"]["interval"]).items():
+    for name, attributes in band_attributes(config.analysis, config.recorder.interval).items():
         result[name].attrs = attributes
     for axis in axes:
         result[axis["name"]].attrs = axis_attributes(axis)
         if "lists" in axis:
             result = _with_lists(result, axis)
-    title = config["description"] or record["experiment"]
+    title = config.description or record["experiment"]
     runs = table["run_id"].nunique()
     part = {PARTIAL: f"{len(finished)} of {runs} runs"} if len(finished) < runs else {}
     result.attrs = {
         **CONVENTIONS,
         "title": f"{title} (partial: {part[PARTIAL]})" if part else title,
-        **({"institution": config["institution"]} if config.get("institution") else {}),
+        **({"institution": config.institution} if config.institution else {}),
         "source": "; ".join(sorted(sources)) or source({}),
         "history": f"{now()} gathered from {len(rows)} chunks",
         "experiment": record["experiment"],
@@ -231,7 +232,7 @@ def axis_attributes(axis: Mapping[str, Any]) -> dict[str, str]:
 
 def _summary(chunk: str, record: dict[str, Any], home: Folder) -> xr.Dataset:
     """Return the summary of a finished chunk; compute it here if its job has not made it yet."""
-    window, analysis = record["config"]["recorder"]["window"], record["config"]["analysis"]
+    config = Config(record["config"])
     file = home.chunk_file(chunk)
     if not file.exists():
         raise PsstError(f"{file}: is missing; start the sweep again")
@@ -239,10 +240,10 @@ def _summary(chunk: str, record: dict[str, Any], home: Folder) -> xr.Dataset:
         return _load_summary(home.summary_file(chunk, record["analysis_digest"]))
     except PsstError:
         with read_whole(file) as data:  # `cube` compares its runs with the plan's
-            return summarise(data, window, analysis).load()
+            return summarise(data, config.recorder.window, config.analysis).load()
 
 
-def write_summary(chunk: Path, target: Path, window: tuple[float, float], analysis: Mapping[str, Any]) -> None:
+def write_summary(chunk: Path, target: Path, window: Sequence[float], analysis: AnalysisConfig) -> None:
     """Write the measures of a chunk's runs, if its file holds the runs of its manifest, as they were written.
 
     Raises:

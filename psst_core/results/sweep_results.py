@@ -13,10 +13,10 @@ import xarray as xr
 
 from psst_core import plugins
 from psst_core.attributes import REPLICATES, STATUS
+from psst_core.configuration import Config
 from psst_core.digest import code_of
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
-from psst_core.keys import Config
 from psst_core.model.network import Network, connect
 from psst_core.plan.ledger import OTHER_RUNS
 from psst_core.results.gather import typed, word_axes
@@ -66,8 +66,8 @@ class RunData:
         Raises:
             NeedsPluginError: for a network of plugins, before `psst_core.plugins.load()` has imported them.
         """
-        network = Network.from_config(self.config["network"])
-        drawn = connect(network, self.config["run"]["seed"], int(self.point["network"]))
+        network = Network.from_config(self.config.network)
+        drawn = connect(network, self.config.run.seed, int(self.point["network"]))
         sizes = network.sizes
         return {
             name: drawn[name].matrix(sizes[projection.post], sizes[projection.pre])
@@ -157,6 +157,11 @@ class Results:
             asked = {"experiment": attributes["experiment"], "overrides": attributes["overrides"].split()}
             return asked | {"axes": axes, "config": from_yaml(attributes["configuration"])}
         return read_record(self.files.configuration)
+
+    @cached_property
+    def config(self) -> Config:
+        """The resolved configuration of the sweep."""
+        return Config(self.record["config"])
 
     @cached_property
     def axes(self) -> dict[str, Axis]:

@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from psst_core.configuration import Config
 from psst_core.digest import digest
 from psst_core.errors import PsstError
-from psst_core.keys import Config, get, put
+from psst_core.keys import get, put
 from psst_core.store.records import AGAIN, manifest_data
 
 
@@ -119,7 +120,7 @@ class Manifest:
     def of(cls, data: Mapping[str, Any]) -> "Manifest":
         """Make a manifest from plain data that has the form of one."""
         return cls(
-            config=data["config"],
+            config=Config(data["config"]),
             varying=tuple(data["varying"]),
             lanes=data["lanes"],
             batches=tuple(tuple(_run(run) for run in batch) for batch in data["batches"]),

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import scipy
 
 from psst_core.attributes import ATTRIBUTES
-from psst_core.config.schema import MOST, SampleConfig, SweepConfig
+from psst_core.configuration import MOST, SampleConfig, SweepConfig
 from psst_core.errors import PsstError
 from psst_core.registry import suggestion
 from psst_core.sweep.constraint import holds

@@ -14,13 +14,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from psst_core.attributes import REPLICATES
 from psst_core.config.checks import check, check_part, unmeasured
 from psst_core.config.compose import Compositions, entry, groups, resolve, unknown, update
 from psst_core.config.reads import Reads, reads, sort_of
-from psst_core.config.schema import MOST, SampleConfig, text_keys, units
+from psst_core.config.schema import text_keys, units
+from psst_core.configuration import MOST, Config, SampleConfig
 from psst_core.errors import PsstError
-from psst_core.keys import Config, array_keys, get, parameter_keys, put
+from psst_core.keys import array_keys, get, parameter_keys, put
 from psst_core.names import check_word
 from psst_core.registry import check_ranges
 from psst_core.sweep import grammar
@@ -177,7 +177,7 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     swept = [key for key in points.columns if key in known]
     variants = _variants(points, choices, fixed, swept, lists, compositions)
     typical = variants[0]
-    replicates = [range(typical.config["sweep"][name]) for name in ("networks", "trials")]
+    replicates = [range(count) for count in typical.config.sweep.replicates.values()]
     if (count := len(points) * len(replicates[0]) * len(replicates[1])) > MOST:
         raise PsstError(f"the sweep has {count:,} runs; at most {MOST:,} are planned at once")
     found = tuple(
@@ -194,12 +194,13 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
         _check_axis(axis)
         units(typical.config, axis.key)
     for variant in dict.fromkeys(variants):
-        variant.config["recorder"]["runs"] = _recorded(typical.config["recorder"]["runs"], found)
+        variant.config["recorder"]["runs"] = _recorded(typical.config.recorder.runs, found)
     runs = tuple(_runs(points, variants, list(product(*replicates))))
     for variant in dict.fromkeys(variants):
         variant.check_parts()
     counts = [(reads, number) for reads, number in _counted(runs)]
-    notes = [*_axes_read(found, typical, counts, given.keys()), *_replicates_read(typical.config["sweep"], counts)]
+    notes = [*_axes_read(found, typical, counts, given.keys())]
+    notes += _replicates_read(typical.config.sweep.replicates, counts)
     _check_fixed(choices, fixed, runs, compositions)
     notes += _merged(found, runs)
     bases = {id(run.base): run.base for run in runs}.values()
@@ -305,13 +306,13 @@ def _variants(
     for chosen in dict.fromkeys(combinations):
         own = dict(zip(group_keys, map(str, chosen), strict=True))
         made[chosen] = _Variant(_composed({**choices, **own}, fixed, compositions), points, group_keys, lists)
-    populations = {tuple(variant.config["network"]["populations"]) for variant in made.values()}
+    populations = {tuple(variant.config.network.populations) for variant in made.values()}
     if len(populations) > 1:
         raise PsstError(
             f"network: the sweep mixes networks of different populations, {' and '.join(map(str, populations))}; "
             "run one sweep for each"
         )
-    bands = {str(variant.config["analysis"]["band"]) for variant in made.values()}
+    bands = {str(variant.config.analysis.band) for variant in made.values()}
     if len(bands) > 1:
         raise PsstError(
             f"analysis.band: the choices of the sweep say {' and '.join(sorted(bands))}; give one for all, such as "
@@ -458,7 +459,7 @@ class _Variant:
 
     def check_parts(self) -> None:
         """Check the numbers of the equations part by part and for each dt, in every combination that a point has."""
-        for config in {config["run"]["dt"]: config for config, _ in self.made.values()}.values():
+        for config in {config.run.dt: config for config, _ in self.made.values()}.values():
             for part, (keys, seen) in self.parts.items():
                 for numbers in seen:
                     check_part(put(config, dict(zip(keys, numbers, strict=True))), part)
@@ -569,14 +570,13 @@ def _axes_read(
             yield f"{axis.key} decides nothing in {idle}, where {_because(reasons)}"
 
 
-def _replicates_read(sweep: Mapping[str, Any], counts: Sequence[tuple[Reads, int]]) -> Iterator[str]:
+def _replicates_read(replicates: Mapping[str, int], counts: Sequence[tuple[Reads, int]]) -> Iterator[str]:
     """Yield a line for `network` and `trial` where replicates are identical in some of the runs.
 
     Raises:
         PsstError: where they are identical in all runs.
     """
-    for name in REPLICATES:
-        number = sweep[f"{name}s"]
+    for name, number in replicates.items():
         reasons = [(its.same.get(name), count) for its, count in counts]
         if number == 1 or (idle := _all_or_some(reasons)) is None:
             continue

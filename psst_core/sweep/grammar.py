@@ -24,7 +24,8 @@ from hydra.grammar.gen.OverrideLexer import CommonTokenStream, InputStream, Over
 from hydra.grammar.gen.OverrideParser import OverrideParser
 from omegaconf import OmegaConf
 
-from psst_core.config.schema import MOST, text_keys
+from psst_core.config.schema import text_keys
+from psst_core.configuration import MOST
 from psst_core.errors import PsstError
 from psst_core.registry import suggestion
 from psst_core.written import Plain, exact, number, scalar, shown

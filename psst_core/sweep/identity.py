@@ -8,8 +8,9 @@ from typing import Any
 
 from psst_core import plugins
 from psst_core.config.checks import PHYSICS, data_files
+from psst_core.configuration import Config
 from psst_core.digest import LENGTH, code_digest, digest, imported
-from psst_core.keys import Config, class_of_part, flatten, get, parts, put
+from psst_core.keys import class_of_part, flatten, get, parts, put
 from psst_core.registry import NeedsPluginError
 from psst_core.store.manifest import Maker
 
@@ -53,7 +54,7 @@ class Identity:
         leaves[FLAGS] = get(config, FLAGS)
         self._places = {key: WIDTH * place for place, key in enumerate(sorted(leaves))}
         self._leaves = b"".join(_leaf(key, leaves[key]) for key in self._places)
-        self._rest = digest({"cells": list(config["network"]["populations"]), "code": code}).encode()
+        self._rest = digest({"cells": list(config.network.populations), "code": code}).encode()
 
     @property
     def keys(self) -> KeysView[str]:

@@ -4,7 +4,8 @@ import math
 from dataclasses import replace
 
 from psst_core.config.checks import check
-from psst_core.keys import Config, put
+from psst_core.configuration import Config
+from psst_core.keys import put
 from psst_core.sweep.expand import Sweep, SweepRun
 from psst_core.sweep.identity import Identity
 
@@ -17,16 +18,16 @@ def twins(sweep: Sweep) -> dict[str, SweepRun]:
     Returns:
         By the id of a chosen run, its twin; empty without `numerics.check`.
     """
-    numerics = sweep.config["numerics"]
-    if numerics["check"] == "none":
+    numerics = sweep.config.numerics
+    if numerics.check == "none":
         return {}
     different = {run.id: run for run in sweep.runs}
-    chosen = sorted(different.values(), key=lambda run: run.id)[: math.ceil(numerics["share"] * len(different))]
+    chosen = sorted(different.values(), key=lambda run: run.id)[: math.ceil(numerics.share * len(different))]
     halved: dict[int, tuple[Config, Identity]] = {}
     found = {}
     for run in chosen:
         if id(run.base) not in halved:
-            config = put(run.base, {"run.dt": run.base["run"]["dt"] / 2})
+            config = put(run.base, {"run.dt": run.base.run.dt / 2})
             check(config)
             halved[id(run.base)] = config, Identity(config)
         config, identity = halved[id(run.base)]

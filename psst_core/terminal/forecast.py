@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from psst_core.figures import available
-from psst_core.integrate.devices import cores
 from psst_core.plan.cost import CostModel
 from psst_core.plan.machine import schedule
 from psst_core.plan.plausible import unusual
@@ -27,8 +26,8 @@ def expected(made: Plan, costs: CostModel, at_once: int | None = None) -> dict[s
     seconds, disk = [], 0.0
     for chunk, manifest in made.manifests.items():
         config = manifest.config
-        steps = round(config["run"]["duration"] / config["run"]["dt"])
-        shape = (config["network"]["size"], config["solver"]["name"], config["solver"]["precision"], steps)
+        steps = round(config.run.duration / config.run.dt)
+        shape = (config.network.size, config.solver.name, config.solver.precision, steps)
         row = rows.setdefault(shape, dict.fromkeys(("chunks", "finished", "batches", "runs"), 0) | {"minutes": 0.0})
         row["chunks"] += 1
         row["batches"] += len(manifest.batches)
@@ -40,7 +39,7 @@ def expected(made: Plan, costs: CostModel, at_once: int | None = None) -> dict[s
             row["minutes"] += seconds[-1] / 60
             row["memory_mb"] = max(costs.memory(manifest), row.get("memory_mb", 0.0))
     there = [place.chunk in made.finished for place in set(made.places)]
-    jobs, busy = at_once or made.machine.jobs_at_once(made.config["hardware"]), cores(made.config["hardware"])
+    jobs, busy = at_once or made.machine.jobs_at_once(made.config.hardware), made.config.hardware.cores
     figures = available(made.figures, made.axes, made.config)
     names = ("cells", "solver", "precision", "steps")
     return {
@@ -51,8 +50,8 @@ def expected(made: Plan, costs: CostModel, at_once: int | None = None) -> dict[s
             {"key": axis.key, "name": axis.name, "dimension": axis.dimension, "values": list(axis.values)}
             for axis in made.axes
         ],
-        "networks": made.config["sweep"]["networks"],
-        "trials": made.config["sweep"]["trials"],
+        "networks": made.config.sweep.networks,
+        "trials": made.config.sweep.trials,
         "runs": len(there),
         "finished": sum(there),
         "twins": len(made.twins),

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from psst_core.attributes import REPLICATES, STATUS, status_word
-from psst_core.config.schema import RunConfig
+from psst_core.configuration import Config, RunConfig
 from psst_core.files import from_yaml
 from psst_core.job.slurm import endings
 from psst_core.logs import FAILED, STOPPED
@@ -130,12 +130,12 @@ def outcome(cube: xr.Dataset) -> str:
     return "\n".join(lines)
 
 
-def remedy(config: Mapping[str, Any], swept: Collection[str] = ()) -> str:
+def remedy(config: Config, swept: Collection[str] = ()) -> str:
     """Say what to change if runs of a configuration diverge; `swept` holds the swept keys."""
-    solver, dt = config["solver"], config["run"]["dt"]
+    solver, dt = config.solver, config.run.dt
     says = "a run diverges where one of its numbers is no longer finite; try "
-    if solver["relative_tolerance"] is not None:
-        return f"{says}a tighter solver.relative_tolerance={RELATIVE * solver['relative_tolerance']:g}"
+    if solver.relative_tolerance is not None:
+        return f"{says}a tighter solver.relative_tolerance={RELATIVE * solver.relative_tolerance:g}"
     if "run.dt" in swept:
         return f"{says}the shorter steps of run.dt alone, or look for a value that cannot be meant"
     usual = RunConfig().dt

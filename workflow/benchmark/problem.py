@@ -83,14 +83,14 @@ def locust_problem(config: dict[str, Any], runs: int, steps: int) -> dict[str, A
     Returns:
         Matrices [post, pre], conductances, and odour weights and start values [cell, run].
     """
-    network, seed = Network.from_config(config["network"]), config["run"]["seed"]
+    network, seed = Network.from_config(config.network), config.run.seed
     sizes, connections = network.sizes, connect(network, seed, 0)
     problem = {"model": "locust", "runs": runs, "steps": steps, "dt": DT}
     for name, projection in network.projections.items():
         problem[name] = connections[name].matrix(sizes[projection.post], sizes[projection.pre])
         problem[f"{name}.conductance"] = projection.conductance
     for name in ("amplitude", "onset", "offset", "rise", "fall", "decay_from"):
-        problem[f"odour.{name}"] = config["stimulus"][name]
+        problem[f"odour.{name}"] = config.stimulus[name]
     weights = np.stack([stimulus_weights(Run(config, 0, trial), sizes) for trial in range(runs)], axis=1)
     problem |= {f"{population}.weight": weights[cells] for population, cells in network.places.items()}
     return problem | start_values(network, config, runs)
@@ -99,8 +99,8 @@ def locust_problem(config: dict[str, Any], runs: int, steps: int) -> dict[str, A
 def cells_problem(n: int, steps: int) -> dict[str, Any]:
     """Return currents and start values, [cell]."""
     config = cells_config(n, steps)
-    network = Network.from_config(config["network"])
-    start = start_state(network, config["network"], config["run"]["seed"], 0, 0)["hh"]
+    network = Network.from_config(config.network)
+    start = start_state(network, config.network, config.run.seed, 0, 0)["hh"]
     problem = {short: start[name] for short, name in VARIABLES["hh"].items()}
     currents = stimulus_weights(Run(config), network.sizes)
     return {"model": "cells", "runs": 1, "steps": steps, "dt": DT, "current": currents, **problem}
@@ -108,7 +108,7 @@ def cells_problem(n: int, steps: int) -> dict[str, Any]:
 
 def coba_problem(config: dict[str, Any], runs: int, steps: int) -> dict[str, Any]:
     """Return the pre- and postsynaptic cells and the conductance of each projection, and start values [cell, run]."""
-    network, seed = Network.from_config(config["network"]), config["run"]["seed"]
+    network, seed = Network.from_config(config.network), config.run.seed
     connections = connect(network, seed, 0)
     problem = {"model": "coba", "runs": runs, "steps": steps, "dt": COBA_DT}
     for name, projection in network.projections.items():
@@ -119,7 +119,7 @@ def coba_problem(config: dict[str, Any], runs: int, steps: int) -> dict[str, Any
 
 def start_values(network: Network, config: dict[str, Any], runs: int) -> dict[str, Any]:
     """Return the start values [cell, run] of trials 0 to `runs` − 1 on network 0, by `population.variable`."""
-    starts = [start_state(network, config["network"], config["run"]["seed"], 0, trial) for trial in range(runs)]
+    starts = [start_state(network, config.network, config.run.seed, 0, trial) for trial in range(runs)]
     return {
         f"{population}.{short}": np.stack([start[population][name] for start in starts], axis=1)
         for population in network.populations
@@ -130,8 +130,8 @@ def start_values(network: Network, config: dict[str, Any], runs: int) -> dict[st
 def sine_problem(n: int, steps: int) -> dict[str, Any]:
     """Return start values, [cell]."""
     config = sine_config(n, steps)
-    network = Network.from_config(config["network"])
-    start = start_state(network, config["network"], config["run"]["seed"], 0, 0)
+    network = Network.from_config(config.network)
+    start = start_state(network, config.network, config.run.seed, 0, 0)
     return {"model": "sine", "runs": 1, "steps": steps, "dt": DT, "x": start["system"]["x"]}
 
 

@@ -25,7 +25,7 @@ def main() -> None:
         "sine": lambda: sine_config(len(problem["x"]), steps, **solver),
     }[model]()
     by_cell = model == "cells"
-    prepare(config["hardware"])
+    prepare(config.hardware)
     own = worker.options.mode == "own"
     runs = [Run(config, trial if own else 0, trial) for trial in range(int(problem["runs"]))]
     program = Program(config, [], padded(len(runs), precision))

@@ -97,17 +97,17 @@ def arrays(config: dict[str, Any]) -> dict[str, Any]:
     Returns:
         Start values and currents [cell], matrices [post, pre], conductances, the edges of the stimulus, dt and steps.
     """
-    dt = config["run"]["dt"]
-    steps = round(config["run"]["duration"] / dt)
-    if "pn" in config["network"]["populations"]:
+    dt = config.run.dt
+    steps = round(config.run.duration / dt)
+    if "pn" in config.network.populations:
         return locust_problem(config, 1, steps) | {"dt": dt}
-    network, stimulus = Network.from_config(config["network"]), config["stimulus"]
-    start = start_state(network, config["network"], config["run"]["seed"], 0, 0)["hh"]
+    network, stimulus = Network.from_config(config.network), config.stimulus
+    start = start_state(network, config.network, config.run.seed, 0, 0)["hh"]
     problem = {"dt": dt, "steps": steps} | {short: start[name] for short, name in VARIABLES["hh"].items()}
     weights = stimulus_weights(Run(config), network.sizes)
     if not network.projections:
         return problem | {"model": "cells", "current": weights}
-    for name, links in connect(network, config["run"]["seed"], 0).items():
+    for name, links in connect(network, config.run.seed, 0).items():
         problem[name] = links.matrix(network.sizes["hh"], network.sizes["hh"])
         problem[f"{name}.conductance"] = network.projections[name].conductance
     boxes = {name: np.array(stimulus[name]) for name in ("onsets", "offsets", "levels")}
@@ -121,4 +121,4 @@ def _resolved(experiment: str, dt: float, duration: float, values: dict[str, Any
     for key, value in (given | values).items():
         update(config, key, value)
     config = resolve(config)
-    return put(config, {"recorder.variables": {name: ["v"] for name in config["network"]["populations"]}})
+    return put(config, {"recorder.variables": {name: ["v"] for name in config.network.populations}})

@@ -15,7 +15,7 @@ from cases import ALL, CURRENTS, Case, arrays
 
 from psst_core.host.hardware import prepare
 from psst_core.integrate.batch import Run
-from psst_core.integrate.simulate import Integration, Program, step_count
+from psst_core.integrate.simulate import Integration, Program
 from psst_core.logs import Report, logged
 from psst_core.model.network import Network
 from psst_core.store.dataset import write
@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 def psst(config: dict[str, Any]) -> np.ndarray:
     """Integrate with PSST; return v at every step, [step, cell], mV."""
     integration = Integration(Program(config, [], 1), [Run(config)])
-    segments = list(integration.segments(step_count(config["run"]["duration"], config["run"]["dt"])))
+    segments = list(integration.segments(config.run.steps(config.run.duration)))
     populations = [np.concatenate([s.traces[key][0] for s in segments], axis=1) for key in segments[0].traces]
     return np.concatenate(populations).T
 
@@ -64,22 +64,22 @@ def largest_shift(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> f
 
 def thresholds(config: dict[str, Any]) -> np.ndarray:
     """Return the threshold of each cell, mV."""
-    populations = Network.from_config(config["network"]).populations.values()
+    populations = Network.from_config(config.network).populations.values()
     return np.concatenate([np.full(population.size, population.spike_threshold) for population in populations])
 
 
 def names(config: dict[str, Any]) -> list[str]:
     """Return a name for each cell: its current, if cells differ in nothing else, or its population and number."""
-    if not config["network"]["projections"]:
+    if not config.network.projections:
         return [f"{current:g} µA/cm²" for current in CURRENTS]
-    sizes = Network.from_config(config["network"]).sizes
+    sizes = Network.from_config(config.network).sizes
     return [f"{name.upper()} {cell}" for name, size in sizes.items() for cell in range(size)]
 
 
 def compare(case: Case, python: str | None, report: Report) -> xr.Dataset:
     """Integrate a case with both programs; return both results and their difference."""
     config = case.config()
-    prepare(config["hardware"])
+    prepare(config.hardware)
     what = f"{case.title}, {case.duration:g} ms in steps of {case.dt:g} ms"
     report(f"{what}: PSST")
     v = {"psst": psst(config)}

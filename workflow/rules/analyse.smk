@@ -9,8 +9,8 @@ rule summarise:
     log:
         FOLDER.log("summarise", "{chunk}", "{analysis}"),
     params:
-        window=lambda wildcards: plan().config["recorder"]["window"],
-        analysis=lambda wildcards: plan().config["analysis"],
+        window=lambda wildcards: plan().config.recorder.window,
+        analysis=lambda wildcards: plan().config.analysis,
     script:
         "../scripts/summarise.py"
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from psst_core import PsstError, make_plan
 from psst_core.plan.cost import fit
-from psst_core.integrate.devices import cores
 from psst_core.figures import remove_stale
 from psst_core.store.folder import RESULTS, Folder
 from psst_core.terminal.forecast import as_text, expected
@@ -75,7 +74,7 @@ def costs():
 def jobs_at_once():
     """How many simulations run at a time: as many as the cores or the cluster's nodes allow."""
     if workflow.local_exec:
-        return max(1, (workflow.cores or 1) // cores(plan().config["hardware"]))
+        return max(1, (workflow.cores or 1) // plan().config.hardware.cores)
     return workflow.nodes
 
 
@@ -109,18 +108,18 @@ def requested(resource):
 
 
 def hardware(wildcards):
-    return manifest(wildcards.chunk).config["hardware"]
+    return manifest(wildcards.chunk).config.hardware
 
 
 def slurm_tasks(wildcards):
     """Of Slurm, for the workers of a job: so many, or one for each GPU."""
     its = hardware(wildcards)
-    return 0 if its["workers"] == 1 else its["workers"] if its["device"] == "cpu" else 1
+    return 0 if its.workers == 1 else its.workers if its.device == "cpu" else 1
 
 
 def cpus_per_task(wildcards):
     its = hardware(wildcards)
-    return 0 if its["workers"] == 1 else cores(its) // its["workers"]
+    return 0 if its.workers == 1 else its.cores // its.workers
 
 
 @functools.cache

@@ -8,7 +8,7 @@ rule simulate:
     log:
         FOLDER.log("simulate", "{chunk}"),
     priority: lambda wildcards: work(manifest(wildcards.chunk))
-    threads: lambda wildcards: cores(hardware(wildcards))
+    threads: lambda wildcards: hardware(wildcards).cores
     resources:
         mem_mb=requested("mem_mb"),
         runtime=requested("runtime"),

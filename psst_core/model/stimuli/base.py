@@ -1,13 +1,13 @@
 """The base class of stimuli."""
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from psst_core.configuration import Config
 from psst_core.errors import PsstError
 from psst_core.model.mechanisms import Clock, Tensor
 from psst_core.registry import lookup, setting
@@ -28,10 +28,10 @@ class Grid:
     adaptive: bool = False
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> "Grid":
+    def of(cls, config: Config) -> "Grid":
         """Return the grid of a resolved configuration."""
-        solver: Any = lookup("solver", config["solver"]["name"], "solver.name")
-        return cls(config["run"]["dt"], config["run"]["duration"], solver.adaptive)
+        solver: Any = lookup("solver", config.solver.name, "solver.name")
+        return cls(config.run.dt, config.run.duration, solver.adaptive)
 
 
 @dataclass(kw_only=True)

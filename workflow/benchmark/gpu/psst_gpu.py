@@ -25,6 +25,7 @@ from problem import locust_config
 from widths import CHECKED_RUNS, arguments, report, speed
 
 from psst_core import tf
+from psst_core.configuration import HardwareConfig
 from psst_core.host.hardware import prepare
 from psst_core.integrate import dynamics
 from psst_core.integrate.batch import Run
@@ -136,7 +137,7 @@ def main() -> None:
     options = arguments(__doc__, kinds, with_problem=False)
     build, plus, start = options.kind.partition("+")
     device = os.environ.get("DEVICE", "gpu")
-    prepare({"device": device, "vector_width": 0, "xla_flags": FLAGS[plus + start], "devices": 1})
+    prepare(HardwareConfig(device=device, xla_flags=FLAGS[plus + start]))
     tf.config.experimental.enable_tensor_float_32_execution(False)
     if build != "asis":
         dynamics.synaptic_sum = {"rs": sum_by_reduction, "mm": sum_by_product}[build[:2]]
