@@ -5,7 +5,6 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import run_sweep
 from scipy import signal
 
 from psst_core.attributes import STATUS
@@ -24,6 +23,7 @@ from psst_core.results.analysis import (
     synchrony,
 )
 from psst_core.sweep.expand import expand
+from support.sweeps import run_sweep
 
 ANALYSIS = {"spectrum": [200.0, 600.0], "band": [10.0, 60.0], "background": 200.0}
 TIME = np.arange(2000) * 0.5

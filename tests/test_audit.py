@@ -12,7 +12,6 @@ import netCDF4
 import numpy as np
 import pytest
 import yaml
-from conftest import TINY, run_sweep
 
 from psst_core.commands.audit import audit
 from psst_core.commands.blame import blame, find
@@ -23,6 +22,7 @@ from psst_core.plan.sweep_plan import claim, make_plan, records_digest
 from psst_core.results.sweep_results import open_sweep
 from psst_core.store.dataset import checksum
 from psst_core.store.manifest import read_manifest
+from support.sweeps import TINY, run_sweep
 
 WORDS = TINY + "network.size=8,12 network.coupling=0,0.5 solver=rk4"
 

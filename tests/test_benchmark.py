@@ -9,13 +9,14 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import integrate
-from test_workflow import TOP, snakemake
 
 from psst_core import PsstError
 from psst_core.integrate.batch import Batch, Run
+from support.commands import snakemake
+from support.integrating import integrate
+from support.paths import ROOT
 
-sys.path.insert(0, str(TOP / "workflow" / "benchmark"))
+sys.path.insert(0, str(ROOT / "workflow" / "benchmark"))
 from conversation import Conversation, Row
 from full_state import NUMPY, product, sine
 from problem import (
@@ -123,7 +124,7 @@ def test_tensorflow_and_numpy_multiply_alike(tmp_path, mode):
 @pytest.mark.slow
 def test_the_program_for_a_gpu_counts_the_same_spikes_however_it_is_built():
     """On a processor; the kinds change how sums and stages are written, not what they are."""
-    folder, given = TOP / "workflow" / "benchmark", ["float64", "4000", "16"]
+    folder, given = ROOT / "workflow" / "benchmark", ["float64", "4000", "16"]
     environment = os.environ | {"DEVICE": "cpu", "PYTHONPATH": str(folder)}
     spikes = {}
     for kind in ("asis", "rsu", "mmu"):

@@ -6,9 +6,10 @@ import matplotlib.image
 import numpy as np
 import pytest
 import xarray as xr
-from test_workflow import TOP
 
-sys.path.insert(0, str(TOP / "workflow" / "benchmark"))
+from support.paths import ROOT
+
+sys.path.insert(0, str(ROOT / "workflow" / "benchmark"))
 from pictures import FIGURES
 from report import report
 from rows import Row, one

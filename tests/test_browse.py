@@ -7,7 +7,6 @@ import shutil
 import matplotlib.image
 import numpy as np
 import pytest
-from conftest import TINY, made_up_sweep, run_sweep, small_locust
 
 from psst_core import open_sweep
 from psst_core.commands import browse
@@ -16,6 +15,9 @@ from psst_core.errors import PsstError
 from psst_core.figures import views
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.expand import Axis
+from support.configurations import small_locust
+from support.made_up import made_up_sweep
+from support.sweeps import TINY, run_sweep
 
 SIZE, COUPLING = (
     Axis("network.size", "size", (8, 12, 16), "size"),

@@ -15,15 +15,15 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import pytest
-from conftest import TINY
 
 from psst_core.plan.sweep_plan import claim, make_plan
 from psst_core.store.dataset import checksum
 from psst_core.store.folder import CHUNKS, Folder
 from psst_core.store.manifest import read_claim
+from support.commands import SNAKEMAKE
+from support.sweeps import TINY
 
 KILLS = int(os.environ.get("KILLS", "30"))
-TOP = Path(__file__).parent.parent
 SWEEP = TINY.replace("run.duration=20 ", "") + "network.size=8 network.coupling=0,0.5 solver=rk4 "
 SWEEP += "figures=[rate_map] hardware.lanes=2 hardware.jobs=1 hardware.job_minutes=1000 hardware.save_minutes=0.003"
 JOB = """
@@ -218,11 +218,10 @@ def test_bits_flipped_in_random_files(tmp_path):
 @pytest.mark.chaos
 def test_the_workflow_killed_at_random_moments(tmp_path):
     """One kill for ten of the others; after each `snakemake --unlock`, as README says, or with its memory lost."""
-    snakemake = [str(Path(sys.executable).with_name("snakemake")), "--snakefile", str(TOP / "workflow" / "Snakefile")]
     given = ["--config", "experiment=locust_coupling", f"overrides={SWEEP} run.duration=2000", "name=sweep"]
 
     def command(name, *more):
-        return [*snakemake, "--directory", str(tmp_path / name), *more, *given]
+        return [*SNAKEMAKE, "--directory", str(tmp_path / name), *more, *given]
 
     (tmp_path / "undisturbed").mkdir()
     (tmp_path / "killed").mkdir()

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import TINY, run_sweep
 
 from psst_core.commands.cli import main
 from psst_core.plan.sweep_plan import claim, make_plan
+from support.sweeps import TINY, run_sweep
 
 WORDS = [*TINY.split(), "network.size=8,12", "network.coupling=0,0.5", "solver=rk4"]
 

@@ -1,7 +1,6 @@
 """Composition and its errors: every experiment composes, every wrong value is named with its key and a remedy."""
 
 import pytest
-from conftest import configuration
 
 from psst_core.config.checks import check
 from psst_core.config.compose import compose, groups, resolve, update
@@ -12,6 +11,7 @@ from psst_core.keys import get, put
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.sweep.expand import expand
 from psst_core.written import Plain
+from support.configurations import configuration
 
 pytestmark = pytest.mark.usefixtures("no_results")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import run_sweep
 
 from psst_core.files import CHECKOUT, from_yaml
+from support.sweeps import run_sweep
 
 pytestmark = pytest.mark.peers
 

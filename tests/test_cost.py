@@ -9,7 +9,6 @@ from dataclasses import replace
 import netCDF4
 import numpy as np
 import pytest
-from conftest import TINY, changed, configuration, run_sweep
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +17,8 @@ from psst_core.plan.cost import LOBE, PREDICTED, SHIPPED, CostModel, Job, costs,
 from psst_core.plan.machine import REFERENCE, START_SECONDS, Machine
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.store.manifest import Maker, Manifest, PlannedRun
+from support.configurations import changed, configuration
+from support.sweeps import TINY, run_sweep
 
 TRUE = {
     "start": {"jobs": 9.0},

@@ -6,14 +6,14 @@ from importlib import metadata
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import DATA
-from test_workflow import snakemake
 
 from psst_core.host.hardware import processor
 from psst_core.plan.cost import PREDICTED, Job, fit
 from psst_core.store.dataset import read_cube
 from psst_core.store.folder import Folder
 from psst_core.store.manifest import read_manifest
+from support.commands import snakemake
+from support.paths import DATA
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,6 @@ import sys
 from dataclasses import replace
 
 import pytest
-from conftest import changed, program
-from test_checkpoint import Impatient
 
 from psst_core.errors import PsstError
 from psst_core.files import write_text
@@ -16,6 +14,9 @@ from psst_core.job.chunk import write_chunk
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.store.dataset import atomic_netcdf, checksum
 from psst_core.store.folder import CHUNKS, SAVED
+from support.configurations import changed
+from support.integrating import program
+from support.stopped import Impatient
 
 pytestmark = pytest.mark.usefixtures("no_results")
 

@@ -3,10 +3,8 @@
 import hypothesis
 import numpy as np
 import pytest
-from conftest import configuration, integrate
 from hypothesis import strategies as st
 from scipy import stats
-from test_events import HH, LEAK, cells, linked, passive, projection, trace
 
 from psst_core.config.checks import check
 from psst_core.errors import PsstError
@@ -16,6 +14,9 @@ from psst_core.model.distributions import of
 from psst_core.model.network import Network, connect, draw_parameters
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.seeds import generator
+from support.cells import HH, LEAK, cells, linked, passive, projection, trace
+from support.configurations import configuration
+from support.integrating import integrate
 
 pytestmark = pytest.mark.usefixtures("no_results")
 

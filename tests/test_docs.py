@@ -11,12 +11,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from conftest import run_sweep
 
 import psst_core
+from support.paths import ROOT
+from support.sweeps import run_sweep
 
-TOP = Path(__file__).parent.parent
-SOURCE = TOP / "notebooks"
+SOURCE = ROOT / "notebooks"
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +54,7 @@ class SilentHandler(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("docs")
-    built = subprocess.run(["make", "docs", f"SITE={folder}"], cwd=TOP, capture_output=True, text=True, check=False)
+    built = subprocess.run(["make", "docs", f"SITE={folder}"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     return folder / "html"
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from conftest import configuration, integrate, program
 
 from psst_core import tf
 from psst_core.errors import PsstError
@@ -17,6 +16,8 @@ from psst_core.keys import put
 from psst_core.model.mechanisms import Relaxation, System
 from psst_core.model.stimuli.base import Stimulus
 from psst_core.registry import _CLASSES, names, parameter, register
+from support.configurations import configuration
+from support.integrating import integrate, program
 
 SOLVERS, DT, CAPACITANCE, END = names("solver"), 0.05, 2.0, 20.0
 EXACT = {"float64": 1e-12, "float32": END / DT * 2**-24}  # in single precision each step rounds the potential

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from conftest import TINY, configuration, diverge_all, drawn_text, run_sweep
 
 from psst_core.config.checks import check
 from psst_core.errors import PsstError
@@ -11,6 +10,9 @@ from psst_core.figures.error_estimate import relative, table
 from psst_core.keys import put
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.results.error_estimate import first_shifts
+from support.configurations import configuration
+from support.drawn import drawn_text
+from support.sweeps import TINY, diverge_all, run_sweep
 
 pytestmark = pytest.mark.usefixtures("no_results")
 

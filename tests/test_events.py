@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import configuration, integrate, slope
 from scipy.integrate import solve_ivp
 
 from psst_core import tf
@@ -16,62 +15,8 @@ from psst_core.keys import put
 from psst_core.model.mechanisms import Event
 from psst_core.model.streams import Stream, key
 from psst_core.registry import lookup
-
-LEAK = {"leak": {"type": "leak", "conductance": 0.1, "reversal": -65.0}}
-HH = "network.populations.hh"
-
-
-def cells(duration=20.0, dt=0.02, size=3, record=("v",), **values):
-    """Hodgkin–Huxley cells under a strong current, unless `values` say otherwise (`synapses__x`: that synapse)."""
-    config = configuration(
-        "chain_of_three",
-        network__size=size,
-        run__duration=duration,
-        run__dt=dt,
-        recorder__interval=0.1,
-        recorder__window=[0.0, duration],
-    )
-    config = put(
-        config, {"network.projections": {}, "network.synapses": {}, "recorder.variables": {"hh": list(record)}}
-    )
-    return put(config, {name.replace("__", "."): value for name, value in values.items()})
-
-
-def constant(amplitude, **targets):
-    return {"type": "constant", "amplitude": amplitude, **targets}
-
-
-def passive(**values):
-    return cells(**{f"{HH}.mechanisms": LEAK, f"{HH}.start": {"v": -70.0}, "stimulus": constant(0.0)} | values)
-
-
-def projection(synapse, pairs, conductance=0.35, weight=1.0):
-    return {
-        "pre": "hh",
-        "post": "hh",
-        "synapse": synapse,
-        "conductance": conductance,
-        "weight": weight,
-        "reference_in_degree": None,
-        "connectivity": {"type": "pairs", "pairs": pairs},
-    }
-
-
-def linked(kind, pairs, conductance=0.35, weight=1.0, record=("v",), duration=40.0, dt=0.02, **settings):
-    """Three cells, the first of which fires."""
-    return cells(
-        duration,
-        dt,
-        record=record,
-        stimulus=constant(8.0, cells=[0]),
-        network__synapses={"syn": {"type": kind, **settings}},
-        network__projections={"link": projection("syn", pairs, conductance, weight)},
-    )
-
-
-def trace(config, name):
-    return integrate([Run(config)]).traces[f"hh.{name}"][0]
-
+from support.cells import HH, LEAK, cells, constant, everything, linked, passive, projection, trace
+from support.integrating import integrate, slope
 
 # Noise
 
@@ -303,29 +248,6 @@ def test_no_cell_fires_again_while_it_is_refractory():
 # Bits
 
 
-def everything():
-    """Noise, Poisson input, delays, kinetic, linear and electrical synapses in one network of ten cells."""
-    everyone = {"type": "probability", "probability": 0.5}
-    config = cells(
-        duration=15.0,
-        size=10,
-        stimulus=constant(8.0, spread=0.3),
-        network__synapses={
-            "ach": {"type": "acetylcholine", "delay": 1.0},
-            "gaba": {"type": "gaba_a", "delay": 0.5},
-            "fast": {"type": "exponential", "delay": 0.3},
-            "slow": {"type": "gaba_b", "concentration": 5.0},
-            "gap": {"type": "gap_junction"},
-        },
-        network__projections={
-            kind: projection(kind, [], 0.02) | {"connectivity": everyone}
-            for kind in ("ach", "gaba", "fast", "slow", "gap")
-        },
-    )
-    noise = {"noise": {"type": "ornstein_uhlenbeck", "sigma": 2.0}, "input": {"type": "poisson"}}
-    return put(config, {f"{HH}.mechanisms": config["network"]["populations"]["hh"]["mechanisms"] | noise})
-
-
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_no_bit_depends_on_company_with_noise_and_delays(precision):
     config = put(everything(), {"solver.precision": precision})
@@ -375,9 +297,10 @@ if sys.argv[2] == "on another device":
     cpu = tensorflow.config.list_physical_devices("CPU")[0]
     tensorflow.config.set_logical_device_configuration(cpu, [one, one])
 import numpy as np
-from conftest import integrate
 from psst_core import tf
-from test_events import Run, everything
+from psst_core.integrate.batch import Run
+from support.cells import everything
+from support.integrating import integrate
 with tf.device("CPU:1" if sys.argv[2] == "on another device" else "CPU:0"):
     recorded = integrate([Run(everything(), 0, trial) for trial in range(2)])
     assert ("CPU:1" in recorded.integration.carry[0]["hh"]["v"].device) == (sys.argv[2] == "on another device")

@@ -6,9 +6,9 @@ import zipfile
 
 import pytest
 import xarray as xr
-from conftest import TINY, run_sweep
 
 from psst_core.commands.cli import main
+from support.sweeps import TINY, run_sweep
 
 RUN = ["network.coupling=0.5", "solver=rk4"]
 

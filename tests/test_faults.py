@@ -6,16 +6,15 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import TINY
-from test_workflow import TOP, psst, snakemake
 
 from psst_core.store.dataset import checksum
 from psst_core.store.folder import Folder
+from support.commands import SNAKEMAKE, psst, snakemake
+from support.sweeps import TINY
 
 pytestmark = pytest.mark.slow
 WORDS = TINY.replace("trials=2", "trials=1") + "network.size=8 solver=rk4 figures=[rate_map] hardware.jobs=1 "
@@ -145,10 +144,9 @@ def test_damaged_chunks_and_manifests_are_named_and_deleting_them_mends_it(folde
 
 def test_what_is_finished_stays_when_snakemake_alone_is_interrupted(tmp_path):
     """Jobs are asked to save; the next start goes on from there. Logs that are removed meanwhile are no loss."""
-    command = [str(Path(sys.executable).with_name("snakemake")), "-s", str(TOP / "workflow" / "Snakefile"), "-j1"]
     words = WORDS.replace("run.duration=20 ", "run.duration=200000 ").replace("network.size=8 ", "network.size=8,12 ")
     words = f"overrides={words} network.coupling=0.5 hardware.save_minutes=0.01"
-    command += ["--config", "experiment=locust_coupling", words, "name=s"]
+    command = [*SNAKEMAKE, "-j1", "--config", "experiment=locust_coupling", words, "name=s"]
     saved, said = tmp_path / "results" / "saved", tmp_path / "said.log"
 
     def until_saved():

@@ -11,9 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import TINY, diverge_all, drawn_text, made_up_sweep, run_sweep, small_locust
 from scipy import stats
-from test_figures import COUPLING, SOLVER
 
 from psst_core import open_sweep
 from psst_core.figures import (
@@ -29,6 +27,10 @@ from psst_core.keys import put
 from psst_core.model.network import Network
 from psst_core.results.gather import gather
 from psst_core.sweep.expand import Axis
+from support.configurations import small_locust
+from support.drawn import drawn_text
+from support.made_up import COUPLING, SOLVER, made_up_sweep
+from support.sweeps import TINY, diverge_all, run_sweep
 
 LONGER = TINY.replace("run.duration=20", "run.duration=10,20").replace(",20]", ",10]") + "network.size=8"
 

@@ -4,7 +4,6 @@ import itertools
 import re
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import matplotlib.image
 import matplotlib.pyplot as plt
@@ -12,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import TINY, configuration, drawn_text, made_up, made_up_plan, made_up_sweep, run_sweep, small_locust
 from matplotlib.colors import Normalize
 
 from psst_core import open_sweep
@@ -39,8 +37,12 @@ from psst_core.results.gather import gather
 from psst_core.store.folder import Folder, SweepFolder
 from psst_core.store.made import marking
 from psst_core.sweep.expand import Axis, expand
+from support.configurations import configuration, small_locust
+from support.drawn import drawn_text
+from support.made_up import COUPLING, SOLVER, made_up, made_up_plan, made_up_sweep
+from support.paths import ROOT
+from support.sweeps import TINY, run_sweep
 
-TOP = Path(__file__).parent.parent
 SHAPES = {
     "two numbers and solvers": TINY + "network.size=8,12 network.coupling=0,0.5,1",
     "one number": TINY + "network.size=8 network.coupling=0,0.5 solver=rk4",
@@ -169,8 +171,6 @@ def test_digests_of_figures_differ():
     assert len({figure_digest(name) for name in names()}) == len(names())
 
 
-COUPLING = Axis("network.coupling", "coupling", (0.0, 0.5, 1.0), "coupling")
-SOLVER = Axis("solver", "solver", ("rk4", "euler"), "solver")
 NUMBERS = np.random.default_rng(1).uniform(0.01, 1, (2, 24))
 ACH, GABA = (
     Axis(f"network.{name}", name, tuple(values.tolist()), "run")
@@ -385,10 +385,10 @@ def test_a_long_axis_is_drawn_in_seconds(tmp_path):
 
 
 def test_every_figure_has_a_caption():
-    captions = {file.stem for file in (TOP / "workflow" / "report").glob("*.rst")}
+    captions = {file.stem for file in (ROOT / "workflow" / "report").glob("*.rst")}
     assert set(names()) == captions - {"caption", "workflow"}
-    experiments = {file.stem for file in (TOP / "conf" / "experiment").glob("*.yaml")}
-    assert {file.stem for file in (TOP / "workflow" / "report" / "experiments").glob("*.rst")} <= experiments
+    experiments = {file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml")}
+    assert {file.stem for file in (ROOT / "workflow" / "report" / "experiments").glob("*.rst")} <= experiments
 
 
 def test_styles_and_formats_are_configuration(tmp_path):

@@ -7,13 +7,13 @@ import subprocess
 import numpy as np
 import pytest
 import xarray as xr
-from test_checkpoint import made, manifest_of
 
 from psst_core.errors import PsstError
 from psst_core.files import remove_leftovers, write_text
 from psst_core.store.chunk_file import ChunkFile
 from psst_core.store.dataset import CIRCUMSTANCES, atomic_netcdf, checksum, write
 from psst_core.store.folder import CHUNKS
+from support.stopped import made, manifest_of
 
 pytestmark = pytest.mark.usefixtures("compiled_once", "no_results")
 

@@ -9,7 +9,6 @@ import tokenize
 from pathlib import Path
 
 import pytest
-from conftest import made_up, made_up_plan, made_up_sweep, make_up_chunk, summarise_chunk
 
 from psst_core import PsstError
 from psst_core.results.gather import gather
@@ -17,13 +16,14 @@ from psst_core.store import folder
 from psst_core.store.folder import OURS, STATES, Comparison, Folder, SweepFolder, cubes, edited
 from psst_core.store.records import records_digest
 from psst_core.sweep.expand import Axis
+from support.made_up import made_up, made_up_plan, made_up_sweep, make_up_chunk, summarise_chunk
+from support.paths import ROOT
 
-TOP = Path(__file__).parent.parent
 SOURCES = [
-    *(TOP / "psst_core").rglob("*.py"),
-    *(TOP / "workflow").glob("Snakefile"),
-    *(TOP / "workflow").rglob("*.smk"),
-    *(TOP / "workflow").rglob("*.py"),
+    *(ROOT / "psst_core").rglob("*.py"),
+    *(ROOT / "workflow").glob("Snakefile"),
+    *(ROOT / "workflow").rglob("*.smk"),
+    *(ROOT / "workflow").rglob("*.py"),
 ]
 KNOWS = Path(folder.__file__)
 
@@ -125,7 +125,7 @@ def test_what_is_no_name_of_a_result_is_not(line):
 def test_only_one_module_knows_what_result_files_are_called():
     assert len(SOURCES) > 150
     found = {path: names_in(path.read_text(encoding="utf-8")) for path in SOURCES if path != KNOWS}
-    assert {str(path.relative_to(TOP)): names for path, names in found.items() if names} == {}
+    assert {str(path.relative_to(ROOT)): names for path, names in found.items() if names} == {}
     assert set(names_in(KNOWS.read_text(encoding="utf-8"))) >= set(FILES)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import made_up, made_up_plan, made_up_sweep, make_up_chunk, summarise_chunk, write_records
 
 from psst_core import open_sweep
 from psst_core.attributes import ATTRIBUTES, STATUS
@@ -18,6 +17,7 @@ from psst_core.store.dataset import read_whole, write
 from psst_core.store.folder import CHUNKS, Folder
 from psst_core.store.records import table_of
 from psst_core.sweep.expand import Axis
+from support.made_up import made_up, made_up_plan, made_up_sweep, make_up_chunk, summarise_chunk, write_records
 
 COUPLING = Axis("network.coupling", "coupling", (0.0, 0.5, 1.0), "coupling")
 SOLVER = Axis("solver", "solver", ("rk4", "euler"), "solver")
@@ -146,7 +146,7 @@ def test_of_fifty_thousand_runs_each_summary_is_read_once(tmp_path, monkeypatch)
     count, per_chunk = 50_000, 720
     random = np.random.default_rng(1)
     ach = Axis("network.ach", "ach", tuple(random.uniform(size=count).tolist()), "run")
-    monkeypatch.setattr("conftest.write_text", _skip_manifests)
+    monkeypatch.setattr("support.made_up.write_text", _skip_manifests)
     table = made_up_plan(tmp_path, [ach], chunk_runs=per_chunk)
     (tmp_path / CHUNKS).mkdir()
     for chunk, rows in table.groupby("chunk"):

@@ -6,11 +6,11 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import TINY
 
 from psst_core.host.compiled import Programs
 from psst_core.host.hardware import fits, prepare, variables_kept, vector_width
 from psst_core.store.dataset import checksum
+from support.sweeps import TINY
 
 SCRIPT = """
 import os

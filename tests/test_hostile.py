@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import TINY, run_sweep
 
 from psst_core.commands.cli import main
 from psst_core.config.compose import CONF
@@ -14,6 +13,7 @@ from psst_core.errors import PsstError
 from psst_core.figures import available
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.results.gather import gather
+from support.sweeps import TINY, run_sweep
 
 WORDS = TINY + "network.size=8 network.coupling=0,0.5 solver=rk4"
 CANARY = "touch canary"

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TINY
 
 import psst_core
 from psst_core import PsstError
@@ -17,6 +16,7 @@ from psst_core.job.chunk import simulate_chunk
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.sweep.expand import expand
 from psst_core.sweep.identity import Identity, maker
+from support.sweeps import TINY
 
 PACKAGE = Path(psst_core.__file__).parent
 QUICK = TINY.replace("trials=2", "trials=1") + "network.size=8 network.coupling=0.5"

@@ -8,12 +8,12 @@ import time
 import matplotlib
 import pytest
 import xarray as xr
-from conftest import TINY
-from test_workflow import psst
 
 import psst_core
 from psst_core.errors import PsstError
 from psst_core.store.folder import CHUNKS, LOGS, SAVED, Folder
+from support.commands import psst
+from support.sweeps import TINY
 
 WORDS = TINY.replace("trials=2", "trials=1") + "network.size=8 solver=rk4 figures=[rate_map] hardware.jobs=1 "
 TWINS = "numerics.check=halve_dt numerics.share=1 "

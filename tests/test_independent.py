@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import DATA, configuration, integrate, slope
-from test_references import FI_COUNTS, crossings, locust
-from test_workflow import TOP, snakemake
 
 from psst_core import PsstError
 from psst_core.integrate.batch import Run
 from psst_core.keys import put
+from support.commands import snakemake
+from support.configurations import configuration
+from support.integrating import integrate, slope
+from support.paths import DATA, ROOT
+from support.published import FI_COUNTS, crossings, locust
 
-sys.path.insert(0, str(TOP / "workflow" / "references"))
+sys.path.insert(0, str(ROOT / "workflow" / "references"))
 import dop853
 from cases import CASES, Settings, arrays, chain, lobe, neurons
 from compare import largest_shift, psst, spikes, thresholds
@@ -206,7 +208,7 @@ def test_the_random_network_fires_as_in_brian2(beside_brian2, tmp_path):
     in Brian2 1.54 and 1.55; between networks the rates vary by 2.7 and 1.0 Hz, in Brian2 by 3.4 and 1.7.
     """
     _, _, python = beside_brian2
-    program = TOP / "workflow" / "references" / "brian2_statistics.py"
+    program = ROOT / "workflow" / "references" / "brian2_statistics.py"
     subprocess.run([python, program, tmp_path / "spikes.npz", "--networks", "8", "--duration", "500"], check=True)
     with np.load(tmp_path / "spikes.npz") as file:
         theirs = []

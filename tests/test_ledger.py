@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import TINY, run_sweep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from psst_core.files import write_text
 from psst_core.plan.sweep_plan import claim, make_plan
 from psst_core.store.folder import Folder
 from psst_core.store.manifest import read_manifest
+from support.sweeps import TINY, run_sweep
 
 SMALL = TINY.replace("trials=2", "trials=1") + "network.size=8 solver=rk4 "
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import run_sweep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from psst_core.plan.sweep_plan import make_plan
 from psst_core.sweep import lists
 from psst_core.sweep.expand import expand
 from psst_core.written import shown
+from support.sweeps import run_sweep
 
 PAIRS = "network.projections.excitation.connectivity.pairs"
 PULSES = [[100.0, 300.0, 500.0], [110.0, 310.0, 510.0]]

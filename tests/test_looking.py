@@ -7,8 +7,6 @@ import sys
 
 import matplotlib as mpl
 import pytest
-from conftest import run_sweep
-from test_plugins import ADAPTING, FILES, forget, project, write  # noqa: F401
 
 from psst_core import plugins
 from psst_core.commands.audit import audit
@@ -19,6 +17,8 @@ from psst_core.figures.look import settings_of
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.registry import NeedsPluginError
 from psst_core.results.sweep_results import open_sweep
+from support.plugins import ADAPTING, FILES, forget, write
+from support.sweeps import run_sweep
 
 MARK = "\nimport pathlib\npathlib.Path('executed').touch()\n"
 KEPT = "run.duration=20 recorder.window=[0,20] analysis.spectrum=[0,20] recorder.variables.hh=[v] figures=[raster]"
@@ -34,7 +34,7 @@ LOOKING = [
 
 
 @pytest.fixture
-def made(project):  # noqa: F811
+def made(project):
     """A sweep with a plugin, which now leaves a mark where it is imported; as in a new process."""
     run_sweep(project / "results", "f_i_curve", f"{ADAPTING} {KEPT}", "mine")
     write(project, {"plugins/m_current.py": FILES["plugins/m_current.py"] + MARK, "plugins/other.py": MARK})

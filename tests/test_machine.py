@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from conftest import configuration
 from hypothesis import given
 from hypothesis import strategies as st
 
 from psst_core.keys import put
 from psst_core.plan.machine import REFERENCE, Machine, portions
+from support.configurations import configuration
 
 MACHINE = Machine(2, REFERENCE)
 WIDE = {"float64": {1: 10.0, 16: 20.0, 64: 40.0}, "float32": {1: 10.0, 64: 40.0}}

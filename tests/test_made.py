@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY, changed, run_sweep
 
 from psst_core import open_sweep
 from psst_core.commands.audit import audit
@@ -27,6 +26,8 @@ from psst_core.results.gather import gather, gather_recipe, write_summary
 from psst_core.store.folder import CHUNKS, PLANS, Folder, SweepFolder
 from psst_core.store.made import is_made, keep_edited, marking, recipe
 from psst_core.store.manifest import read_claim
+from support.configurations import changed
+from support.sweeps import TINY, run_sweep
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 WORDS = TINY.replace("trials=2", "trials=1") + "network.size=8 solver=rk4 figures=[rate_map] hardware.jobs=1 "

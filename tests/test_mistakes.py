@@ -1,10 +1,10 @@
 """Mistakes in overrides, files and tables: one paragraph in PSST's words, with key, value and what to write."""
 
 import pytest
-from conftest import run_sweep
 
 from psst_core.errors import PsstError
 from psst_core.plan.sweep_plan import make_plan
+from support.sweeps import run_sweep
 
 FOREIGN = ("omegaconf", "hydra", "object_type", "mapping values", "viable", "token", "expected <", "NoneType", "while ")
 OVERRIDES = [

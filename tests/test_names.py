@@ -6,7 +6,6 @@ import io
 import warnings
 
 import pytest
-from conftest import run_sweep
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from psst_core.names import CHOICE, PART, check_choice, check_part, check_word, 
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.results.about import page
 from psst_core.sweep.expand import expand
+from support.sweeps import run_sweep
 
 EXPERIMENT = """\
 # @package _global_

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import DATA, configuration, integrate, small_locust
 
 from psst_core.config.checks import check
 from psst_core.errors import PsstError
 from psst_core.integrate.batch import Run
 from psst_core.keys import put
 from psst_core.model.network import Network, connect, start_state
+from support.configurations import configuration, small_locust
+from support.integrating import integrate
+from support.paths import DATA
 
 
 def network(**values):

@@ -17,8 +17,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-TOP = Path(__file__).parent.parent
-NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
+from support.paths import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PICTURE_BYTES, NOTEBOOK_BYTES = 80_000, 600_000
 FOLDED = {"source_hidden": True, "outputs_hidden": True}
 HERE = re.compile(r"/(root|home|tmp|work|Users)/|https?://(?!doi\.org/)")
@@ -161,8 +162,8 @@ def project(tmp_path_factory):
     """What a notebook sees of the project, with results of its own."""
     folder = tmp_path_factory.mktemp("project")
     for name in ("workflow", "slurm", "conf", "psst_core", "README.md"):
-        (folder / name).symlink_to(TOP / name)
-    shutil.copytree(TOP / "notebooks", folder / "notebooks")
+        (folder / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
     return folder
 
 

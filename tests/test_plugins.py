@@ -1,18 +1,12 @@
 """Mechanisms and configurations of one's own, in a folder or an installed package, without touching PSST."""
 
-import importlib
 import re
-import shlex
-import sys
 
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import run_sweep
-from test_references import FI_COUNTS
-from test_workflow import TOP, psst, snakemake
 
-from psst_core import digest, make_plan, plugins, registry
+from psst_core import make_plan, registry
 from psst_core.config.compose import groups
 from psst_core.config.schema import units
 from psst_core.errors import PsstError
@@ -20,43 +14,11 @@ from psst_core.job.chunk import simulate_chunk
 from psst_core.model.network import Network
 from psst_core.sweep.expand import expand
 from psst_core.sweep.identity import deciding_modules
-
-GUIDE = (TOP / "CONTRIBUTING.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"`((?:plugins|conf)/[\w/]+\.\w+)`[^\n]*\n\n```\w+\n(.*?)```", GUIDE, re.DOTALL))
-COMMAND = shlex.split(re.search(r"```bash\n.*?/psst (.*?)```", GUIDE, re.DOTALL)[1].replace("\\\n", " "))
-SLOW = "network.populations.hh.mechanisms.slow"
-ADAPTING = f"network=adapting {SLOW}.conductance=0,0.1,0.2"
-
-
-def write(folder, files):
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-
-
-def forget():
-    """What a new process does not know."""
-    plugins.load.cache_clear()
-    digest._read.cache_clear()
-    importlib.invalidate_caches()
-    for module in [name for name in sys.modules if name.startswith("psst_core.plugins.") or name.startswith("mylab")]:
-        del sys.modules[module]
-    for known in registry._CLASSES.values():
-        for name, cls in list(known.items()):
-            if cls.__module__.startswith(("psst_core.plugins.", "mylab")):
-                del known[name]
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """The worked example's folder, as the place where one starts."""
-    write(tmp_path, FILES)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.setattr(plugins, "__path__", list(plugins.__path__))
-    forget()
-    yield tmp_path
-    forget()
+from support.commands import psst, snakemake
+from support.paths import ROOT
+from support.plugins import ADAPTING, COMMAND, FILES, GUIDE, SLOW, forget, write
+from support.published import FI_COUNTS
+from support.sweeps import run_sweep
 
 
 def ids(experiment="f_i_curve", overrides=ADAPTING):
@@ -149,7 +111,7 @@ def test_an_own_experiment(project):
 
 
 def test_the_experiment_of_the_readme(project):
-    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (text,) = re.findall(r"```yaml\n(# @package.*?)```", readme, re.DOTALL)
     write(project, {"conf/experiment/mine.yaml": text})
     assert len(make_plan("mine").places) == 18

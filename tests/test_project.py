@@ -14,17 +14,17 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 import psst_core
+from support.paths import ROOT
 
-TOP = Path(__file__).parents[1]
-PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
-MAKEFILE = (TOP / "Makefile").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+MAKEFILE = (ROOT / "Makefile").read_text()
 LOCKED = re.compile(
     r"^(?P<name>[\w.-]+)==(?P<version>\S+)(?: ; (?P<marker>.*?))? \\\n(?P<hashes>(?:    --hash=\S+.*\n)+)", re.M
 )
 
 
 def from_yaml(name):
-    return yaml.safe_load((TOP / name).read_text())
+    return yaml.safe_load((ROOT / name).read_text())
 
 
 def targets_of(command):
@@ -35,7 +35,7 @@ def targets_of(command):
 def test_the_table_of_rooms_is_that_of_the_code():
     rooms = [room for room in pkgutil.iter_modules(psst_core.__path__) if room.ispkg and room.name != "plugins"]
     said = {room.name: importlib.import_module(f"psst_core.{room.name}").__doc__ for room in rooms}
-    rows = re.findall(r"^\| `psst_core/(\w+)/` \| (.*) \|$", (TOP / "CONTRIBUTING.md").read_text(), re.M)
+    rows = re.findall(r"^\| `psst_core/(\w+)/` \| (.*) \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
     assert dict(rows) == {name: text.partition("\n")[0].rstrip(".") for name, text in said.items()}
 
 
@@ -46,12 +46,12 @@ def test_there_is_one_version():
 
 def test_the_package_says_that_it_is_typed():
     assert Path(psst_core.__file__).with_name("py.typed").is_file()
-    settings = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["setuptools"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     assert "py.typed" in settings["package-data"]["psst_core"]
 
 
 def test_every_package_of_the_lock_has_hashes():
-    text = (TOP / "requirements.lock").read_text()
+    text = (ROOT / "requirements.lock").read_text()
     found = [match["name"] for match in LOCKED.finditer(text)]
     assert found == re.findall(r"^([\w.-]+)==", text, re.M)
     assert "".join(match[0] for match in LOCKED.finditer(text)) == text
@@ -61,7 +61,7 @@ def test_every_package_of_the_lock_has_hashes():
 @pytest.mark.parametrize("extra", [None, "notebooks", "docs", "test"])
 def test_the_lock_holds_what_the_project_asks_for(extra):
     locked: dict[str, list[Version]] = {}
-    for match in LOCKED.finditer((TOP / "requirements.lock").read_text()):
+    for match in LOCKED.finditer((ROOT / "requirements.lock").read_text()):
         locked.setdefault(match["name"], []).append(Version(match["version"]))
     asked = PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]
     for requirement in map(Requirement, asked):
@@ -74,7 +74,7 @@ def test_the_jobs_of_the_forge_make_targets_that_exist_on_every_python():
     jobs = from_yaml(".github/workflows/check.yml")["jobs"]
     commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
     made = [target for command in commands if command.startswith("make ") for target in targets_of(command)]
-    ours = [line for line in (TOP / ".ci" / "run").read_text().splitlines() if line.startswith("make ")]
+    ours = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")]
     assert {target for line in ours for target in targets_of(line)} <= set(made)
     assert all(re.search(rf"^{target}:", MAKEFILE, re.M) for target in made)
     supported = [

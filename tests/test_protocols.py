@@ -5,11 +5,13 @@ import functools
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import DATA, configuration, integrate, with_values
 
 from psst_core.integrate.batch import Run
 from psst_core.keys import put, transmitters
 from psst_core.registry import build
+from support.configurations import configuration, with_values
+from support.integrating import integrate
+from support.paths import DATA
 
 GATED = ("leak", "sodium", "delayed_rectifier", "a_type", "calcium")
 CALCIUM = ("calcium_potassium", "calcium_pool")

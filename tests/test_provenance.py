@@ -5,7 +5,6 @@ import os
 import subprocess
 
 import pytest
-from conftest import TINY, configuration, made_up_sweep, run_sweep
 
 from psst_core.attributes import file_units
 from psst_core.commands.blame import PROVENANCE, SAME
@@ -18,6 +17,9 @@ from psst_core.results.sweep_results import open_sweep
 from psst_core.store import provenance
 from psst_core.store.dataset import CIRCUMSTANCES, read
 from psst_core.sweep.expand import Axis
+from support.configurations import configuration
+from support.made_up import made_up_sweep
+from support.sweeps import TINY, run_sweep
 
 ONE = TINY + "network.size=8 network.coupling=0 solver=rk4"
 

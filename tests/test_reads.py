@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-from conftest import configuration, integrate, run_sweep
 
 from psst_core.commands.audit import audit
 from psst_core.commands.status import status
@@ -16,6 +15,9 @@ from psst_core.plan.cost import fit
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.sweep.expand import expand
 from psst_core.terminal.forecast import as_text, expected
+from support.configurations import configuration
+from support.integrating import integrate
+from support.sweeps import run_sweep
 
 NOISE = "network.populations.hh.mechanisms.noise"
 EXCITATION = "network.projections.excitation"

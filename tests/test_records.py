@@ -10,7 +10,6 @@ import matplotlib.pyplot as plt
 import netCDF4
 import numpy as np
 import pytest
-from conftest import TINY, run_sweep
 
 from psst_core import figures
 from psst_core.commands.cli import main
@@ -20,6 +19,7 @@ from psst_core.plan.sweep_plan import make_plan
 from psst_core.results.about import page
 from psst_core.results.sweep_results import open_sweep
 from psst_core.store import dataset
+from support.sweeps import TINY, run_sweep
 
 WORDS = TINY + "network.size=8 network.coupling=0,0.5 solver=rk4 numerics.check=halve_dt numerics.share=0.3 "
 WORDS += "formats=[pdf] figures=[coupling_curves] recorder.variables.pn=[v]"

@@ -1,20 +1,18 @@
 """The report of what is in results/, as a person opens it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import TINY
 
-TOP = Path(__file__).parent.parent
+from support.commands import snakemake
+from support.paths import ROOT
+from support.sweeps import TINY
+
 SWEEP = TINY + "network.size=8 network.coupling=0,0.5 solver=rk4 figures=[coupling_curves,raster,scatter]"
 
 
-def snakemake(folder, *arguments):
-    command = [Path(sys.executable).with_name("snakemake"), "--snakefile", TOP / "workflow" / "Snakefile"]
-    command += ["--directory", folder, "--config", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+def typed(folder, *arguments):
+    done = snakemake(folder, "--config", *arguments)
     assert done.returncode == 0, done.stderr
     return done.stderr
 
@@ -23,9 +21,9 @@ def snakemake(folder, *arguments):
 def report(tmp_path_factory):
     """Of two tiny sweeps."""
     folder = tmp_path_factory.mktemp("report")
-    snakemake(folder, "experiment=locust_coupling", f"overrides={SWEEP}", "name=tiny")
-    snakemake(folder, "experiment=euler_exact", "overrides=run.dt=0.1", "name=euler")
-    snakemake(folder, "experiment=report", "--report", "results/report.html")
+    typed(folder, "experiment=locust_coupling", f"overrides={SWEEP}", "name=tiny")
+    typed(folder, "experiment=euler_exact", "overrides=run.dt=0.1", "name=euler")
+    typed(folder, "experiment=report", "--report", "results/report.html")
     return folder / "results" / "report.html"
 
 
@@ -53,7 +51,7 @@ def test_a_person_finds_every_picture(page):
         shown.wait_for()
         assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") >= 600
         page.evaluate("path => app.showResultInfo(path)", path)
-        caption = (TOP / "workflow" / "report" / f"{figure}.rst").read_text().split(".")[0].replace("\n", " ")
+        caption = (ROOT / "workflow" / "report" / f"{figure}.rst").read_text().split(".")[0].replace("\n", " ")
         assert caption[:60] in page.inner_text("nav").replace("\n", " ")
     assert page.complaints == []
 

@@ -3,7 +3,6 @@
 import netCDF4
 import numpy as np
 import pytest
-from conftest import TINY, configuration, integrate, run_sweep, write_records
 
 from psst_core.attributes import ATTRIBUTES, STATUS
 from psst_core.errors import PsstError
@@ -14,6 +13,10 @@ from psst_core.results.analysis import MEASURES
 from psst_core.results.gather import gather
 from psst_core.store.dataset import read, read_cube, write
 from psst_core.store.records import read_table
+from support.configurations import configuration
+from support.integrating import integrate
+from support.made_up import write_records
+from support.sweeps import TINY, run_sweep
 
 
 @pytest.fixture(scope="module")

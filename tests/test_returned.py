@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from conftest import Recorded, configuration
 
 from psst_core import tf
 from psst_core.config.checks import check
@@ -16,6 +15,8 @@ from psst_core.model.mechanisms import Channel, Relaxation, System, towards
 from psst_core.model.returned import uncompilable
 from psst_core.model.stimuli.base import Stimulus
 from psst_core.registry import parameter, register
+from support.configurations import configuration
+from support.integrating import Recorded
 
 KEY = r"network\.populations\.hh\.mechanisms\.mine"
 

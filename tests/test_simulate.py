@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import configuration, integrate, small_locust, with_trials, with_values
 
 from psst_core import tf
 from psst_core.config.compose import compose, resolve, update
@@ -14,6 +13,8 @@ from psst_core.integrate.batch import Run
 from psst_core.keys import put
 from psst_core.model.mechanisms import Clock, Event
 from psst_core.model.synapses.acetylcholine import Acetylcholine
+from support.configurations import configuration, small_locust, with_trials, with_values
+from support.integrating import integrate
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from conftest import configuration, integrate, slope, with_values
 
 from psst_core import tf
 from psst_core.config.checks import check
@@ -14,6 +13,8 @@ from psst_core.model.systems.exponential import Exponential
 from psst_core.model.systems.linear_pair import LinearPair
 from psst_core.model.systems.pendulum import Pendulum
 from psst_core.registry import lookup, names
+from support.configurations import configuration, with_values
+from support.integrating import integrate, slope
 
 FIXED = [name for name in names("solver") if not lookup("solver", name, "").adaptive]
 

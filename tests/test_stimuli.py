@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import configuration, integrate
 
 from psst_core import tf
 from psst_core.errors import PsstError
@@ -13,6 +12,8 @@ from psst_core.model.mechanisms import Clock, in_steps
 from psst_core.model.stimuli.base import Grid
 from psst_core.registry import build
 from psst_core.seeds import generator
+from support.configurations import configuration
+from support.integrating import integrate
 
 SIZES = {"pn": 90, "ln": 30}
 

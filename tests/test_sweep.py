@@ -3,7 +3,6 @@
 import itertools
 
 import pytest
-from conftest import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.sweep.expand import expand, split_overrides
 from psst_core.sweep.identity import Identity, deciding_modules
+from support.paths import DATA
 
 QUICK = ["network.size=8", "network.coupling=0.5", "solver=rk4", "sweep.networks=1", "sweep.trials=1"]
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import TINY, made_up_sweep, run_sweep
 
 from psst_core.errors import PsstError
 from psst_core.logs import last_words, logged
@@ -17,6 +16,8 @@ from psst_core.terminal.outcome import Failure, outcome, stopped
 from psst_core.terminal.progress import Progress
 from psst_core.terminal.snakemake_output import Terminal
 from psst_core.words import check_words, cores
+from support.made_up import made_up_sweep
+from support.sweeps import TINY, run_sweep
 
 MISTAKES = {
     "experiment=locust_coupling overrides=network.size=60 network.coupling=0.5": (

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import changed
 
 from psst_core.files import write_text
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.store.dataset import checksum
 from psst_core.store.folder import CHUNKS, Folder
+from support.configurations import changed
 
 pytestmark = pytest.mark.usefixtures("no_results")
 

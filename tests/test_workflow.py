@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import xarray as xr
 import yaml
-from conftest import TINY
 
 from psst_core.errors import PsstError
 from psst_core.store.folder import Folder
+from support.commands import SNAKEMAKE, psst, snakemake
+from support.paths import ROOT
+from support.sweeps import TINY
 
 RAMP = """from dataclasses import dataclass
 
@@ -32,25 +34,12 @@ class Ramp(Stimulus):
     def waveform(self, now, table):
         return self.amplitude * {}
 """
-TOP = Path(__file__).parent.parent
 SWEEP = TINY.replace("networks=1", "networks=2") + "network.size=8,12 network.coupling=0,0.5 hardware.jobs=2"
-
-
-def snakemake(folder, *arguments):
-    command = [Path(sys.executable).with_name("snakemake"), "--snakefile", TOP / "workflow" / "Snakefile"]
-    return subprocess.run(
-        [*command, "--directory", folder, *arguments], capture_output=True, text=True, check=False, timeout=600
-    )
 
 
 def tiny(folder, *arguments, overrides=SWEEP, name="tiny"):
     given = ["experiment=locust_coupling", f"overrides={overrides}", f"name={name}"]
     return snakemake(folder, "--config", *given, *arguments)
-
-
-def psst(folder, *arguments):
-    command = [Path(sys.executable).with_name("psst"), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
 
 
 def simulate_jobs(listing):
@@ -141,7 +130,7 @@ def test_the_plan_to_read_is_the_plan_that_snakemake_follows(folder):
 
 
 def test_a_script_that_is_touched_makes_nothing_anew(folder):
-    for script in (TOP / "workflow" / "scripts").glob("*.py"):
+    for script in (ROOT / "workflow" / "scripts").glob("*.py"):
         os.utime(script)
     assert "Nothing to be done" in tiny(folder).stderr
 
@@ -149,7 +138,7 @@ def test_a_script_that_is_touched_makes_nothing_anew(folder):
 def test_changed_code_of_a_figure_draws_that_figure_again(folder, tmp_path):
     """In a copy of PSST: one job draws, and no other is there but that of the target."""
     for part in ("psst_core", "workflow", "conf"):
-        shutil.copytree(TOP / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     with (tmp_path / "psst_core" / "figures" / "rate_map.py").open("a") as code:
         code.write("\n\nCHANGED = True\n")
     command = [Path(sys.executable).with_name("snakemake"), "-s", tmp_path / "workflow" / "Snakefile", "-n"]
@@ -173,7 +162,7 @@ def test_a_report_of_what_is_there(folder):
     drawn = {str(file.relative_to(folder)) for file in (folder / "results" / "tiny" / "figures").glob("*.png")}
     tables = {str(file.relative_to(folder)) for file in (folder / "results" / "tiny" / "tables").glob("*.csv")}
     assert set(categories["tiny"]["Other"]) == drawn | tables | {"results/tiny/about.html"}
-    caption = (TOP / "workflow" / "report" / "spectra.rst").read_text().split("(")[0].strip()
+    caption = (ROOT / "workflow" / "report" / "spectra.rst").read_text().split("(")[0].strip()
     assert caption in text and times(folder) == before
 
 
@@ -187,8 +176,7 @@ def test_a_second_workflow_in_the_folder_is_refused(folder):
 
 
 def test_a_folder_is_locked_as_long_as_a_workflow_runs(folder):
-    command = [Path(sys.executable).with_name("snakemake"), "--snakefile", TOP / "workflow" / "Snakefile"]
-    command += ["--directory", folder, "--config", "experiment=locust_coupling", "name=fourth"]
+    command = [*SNAKEMAKE, "--directory", folder, "--config", "experiment=locust_coupling", "name=fourth"]
     logs = folder / "results" / "logs" / "simulate"
     before = set(logs.glob("*.log"))
     with subprocess.Popen([*command, f"overrides={SWEEP} run.seed=4"], stderr=subprocess.DEVNULL) as running:
@@ -287,10 +275,10 @@ assert "tensorflow" not in sys.modules and "keras" not in sys.modules
 
 
 def test_the_profiles_share_no_key_and_slurm_is_reached_by_its_name():
-    profiles = TOP / "workflow" / "profiles"
+    profiles = ROOT / "workflow" / "profiles"
     default, slurm = (yaml.safe_load((profiles / name / "config.yaml").read_text()) for name in ("default", "slurm"))
     assert not set(default) & set(slurm)
-    assert (TOP / "slurm").resolve() == profiles / "slurm" / "config.yaml"
+    assert (ROOT / "slurm").resolve() == profiles / "slurm" / "config.yaml"
 
 
 def test_a_manifest_is_all_that_a_job_reads(folder):
