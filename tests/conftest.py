@@ -4,14 +4,11 @@ import contextlib
 import json
 import os
 import shutil
-import sys
 
 import pytest
 
-from psst_core import plugins
 from psst_core.host.hardware import prepare
 from support.integrating import program
-from support.plugins import FILES, forget, write
 
 LONG = {"slow", "slurm", "peers", "browser"}
 LONG_SECONDS = 1800
@@ -62,15 +59,3 @@ def page():
 def compiled_once(monkeypatch):
     """Jobs of a test share their compiled programs."""
     monkeypatch.setattr("psst_core.integrate.devices.Program", lambda *arguments: program(json.dumps(arguments)))
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """The worked example's folder, as the place where one starts."""
-    write(tmp_path, FILES)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.setattr(plugins, "__path__", list(plugins.__path__))
-    forget()
-    yield tmp_path
-    forget()
