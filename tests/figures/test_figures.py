@@ -1,45 +1,25 @@
 """Each figure on sweeps of every shape: many axes, one axis, one run."""
 
 import itertools
-import re
-import warnings
 from dataclasses import replace
 
 import matplotlib.image
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
-from matplotlib.colors import Normalize
 
-from psst_core import open_sweep
 from psst_core.errors import PsstError
-from psst_core.figures import (
-    available,
-    coupling_curves,
-    draw_all,
-    figure_digest,
-    names,
-    remove_stale,
-    save,
-    save_table,
-    scatter,
-    with_table,
-)
+from psst_core.figures import available, figure_digest, names, remove_stale, save, save_table, with_table
 from psst_core.figures.raster import strongest
-from psst_core.figures.scatter import binned_median, means
-from psst_core.figures.style import first_traced, heat_map, mean_and_band, numeric_names, scale_x, slices
+from psst_core.figures.style import mean_and_band, numeric_names
 from psst_core.files import write_text
 from psst_core.keys import put
-from psst_core.results.about import page
-from psst_core.results.gather import gather
-from psst_core.store.folder import Folder, SweepFolder
+from psst_core.store.folder import SweepFolder
 from psst_core.store.made import marking
 from psst_core.sweep.expand import Axis, expand
 from support.configurations import configuration, small_locust
-from support.drawn import drawn_text
-from support.made_up import COUPLING, SOLVER, made_up, made_up_plan, made_up_sweep
+from support.drawn import drawn_files
+from support.made_up import made_up_sweep
 from support.paths import ROOT
 from support.sweeps import TINY, run_sweep
 
@@ -171,219 +151,6 @@ def test_digests_of_figures_differ():
     assert len({figure_digest(name) for name in names()}) == len(names())
 
 
-NUMBERS = np.random.default_rng(1).uniform(0.01, 1, (2, 24))
-ACH, GABA = (
-    Axis(f"network.{name}", name, tuple(values.tolist()), "run")
-    for name, values in zip(("ach", "gaba"), NUMBERS, strict=True)
-)
-DELAYS = Axis("network.synapses.ach.delay", "delay", (8.0, 16.0), "delay")
-WORDS = Axis("stimulus", "stimulus", ("odour", "none"), "run")
-MADE_UP_SHAPES = {
-    "sampled": [ACH, GABA],
-    "sampled on a grid": [replace(ACH, values=ACH.values[:6]), COUPLING, SOLVER],
-    "a grid": [COUPLING, DELAYS, SOLVER],
-    "one point along run": [replace(ACH, values=ACH.values[:1])],
-    "words along run": [WORDS],
-    "one run": [],
-}
-
-
-def drawn_files(results):
-    lines = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return draw_all(results.folder, lines.append)
-
-
-def everything(variables=None):
-    figures = [name for name in names() if name != "error_estimate"]
-    config = small_locust(sweep__networks=1, sweep__trials=2, analysis__spectrum=[0.0, 20.0])
-    config["recorder"]["variables"] = variables or {}
-    return config | {"figures": figures}
-
-
-@pytest.mark.parametrize("shape", MADE_UP_SHAPES)
-@pytest.mark.parametrize("unfinished", [(), (0,), range(100)], ids=["whole", "partial", "empty"])
-def test_all_figures_of_made_up_sweeps(shape, unfinished, tmp_path):
-    settings = {"unfinished": unfinished, "config": everything({"pn": ["v"]}), "traced": lambda point: True}
-    results = made_up_sweep(tmp_path, MADE_UP_SHAPES[shape], chunk_runs=10 if shape != "one run" else 2, **settings)
-    files = {file.name: file for file in drawn_files(results)}
-    assert {"raster.png", "connectivity.png", "traces.png"} <= set(files)
-    assert ("scatter.png" in files) == shape.startswith("sampled") and ("rate_map.png" in files) == ("grid" in shape)
-    for name in ("raster.svg", *(name for name in files if name.endswith("e.svg"))):
-        assert ("partial: " in files[name].read_text()) == bool(unfinished)
-    if shape == "one run" and unfinished:
-        assert "no run to show: not yet run" in files["raster.svg"].read_text()
-
-
-FATES = {
-    "all diverged": ({"diverged": lambda run: True}, "diverged"),
-    "none begun": ({"unfinished": range(100)}, "not yet run"),
-    "all failed": ({"unfinished": range(100)}, "failed"),
-    "diverged but for jobs that failed": ({"diverged": lambda run: True, "unfinished": [0]}, "diverged, failed"),
-}
-
-
-@pytest.mark.parametrize("fate", FATES)
-@pytest.mark.parametrize("shape", ["a grid", "sampled on a grid", "one run"])
-def test_every_figure_says_what_became_of_runs_without_measures(fate, shape, tmp_path, monkeypatch):
-    settings, word = FATES[fate]
-    if "failed" in word:
-        monkeypatch.setattr(Folder, "state", lambda folder, chunk: ("failed", ""))
-    if shape == "one run" and fate.startswith("diverged but"):
-        pytest.skip("there is no other run")
-    axes = MADE_UP_SHAPES[shape]
-    settings |= {"config": everything({"pn": ["v"]}), "traced": lambda point: True, "chunk_runs": 12}
-    results = made_up_sweep(tmp_path, axes, **settings)
-    wanted = available(names(), list(results.axes.values()), results.record["config"])
-    for name in wanted:
-        text = drawn_text(name, results)
-        assert "undefined" not in text, name
-        assert all(one in text for one in word.split(", ")), name
-        if "diverged" in word:
-            assert re.search(r"[0-9]+ of [0-9]+ runs diverged \(first at 6 ms\)", text), name
-        if name not in ("raster", "traces", "potentials", "connectivity") and ", " not in word:
-            assert text.count(word) > 1, name
-    for name in with_table(wanted):
-        save_table(name, results, tmp_path / f"{name}.csv")
-
-
-def test_a_figure_stands_where_most_runs_are_ok(tmp_path):
-    """Most of rk4 is not planned, and of euler's runs those at the shorter delay have diverged in part."""
-    config = everything() | {"figures": ["scatter"]}
-    axes = [replace(ACH, values=ACH.values[:6]), SOLVER, DELAYS]
-    results = made_up_sweep(
-        tmp_path,
-        axes,
-        config=config,
-        chunk_runs=100,
-        planned=lambda point: point["solver"] == "euler" or point["run"] < 2,
-        diverged=lambda run: run["values"][DELAYS.key] == 8 and run["trial"] == 0,
-    )
-    assert slices(results, ["run"]) == {"solver": "euler", "delay": 16}
-    text = drawn_text("scatter", results)
-    assert "solver euler, delay 16" in text and "8 of 32 runs diverged (first at 6 ms)" in text
-    assert slices(results, ["run", "solver"]) == {"delay": 16}
-
-
-def test_the_run_that_is_shown_is_one_that_is_ok(tmp_path):
-    """Also where the first of which traces are kept has diverged."""
-    results = made_up_sweep(
-        tmp_path,
-        [COUPLING],
-        config=everything({"pn": ["v"]}),
-        traced=lambda point: True,
-        chunk_runs=2,
-        diverged=lambda run: run["values"]["network.coupling"] < 1,
-    )
-    assert first_traced(results, "traces").point["coupling"] == strongest(results).point["coupling"] == 1
-    assert first_traced(results, "traces", coupling=0.5).status == "diverged"
-    assert "diverged at 6 ms" in drawn_text(
-        "potentials",
-        made_up_sweep(
-            tmp_path / "other",
-            [],
-            config=everything({"pn": ["v"]}),
-            traced=lambda point: True,
-            diverged=lambda run: True,
-        ),
-    )
-
-
-def test_holes_are_drawn(tmp_path):
-    config = everything()
-    results = made_up_sweep(
-        tmp_path,
-        MADE_UP_SHAPES["a grid"],
-        planned=lambda point: point["coupling"] > 0 < point["delay"] < 10,
-        config=config,
-    )
-    files = {file.name: file for file in drawn_files(results)}
-    assert "grey: not planned" in files["rate_map.svg"].read_text()
-    assert "grey: undefined" in files["phase_diagram.svg"].read_text()
-    assert strongest(results).point["coupling"] > 0
-
-
-def test_the_raster_shows_a_run_that_is_there(tmp_path):
-    results = made_up_sweep(tmp_path, [ACH], chunk_runs=2, unfinished=[0, 1])
-    assert strongest(results).point["ach"] == ACH.values[2]
-
-
-def test_scatter_shows_means_over_trials(tmp_path):
-    results = made_up_sweep(tmp_path, [ACH, GABA, SOLVER])
-    values = means(results)
-    assert values["firing_rate"].dims == ("run", "population") and values.sizes["run"] == 24
-    here = results.cube["firing_rate"].sel(run=7, solver="rk4", network=0).mean("trial")
-    np.testing.assert_allclose(values["firing_rate"].isel(run=7), here)
-    figure = scatter.draw(results)
-    points = figure.axes[0].collections[0].get_offsets()
-    np.testing.assert_allclose(points, np.column_stack([ACH.values, values["firing_rate"].sel(population="pn")]))
-    rows = scatter.table(results).set_index(["population", "measure", "parameter"])
-    assert (
-        rows.loc[("pn", "firing_rate", "ach"), "spearman"] > 0.5 > rows.loc[("pn", "firing_rate", "gaba"), "spearman"]
-    )
-    assert rows.loc[("pn", "firing_rate", "ach"), "points"] == 24 and len(rows) == 2 * 8 * 2
-
-
-def test_medians_in_bins():
-    x = np.arange(960.0)
-    where, median = binned_median(x[::-1], np.where(x[::-1] < 100, np.nan, 2 * x[::-1]))
-    assert len(where) == 12 and (np.diff(where) > 0).all()
-    np.testing.assert_allclose(median, 2 * where)
-    where, median = binned_median(np.repeat([1.0, 2, 5], 10), np.arange(30.0))
-    assert where.tolist() == [1, 2, 5] and median.tolist() == [4.5, 14.5, 24.5]
-    assert len(binned_median(np.arange(10.0), np.arange(10.0))[0]) == 0
-
-
-@pytest.mark.parametrize(
-    ("values", "scale", "ticks"),
-    [
-        ([0.0, 0.1, 0.2, 0.5, 1.0], "linear", [0, 0.2, 0.5, 1]),
-        ([0.01, 0.1, 1.0, 10.0], "log", [0.01, 0.1, 1, 10]),
-        ([0.0, 0.01, 0.1, 1.0], "symlog", [0, 0.01, 0.1, 1]),
-        (np.linspace(0, 1, 100_000), "linear", None),
-        (np.geomspace(1e-3, 1, 100_000), "log", None),
-        (np.linspace(0, 10, 40), "linear", None),
-    ],
-)
-def test_ticks_along_x(values, scale, ticks):
-    figure, axes = plt.subplots()
-    axes.plot(values, np.full(len(values), np.nan))
-    scale_x(axes, values)
-    assert axes.get_xscale() == scale and len(axes.get_xticks()) < 15
-    assert axes.get_xlim()[0] <= values[0] and axes.get_xlim()[1] >= values[-1]
-    if ticks:
-        np.testing.assert_allclose(axes.get_xticks(), ticks)
-    plt.close(figure)
-
-
-@pytest.mark.parametrize("x", [np.linspace(20, 150, 400), np.geomspace(1e-3, 10, 300), np.arange(300.0)[::-1]])
-def test_a_map_of_hundreds_of_values(x):
-    grid = xr.DataArray(np.random.default_rng(1).uniform(size=(len(x), 30)), dims=("x", "y"), coords={"x": x})
-    figure, axes = plt.subplots()
-    heat_map(axes, grid.assign_coords(y=np.arange(30)), "x", "y", Normalize(0, 1))
-    ticks, labels = axes.get_xticks(), [float(label.get_text()) for label in axes.get_xticklabels()]
-    assert 3 <= len(ticks) <= 24 and 3 <= len(axes.get_yticks()) <= 24 and not axes.texts
-    order = np.argsort(x)
-    np.testing.assert_allclose(np.interp(labels, x[order], order), ticks, atol=1e-6)
-    plt.close(figure)
-
-
-def test_a_long_axis_is_drawn_in_seconds(tmp_path):
-    """As many points on a curve as can be seen."""
-    values = tuple(np.linspace(0, 1, 5000).tolist())
-    config = small_locust(sweep__networks=1, sweep__trials=1)
-    made_up_plan(tmp_path, [Axis("network.coupling", "coupling", values, "coupling")], config=config, chunk_runs=5000)
-    results = open_sweep(gather(tmp_path / "sweep", made_up(tmp_path), partial=True))
-    cube = results.cube.load()
-    cube["firing_rate"][:] = np.arange(5000.0)[:, None, None, None]
-    figure = coupling_curves.draw(results)
-    (line,) = figure.axes[0].lines
-    assert len(line.get_xdata()) == 1667
-    np.testing.assert_allclose(line.get_ydata()[:2], [1, 4])
-    plt.close(figure)
-
-
 def test_every_figure_has_a_caption():
     captions = {file.stem for file in (ROOT / "workflow" / "report").glob("*.rst")}
     assert set(names()) == captions - {"caption", "workflow"}
@@ -407,25 +174,3 @@ def test_styles_and_formats_are_configuration(tmp_path):
         available(["raster"], [], put(config, {"style": "ggplott"}))
     with pytest.raises(PsstError, match="formats=gif"):
         expand("pendulum", ["formats=[gif]"])
-
-
-def test_the_page_of_a_sweep(tmp_path):
-    results = made_up_sweep(tmp_path, [COUPLING])
-    text = page(results)
-    assert text.startswith("<!DOCTYPE html>") and "network.coupling: 0.0, 0.5, 1.0" in text and "6 ok" in text
-    assert "start_jitter: 0.01" in text
-
-
-def test_a_sweep_at_the_size_of_a_publication():
-    small, paper = expand("long_run"), expand("long_run", ["scale=paper"])
-    assert len(paper.runs) == 5 > len(small.runs) and paper.config["run"]["duration"] == 1000
-    own = expand("locust_oscillation", ["scale=paper", "network.ach=1", "network.gaba=0.1,0.2", "sweep.networks=1"])
-    assert {axis.name: len(axis.values) for axis in own.axes if axis.dimension != "run"} == {
-        "ach": 1,
-        "gaba": 2,
-        "size": 3,
-    }
-    assert len(own.runs) == 2 * 3 * 3 * 4
-    assert {run.id for run in small.runs} & {run.id for run in paper.runs}
-    with pytest.raises(PsstError, match="scale=huge"):
-        expand("long_run", ["scale=huge"])

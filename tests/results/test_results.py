@@ -9,13 +9,14 @@ from psst_core.errors import PsstError
 from psst_core.files import atomic, write_text
 from psst_core.integrate.batch import Run
 from psst_core.keys import get
+from psst_core.results.about import page
 from psst_core.results.analysis import MEASURES
 from psst_core.results.gather import gather
 from psst_core.store.dataset import read, read_cube, write
 from psst_core.store.records import read_table
 from support.configurations import configuration
 from support.integrating import integrate
-from support.made_up import write_records
+from support.made_up import COUPLING, made_up_sweep, write_records
 from support.sweeps import TINY, run_sweep
 
 
@@ -173,3 +174,10 @@ def test_axes_of_every_kind_reach_the_cube_and_the_run(tmp_path, axis, name, uni
         run = results.run(**{name: value})
         assert get(run.config, key) == value
         assert run.point[name] == value
+
+
+def test_the_page_of_a_sweep(tmp_path):
+    results = made_up_sweep(tmp_path, [COUPLING])
+    text = page(results)
+    assert text.startswith("<!DOCTYPE html>") and "network.coupling: 0.0, 0.5, 1.0" in text and "6 ok" in text
+    assert "start_jitter: 0.01" in text

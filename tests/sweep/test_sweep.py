@@ -248,3 +248,18 @@ def test_axes_from_end_to_end_and_by_pattern(text, values):
 def test_axes_that_cannot_be_are_refused(text, message):
     with pytest.raises(PsstError, match=message):
         expand("locust_coupling", [*QUICK, text])
+
+
+def test_a_sweep_at_the_size_of_a_publication():
+    small, paper = expand("long_run"), expand("long_run", ["scale=paper"])
+    assert len(paper.runs) == 5 > len(small.runs) and paper.config["run"]["duration"] == 1000
+    own = expand("locust_oscillation", ["scale=paper", "network.ach=1", "network.gaba=0.1,0.2", "sweep.networks=1"])
+    assert {axis.name: len(axis.values) for axis in own.axes if axis.dimension != "run"} == {
+        "ach": 1,
+        "gaba": 2,
+        "size": 3,
+    }
+    assert len(own.runs) == 2 * 3 * 3 * 4
+    assert {run.id for run in small.runs} & {run.id for run in paper.runs}
+    with pytest.raises(PsstError, match="scale=huge"):
+        expand("long_run", ["scale=huge"])
