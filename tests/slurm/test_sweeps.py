@@ -8,7 +8,7 @@ import yaml
 
 from psst_core.store.folder import Folder
 from psst_core.store.manifest import read_manifest
-from slurm.conftest import Clone
+from support.clone import Clone
 
 pytestmark = pytest.mark.slurm
 

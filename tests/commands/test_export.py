@@ -1,0 +1,88 @@
+"""A sweep that leaves: as an RO-Crate, and one of its runs as NWB."""
+
+import json
+import sys
+import zipfile
+
+import pytest
+import xarray as xr
+
+from psst_core.commands.cli import main
+from support.sweeps import TINY, run_sweep
+
+RUN = ["network.coupling=0.5", "solver=rk4"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    top = tmp_path_factory.mktemp("sweeps")
+    words = "network.size=8 network.coupling=0,0.5 solver=rk4 institution=IISER"
+    results = run_sweep(top / "results", "locust_coupling", TINY + words, "mine")
+    (results.folder / "figures").mkdir()
+    (results.folder / "figures" / "rate_map.svg").write_text("<svg/>")
+    return top
+
+
+@pytest.fixture
+def here(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_crate_tells_of_every_file_what_it_is(here):
+    assert main(["export", "mine", "--crate", "crate", "--chunks", "--licence", "CC-BY-4.0"]) == 0
+    graph = {
+        entity["@id"]: entity for entity in json.loads((here / "crate/ro-crate-metadata.json").read_text())["@graph"]
+    }
+    files = {str(file.relative_to(here / "crate")) for file in (here / "crate").rglob("*") if file.is_file()}
+    parts = {part["@id"] for part in graph["./"]["hasPart"]}
+    assert files == parts | {"ro-crate-metadata.json"}
+    assert {"sweep.nc", "plan.csv", "config.yaml", "figures/rate_map.svg"} < parts
+    assert sum(part.startswith("chunks/") and part.endswith(".nc") for part in parts) == 1
+    for part in parts:
+        assert graph[part]["description"] and "/" in graph[part]["encodingFormat"]
+    action = graph[graph["./"]["mentions"]["@id"]]
+    assert {"@id": "config.yaml"} in action["object"] and {"@id": "sweep.nc"} in action["result"]
+    software = graph[action["instrument"]["@id"]]
+    with xr.open_dataset(here / "results/mine/sweep.nc") as cube:
+        assert f"PSST {software['softwareVersion']}" == cube.attrs["source"]
+    assert graph[software["author"]["@id"]]["name"] == "The PSST authors"
+    assert graph["./"]["license"]["@id"].endswith("CC-BY-4.0")
+    assert graph[action["agent"]["@id"]] == {"@id": "#institution", "@type": "Organization", "name": "IISER"}
+
+
+def test_a_crate_is_one_file_too(here):
+    assert main(["export", "mine", "--crate", "crate.zip"]) == 0
+    with zipfile.ZipFile(here / "crate.zip") as archive:
+        names = archive.namelist()
+        graph = json.loads(archive.read("ro-crate-metadata.json"))["@graph"]
+    assert sorted(names) == ["config.yaml", "figures/rate_map.svg", "plan.csv", "ro-crate-metadata.json", "sweep.nc"]
+    assert any(entity.get("name") == "no licence chosen" for entity in graph)
+
+
+def test_a_run_without_pynwb(here, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynwb", None)
+    assert main(["export", "mine", "--nwb", "run.nwb", *RUN]) == 1
+    error = capsys.readouterr().err
+    assert "pip install pynwb" in error and "[nwb]" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words,message",
+    [
+        (["mine"], "needs --crate TARGET or --nwb FILE.nwb KEY=VALUE"),
+        (["mine", "--crate", "results"], "--crate results: is there already"),
+        (["nothing", "--crate", "new"], "holds no plan.csv"),
+        (["mine", "--nwb", "run.nwb", "coupling"], "coupling: write key=value"),
+        (["mine", "--nwb", "run.nwb", "network.coupling=0.7"], "coupling=0.7: not in the sweep; there are: 0.0, 0.5"),
+        (["mine", "--nwb", "run.nwb", "trial=1"], "coupling: name one of its 2 values there: 0.0, 0.5"),
+        (["mine", "--nwb", "run.nwb", "couplin=1"], "couplin=1: no such axis"),
+        (["mine", "--nwb", "new/run.hdf5", *RUN], "--nwb new/run.hdf5: must end in .nwb"),
+    ],
+)
+def test_errors_are_one_line(here, capsys, words, message, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynwb", sys)
+    assert main(["export", *words]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("psst: ") and message in error and error.count("\n") == 1
+    assert not (here / "new").exists()
