@@ -146,6 +146,10 @@ class HardwareConfig:
     """The hardware: where and how batches run. No key changes what a run computes, except some flags in `xla_flags`.
 
     Attributes:
+        backend: the way in which the equations are integrated; a file in psst_core/integrate/backends/, or a plugin.
+        same_maker: whether all runs of a sweep must come from one backend on one sort of device. If not, finished runs
+            count wherever they were made, as long as the code of their backend is today's. Bits agree only between runs
+            of one backend and device.
         device: cpu, gpu, or auto: a GPU for each program of which a batch holds `gpu_from` cells or more, counted over
             its runs.
         devices: the number of devices that a process has: GPUs, or logical processors with a core each. Each runs one
@@ -162,6 +166,8 @@ class HardwareConfig:
             and a margin.
     """
 
+    backend: str = "tensorflow"
+    same_maker: bool = False
     device: str = "cpu"
     devices: int = setting(1, minimum=1, maximum=64)
     workers: int = setting(1, minimum=1, maximum=1024)

@@ -18,7 +18,8 @@ from psst_core.datafiles import InputFile
 from psst_core.errors import PsstError
 
 T = TypeVar("T")
-KINDS = ("mechanism", "synapse", "system", "stimulus", "connectivity", "distribution", "solver")
+KINDS = ("mechanism", "synapse", "system", "stimulus", "connectivity", "distribution", "solver", "backend")
+PLAIN = ("solver", "backend")  # their classes need not be dataclasses
 _CLASSES: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
 
 
@@ -56,14 +57,14 @@ def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
     """Decorate a dataclass, so that it is `name` among the classes of its `kind`, one of `KINDS`.
 
     Raises:
-        PsstError: where the class is no dataclass (a solver need not be one), or where another class has the name
-            already. The same class may be defined anew, as in a notebook.
+        PsstError: where the class is no dataclass (a solver or a backend need not be one), or where another class has
+            the name already. The same class may be defined anew, as in a notebook.
     """
     if kind not in KINDS:
         raise PsstError(f"register({kind!r}, {name!r}): no such kind{suggestion(kind, KINDS)}; use {', '.join(KINDS)}")
 
     def add(cls: type[T]) -> type[T]:
-        if kind != "solver" and "__dataclass_fields__" not in vars(cls):
+        if kind not in PLAIN and "__dataclass_fields__" not in vars(cls):
             raise PsstError(f"{cls.__qualname__} is no dataclass; write @dataclass below @register({kind!r}, {name!r})")
         other = _CLASSES[kind].setdefault(name, cls)
         if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):

@@ -59,4 +59,6 @@ def page():
 @pytest.fixture
 def compiled_once(monkeypatch):
     """Jobs of a test share their compiled programs."""
-    monkeypatch.setattr("psst_core.integrate.devices.Program", lambda *arguments: program(json.dumps(arguments)))
+    monkeypatch.setattr(
+        "psst_core.integrate.backends.tensorflow.Program", lambda *arguments: program(json.dumps(arguments))
+    )

@@ -13,7 +13,8 @@ from psst_core.config.schema import SCHEMAS, class_of, kind_of
 from psst_core.configuration import AnalysisConfig, Config, PopulationConfig, ProjectionConfig, RecorderConfig
 from psst_core.datafiles import digest_file, undeclared
 from psst_core.errors import PsstError, named
-from psst_core.integrate import solvers  # noqa: F401  (importing fills the registry)
+from psst_core.integrate import backends, solvers  # noqa: F401  (importing fills the registry)
+from psst_core.integrate.backend import backend_of
 from psst_core.integrate.solvers import Solver
 from psst_core.keys import get, is_start, part_file_keys, start_values
 from psst_core.model import stimuli  # noqa: F401  (importing fills the registry)
@@ -53,6 +54,12 @@ def check(config: Config) -> None:
         _check_part("connectivity", projection.connectivity, f"{key}.connectivity")
     _check_part("stimulus", stimulus, "stimulus")
     _check_solver(config)
+    backend_of(config).check(config)
+    if config.hardware.same_maker and config.hardware.device == "auto":
+        raise PsstError(
+            "hardware.same_maker=true: with hardware.device=auto some programs run on a GPU and others on a processor; "
+            "set hardware.device=cpu or hardware.device=gpu"
+        )
     for key, known in CHOICES.items():
         _check_choice(get(config, key), known, key)
     for ending in config.formats:

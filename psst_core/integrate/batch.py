@@ -7,14 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from psst_core import tf
 from psst_core.configuration import Config
 from psst_core.integrate import solvers  # noqa: F401  (importing fills the registry)
-from psst_core.integrate.wiring import wire
 from psst_core.keys import connectivity_name, distribution_keys, get
 from psst_core.model import stimuli  # noqa: F401  (importing fills the registry)
 from psst_core.model.connectivity import Connections
-from psst_core.model.mechanisms import Junction, LinearSynapse, Tensor
 from psst_core.model.network import Network, connect, draw_parameters, start_state
 from psst_core.model.stimuli.base import Grid
 from psst_core.model.streams import key
@@ -34,107 +31,75 @@ class Run:
 
 
 class Batch:
-    """Runs of one structure, side by side in the lanes of a compiled program.
+    """The inputs of runs of one structure, as named NumPy arrays; the last axis of an array counts the runs.
 
     Args:
-        runs: at most as many as there are lanes; the last run fills the spare lanes.
-        lanes: the width of the program.
-        dtype: the type of all numbers but those of the stimulus, which are in double precision.
+        runs: of one structure; they may differ in parameters, start values, connections and noise.
+
+    Attributes:
+        network: the description of the first run's network; the other runs differ from it in numbers alone.
     """
 
-    def __init__(self, runs: Sequence[Run], lanes: int, dtype: Any) -> None:
-        self.runs, self.lanes, self.dtype = list(runs), lanes, dtype
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self.runs = list(runs)
         self.configs = [draw_parameters(run.config, run.network) for run in runs]
         self.networks = [Network.from_config(config.network) for config in self.configs]
+        self.network = self.networks[0]
 
-    def state(self) -> dict[str, dict[str, Tensor]]:
-        """Return every variable at t = 0, [cell, lane]."""
+    def start(self) -> dict[str, dict[str, Array]]:
+        """Return every variable at t = 0, [cell, run], by population."""
         states = [
             start_state(network, config.network, config.run.seed, run.network, run.trial)
             for network, config, run in zip(self.networks, self.configs, self.runs, strict=True)
         ]
         return {
-            name: {variable: self.lay([s[name][variable] for s in states]) for variable in states[0][name]}
-            for name in states[0]
+            name: {variable: _columns([state[name][variable] for state in states]) for variable in variables}
+            for name, variables in states[0].items()
         }
 
-    def inputs(self, varying: Sequence[str]) -> dict[str, Any]:
-        """Return the inputs of the compiled program beside the state."""
-        network, config = self.networks[0], self.configs[0]
-        sizes = network.sizes
-        weights = [stimulus_weights(run, sizes) for run in self.runs]
-        stimulus = build("stimulus", config.stimulus, "stimulus")
-        differing = [*varying, *distribution_keys(self.runs[0].config)]
+    def parameters(self, varying: Sequence[str]) -> dict[str, Array]:
+        """Return the numbers of these keys, [1, run], and those that are distributed over cells, [cell, run]."""
+        keys = [*varying, *distribution_keys(self.runs[0].config)]
+        return {name: _columns([get(config, name) for config in self.configs]) for name in keys}
+
+    def conductances(self) -> dict[str, Array]:
+        """Return the conductance of each projection, mS/cm², [1, run]."""
         return {
-            "parameters": {
-                name: self.lay(
-                    [get(config, name) for config in self.configs],
-                    tf.float64 if name.startswith("stimulus.") else self.dtype,
-                )
-                for name in differing
-            },
-            "conductance": {
-                name: self.lay([network.projections[name].conductance for network in self.networks])
-                for name in network.projections
-            },
-            "wiring": self._wiring(),
-            "streams": self._streams(),
-            "weights": {name: self.lay([w[cells] for w in weights]) for name, cells in network.places.items()},
-            "table": tf.constant(stimulus.table(sum(sizes.values()), Grid.of(config)), tf.float64),
+            name: _columns([network.projections[name].conductance for network in self.networks])
+            for name in self.network.projections
         }
 
-    def lay(self, arrays: Sequence[Any], dtype: Any = None) -> Tensor:
-        """Put one array [cell] or one number for each run into a tensor [cell, lane]."""
-        columns = [np.atleast_1d(np.asarray(array, dtype=np.float64)) for array in arrays]
-        return tf.constant(np.stack(self._fill(columns), axis=-1), dtype or self.dtype)
-
-    def _fill(self, items: list[Any]) -> list[Any]:
-        """Return an item for each lane; the last item fills the spare lanes."""
-        return items + items[-1:] * (self.lanes - len(items))
-
-    def _wiring(self) -> dict[str, dict[str, Tensor]]:
-        network, drawn = self.networks[0], self._connections()
-        wiring = {}
-        for projection in network.projections.values():
-            synapse = network.synapses[projection.synapse]
-            for name, post, pre in network.ways(projection.name):
-                lanes, sizes = [d[name] for d in drawn], (network.sizes[post], network.sizes[pre])
-                arrays = wire(lanes, *sizes, spikes=isinstance(synapse, LinearSynapse))
-                if isinstance(synapse, Junction):
-                    arrays["total"] = arrays["weight"].sum(axis=0, dtype=np.float64)
-                wiring[name] = {
-                    part: tf.constant(array, self.dtype if array.dtype == np.float64 else None)
-                    for part, array in arrays.items()
-                }
-        return wiring
-
-    def _connections(self) -> list[dict[str, Connections]]:
-        """Return the connections of each lane; runs of one network share one object."""
+    def connections(self) -> list[dict[str, Connections]]:
+        """Return the connections of each run, by projection; runs of one network share one object."""
         drawn: dict[str, dict[str, Connections]] = {}
-        names = []
-        for network, run in zip(self.networks, self.runs, strict=True):
-            names.append(connectivity_name(run.config, run.network))
-            if names[-1] not in drawn:
-                drawn[names[-1]] = connect(network, run.config.run.seed, run.network)
-        return [drawn[name] for name in self._fill(names)]
+        names = [connectivity_name(run.config, run.network) for run in self.runs]
+        for name, network, run in zip(names, self.networks, self.runs, strict=True):
+            if name not in drawn:
+                drawn[name] = connect(network, run.config.run.seed, run.network)
+        return [drawn[name] for name in names]
 
-    def _streams(self) -> dict[str, dict[str, Tensor]]:
-        """Return the keys of random numbers, [2, lane], by population and mechanism."""
-        network = self.networks[0]
+    def streams(self) -> dict[str, dict[str, Array]]:
+        """Return the keys of random numbers, uint32 [2, run], by population and mechanism."""
         return {
             name: {
-                part: tf.constant(
-                    np.stack(self._fill([self._key(run, f"{name}.{part}") for run in self.runs]), axis=-1)
-                )
-                for part, mechanism in network.parts(name).items()
+                part: np.stack([_key(run, f"{name}.{part}") for run in self.runs], axis=-1)
+                for part, mechanism in self.network.parts(name).items()
                 if mechanism.random
             }
-            for name in network.populations
+            for name in self.network.populations
         }
 
-    @staticmethod
-    def _key(run: Run, purpose: str) -> Array:
-        return key(run.config.run.seed, f"noise:{purpose}", run.network, run.trial)
+    def stimulus_weights(self) -> dict[str, Array]:
+        """Return the stimulus's factor on each cell, [cell, run], by population."""
+        weights = _columns([stimulus_weights(run, self.network.sizes) for run in self.runs])
+        return {name: weights[cells] for name, cells in self.network.places.items()}
+
+    def table(self) -> Array:
+        """Return the numbers that the stimulus looks up; they are the same in all runs."""
+        config = self.configs[0]
+        stimulus = build("stimulus", config.stimulus, "stimulus")
+        table: Array = np.asarray(stimulus.table(sum(self.network.sizes.values()), Grid.of(config)))
+        return table
 
 
 def stimulus_weights(run: Run, sizes: Mapping[str, int]) -> Array:
@@ -145,3 +110,12 @@ def stimulus_weights(run: Run, sizes: Mapping[str, int]) -> Array:
         dict(sizes), generator(seed, "stimulus targets", *numbers), generator(seed, "stimulus spread", *numbers)
     )
     return weights
+
+
+def _columns(values: Sequence[Any]) -> Array:
+    """Put a number or an array [cell] of each run side by side, [cell, run]; one number makes one row."""
+    return np.stack([np.atleast_1d(np.asarray(value, dtype=np.float64)) for value in values], axis=-1)
+
+
+def _key(run: Run, purpose: str) -> Array:
+    return key(run.config.run.seed, f"noise:{purpose}", run.network, run.trial)

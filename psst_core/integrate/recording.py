@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from psst_core.integrate.simulate import Segment
+from psst_core.integrate.backend import Segment
 from psst_core.store.chunk_file import Array, stored
 
 DECIMALS = 9  # of a time in ms; it removes the rounding of step·dt

@@ -1,6 +1,6 @@
 """The saved state of a simulate job: one file, whole or not there, from which a restarted job goes on.
 
-It is a zip archive, of which each part has a checksum. The parts are the chunk's file so far, the tensors of the
+It is a zip archive, of which each part has a checksum. The parts are the chunk's file so far, the state of the
 integration, and the place at which it stands.
 """
 
@@ -24,8 +24,7 @@ from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.files import atomic
 from psst_core.host.hardware import compiled_for, processor
-from psst_core.integrate.devices import Round
-from psst_core.integrate.simulate import Array
+from psst_core.integrate.backend import Array, Round
 from psst_core.logs import STOPPED, Report
 from psst_core.store.manifest import Manifest
 from psst_core.store.provenance import versions
@@ -45,7 +44,7 @@ class State:
         seconds: the time that the job took, without the start of its process and the compilation.
         batch_seconds: the part of `seconds` that these batches took.
         diverged: when each run of these batches stopped being finite, ms.
-        carry: the tensors of the integration, batch after batch, in the order of `tf.nest.flatten`.
+        arrays: the state of the round, as many arrays for each batch, batch after batch.
     """
 
     batch: int
@@ -53,11 +52,11 @@ class State:
     seconds: float
     batch_seconds: float
     diverged: Array
-    carry: list[Array]
+    arrays: list[Array]
 
     @classmethod
     def of(cls, integration: Round, batch: int, seconds: float, batch_seconds: float, diverged: Array) -> "State":
-        return cls(batch, integration.step, seconds, batch_seconds, diverged, integration.carry())
+        return cls(batch, integration.step, seconds, batch_seconds, diverged, integration.state())
 
 
 class Checkpoint:
@@ -115,14 +114,14 @@ class Checkpoint:
         Raises:
             SystemExit: when the job was asked to stop.
         """
-        place = {"batch": state.batch, "step": state.step, "tensors": len(state.carry), "identity": self.identity}
+        place = {"batch": state.batch, "step": state.step, "arrays": len(state.arrays), "identity": self.identity}
         place |= {"seconds": state.seconds, "batch_seconds": state.batch_seconds}
         outcome = f"its state is saved in {self.path}, the next start goes on from there"
         try:
             with atomic(self.path) as beside, zipfile.ZipFile(beside, "w") as archive:
                 archive.write(data, DATA)
                 archive.writestr(PLACE, json.dumps(place))
-                for number, array in enumerate([state.diverged, *state.carry]):
+                for number, array in enumerate([state.diverged, *state.arrays]):
                     with archive.open(f"{number}.npy", "w", force_zip64=True) as part:
                         np.lib.format.write_array(part, array, allow_pickle=False)
         except PsstError as error:
@@ -146,11 +145,11 @@ class Checkpoint:
                 if place.pop("identity") != self.identity:
                     self.report(f"{self.path}: saved by other code, settings or versions, or elsewhere; begins anew")
                     return None
-                diverged, *carry = (_array(archive, number) for number in range(1 + place.pop("tensors")))
+                diverged, *arrays = (_array(archive, number) for number in range(1 + place.pop("arrays")))
                 with archive.open(DATA) as saved, data.open("wb") as file:
                     shutil.copyfileobj(saved, file, 1 << 20)
             self.report(f"{self.path}: goes on at batch {place['batch']}, step {place['step']}")
-            return State(**place, diverged=diverged, carry=carry)
+            return State(**place, diverged=diverged, arrays=arrays)
         except Exception as error:
             self.report(f"{self.path}: is damaged ({error}); begins anew")
             return None
@@ -159,10 +158,11 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
 
-def carry_of(path: Path, first: int, count: int) -> list[Array]:
-    """Read `count` tensors of a saved state's carry, from number `first` on."""
+def saved_arrays(path: Path, own: range, batches: int) -> list[Array]:
+    """Read the arrays of some of the batches in a saved state, of which there are as many for each batch."""
     with zipfile.ZipFile(path) as archive:
-        return [_array(archive, 1 + number) for number in range(first, first + count)]
+        each = json.loads(archive.read(PLACE))["arrays"] // batches
+        return [_array(archive, 1 + number) for number in range(each * own.start, each * own.stop)]
 
 
 def _array(archive: zipfile.ZipFile, number: int) -> Array:

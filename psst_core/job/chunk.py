@@ -12,23 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from psst_core import plugins, tf
+from psst_core import plugins
 from psst_core.attributes import STATUS
 from psst_core.config.checks import data_files
-from psst_core.configuration import Config
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import remove_leftovers
 from psst_core.host.compiled import Programs
 from psst_core.host.flags import users_flags
 from psst_core.host.hardware import accelerators, peak_memory, prepare, process_seconds, processor
-from psst_core.integrate.devices import Round, device_names, program_of, runs_of
+from psst_core.integrate.backend import Backend, Round, Segment
 from psst_core.integrate.recording import moments, note_divergence, sample_times, spike_times
-from psst_core.integrate.simulate import Program, Segment
+from psst_core.job.batches import backend_for, runs_of
 from psst_core.job.checkpoint import Checkpoint, State
 from psst_core.job.team import Team, connect
 from psst_core.logs import Report
-from psst_core.model.returned import uncompilable
 from psst_core.plan.ledger import foreign_run
 from psst_core.store.chunk_file import Array, ChunkFile
 from psst_core.store.dataset import atomic_netcdf
@@ -99,19 +97,18 @@ def write_chunk(
         programs: compiled programs that are shared with other jobs.
     """
     began = time.perf_counter() if began is None else began
-    program = program_of(manifest)
+    backend = backend_for(manifest)
     state = checkpoint.restore(path) if checkpoint else None
-    file = ChunkFile.resume(path) if state else _new_file(path, manifest, program)
+    file = ChunkFile.resume(path) if state else _new_file(path, manifest, backend)
     file.describe(_origin(manifest))
     with contextlib.closing(file), ThreadPoolExecutor(max_workers=1) as writer:
-        made = _Making(manifest, program, file, writer, report, checkpoint, began)
+        made = _Making(manifest, backend, file, writer, report, checkpoint, began)
         made.goes_on_from(state)
         for number in made.rounds():
             if team:
-                integration: Round = team.lead(program, manifest, number)
+                integration = team.lead(backend, manifest, number)
             else:
-                together = runs_of(manifest, made.together(number))
-                integration = Round(program, together, device_names(manifest.config.hardware))
+                integration = backend.begin(runs_of(manifest, made.together(number)))
             made.integrate(number, integration, state)
             state = None
             if programs:
@@ -131,7 +128,7 @@ class _Making:
     """
 
     manifest: Manifest
-    program: Program
+    backend: Backend
     file: ChunkFile
     writer: ThreadPoolExecutor
     report: Report
@@ -170,14 +167,18 @@ class _Making:
         """Integrate a round of batches to its end and write it; start from a saved state if there is one."""
         started = time.perf_counter()
         if not self.compiling:
-            self.compiling = _compile(integration, self.manifest.config)
+            compiling = time.perf_counter()
+            integration.compile()
+            self.compiling = time.perf_counter() - compiling
         together = self.together(number)
         runs = [run for batch in together for run in self.manifest.batches[batch]]
         diverged = np.full(len(runs), np.nan)
         if state:
-            integration.resume(state.step, state.carry)
+            integration.restore(state.step, state.arrays)
             diverged, started = state.diverged, started - state.batch_seconds
-        for segment in integration.segments(self.manifest.config.run.steps(self.duration)):
+        end = self.manifest.config.run.steps(self.duration)
+        while integration.step < end:
+            segment = integration.advance(end)
             self.writing.result()
             self.writing = self.writer.submit(self._write_segment, segment, diverged)
             self.progress.advance(segment.steps * self.dt * len(together))
@@ -212,17 +213,17 @@ class _Making:
 
     def _write_segment(self, segment: Segment, diverged: Array) -> None:
         """Write a segment of the round; note in `diverged` when a run stopped being finite."""
-        per_sample = self.program.steps_per_sample
+        per_sample = self.backend.records.steps_per_sample
         note_divergence(diverged, segment, per_sample, self.dt)
         self.file.write_samples(self.first, segment.first_step // per_sample, segment.mean_potential, segment.traces)
         self.file.write_spikes(spike_times(segment, self.dt), segment.spike_cell, segment.spike_run + self.first)
 
     def _write_runs(self, runs: Sequence[PlannedRun], integration: Round, diverged: Array, started: float) -> None:
         """Write the variables that have one value for each run of the round."""
-        finite, means = integration.ending()
-        diverged = np.where(~finite & np.isnan(diverged), self.duration, diverged)
+        ending = integration.ending()
+        diverged = np.where(~ending.finite & np.isnan(diverged), self.duration, diverged)
         ok = np.isnan(diverged)
-        mean, variance = moments(means, ok)
+        mean, variance = moments(ending.moments, ok)
         columns: dict[str, Array] = {
             "run_id": np.array([run.id for run in runs]),
             "network": np.array([run.network for run in runs]),
@@ -248,37 +249,21 @@ def _origin(manifest: Manifest) -> dict[str, Any]:
     )
 
 
-def _new_file(path: Path, manifest: Manifest, program: Program) -> ChunkFile:
-    run, recorder = manifest.config.run, manifest.config.recorder
-    samples = run.steps(run.duration) // program.steps_per_sample
+def _new_file(path: Path, manifest: Manifest, backend: Backend) -> ChunkFile:
+    config, records = manifest.config, backend.records
+    samples = config.run.steps(config.run.duration) // records.steps_per_sample
     return ChunkFile(
         path,
         len(manifest.runs),
-        program.network.sizes,
-        sample_times(samples, recorder.interval),
-        {key: cells for key, (_, _, cells) in program.traced.items()},
+        records.sizes,
+        sample_times(samples, config.recorder.interval),
+        {key: trace.cells for key, trace in records.traced.items()},
         [position for position, run in enumerate(manifest.runs) if run.traced],
-        recorder.precision,
-        (manifest.lanes, program.samples_per_segment),
+        config.recorder.precision,
+        (manifest.lanes, records.samples),
         {},
-        plain=any(population.system is not None for population in program.network.populations.values()),
+        plain=any(population.equations is not None for population in config.network.populations.values()),
     )
-
-
-def _compile(integration: Round, config: Config) -> float:
-    """Compile the program, or read it from an earlier compilation; return the seconds this took.
-
-    Raises:
-        PsstError: when a plug-in uses something that cannot be compiled.
-    """
-    started = time.perf_counter()
-    try:
-        integration.compile()
-    except tf.errors.InvalidArgumentError as error:
-        modules = (name.removeprefix("psst_core.") for name in deciding_modules(config))
-        own = [name for name in modules if name.startswith("plugins.")]
-        raise uncompilable(error, own) or error from error
-    return time.perf_counter() - started
 
 
 class _Progress:
@@ -313,7 +298,8 @@ def _check_unchanged(manifest: Manifest, file: Path) -> None:
 
     It compares the code that decides the numbers, the files that the runs read, the XLA flags, and the runs themselves.
     """
-    if code_digest(deciding_modules(manifest.config)) != manifest.code or maker() != manifest.maker:
+    code = code_digest(deciding_modules(manifest.config))
+    if code != manifest.code or maker(manifest.config.hardware) != manifest.maker:
         raise PsstError(
             "the code of PSST or of a plugin has changed since the sweep was planned; start the sweep again"
         )

@@ -7,10 +7,11 @@ records are gathered over the network. Nothing is exchanged within a segment.
 
 import contextlib
 import io
+import itertools
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ import numpy as np
 
 from psst_core import tf
 from psst_core.errors import PsstError
-from psst_core.integrate.devices import Round, device_names, program_of, runs_of
-from psst_core.integrate.simulate import Array, Integration, Program, Segment
-from psst_core.job.checkpoint import SIGNALS, carry_of
+from psst_core.integrate.backend import Array, Backend, Ending, Round, Segment, joined, joined_endings
+from psst_core.job.batches import backend_for, runs_of
+from psst_core.job.checkpoint import SIGNALS, saved_arrays
 from psst_core.store.manifest import Manifest
 
-ORDERS = ("end", "begin", "compile", "resume", "advance", "carry", "ending")
+ORDERS = ("end", "begin", "compile", "restore", "advance", "state", "ending")
 PORTS = range(20_000, 30_000)  # for workers under Slurm; different jobs begin at different ports
 WORD = np.dtype("int64")
 GRACE = 2.0  # s for which a worker waits before it ends, so that the first one gets its last answer
@@ -111,22 +112,22 @@ class Team:
             raise
         self.order("end")
 
-    def lead(self, program: Program, manifest: Manifest, number: int) -> Round:
+    def lead(self, backend: Backend, manifest: Manifest, number: int) -> Round:
         """Begin the batches from number `number` on, in all workers."""
-        return Led(self, program, manifest, number)
+        return LedRound(self, backend, manifest, number)
 
     def follow(self, manifest: Manifest, saved: Path) -> None:
         """Carry out the first worker's orders; `saved` is the file of its saved state."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        program = program_of(manifest)
-        share = Share(self, program, manifest, len(manifest.batches))
+        backend = backend_for(manifest)
+        share = SharedRound(self, backend, manifest, len(manifest.batches))
         while (order := self.order())[0] != "end":
             match order:
                 case "begin", first:
-                    share = Share(self, program, manifest, first)
-                case "resume", step:
-                    share.resume(step, share.saved(saved))
+                    share = SharedRound(self, backend, manifest, first)
+                case "restore", step:
+                    share.restore(step, saved_arrays(saved, share.own, share.batches))
                 case "advance", end:
                     share.advance(end)
                 case name, _:
@@ -134,35 +135,64 @@ class Team:
         time.sleep(GRACE)
 
 
-class Share(Round):
-    """A worker's share of the batches that are integrated side by side; its results are those of all shares together.
+class SharedRound:
+    """A round of batches that all workers integrate together. Its results are those of all of their shares.
 
     Args:
-        number: the first batch of all shares.
+        number: the first batch of the round.
+
+    Attributes:
+        own: the batches of this worker's share, counted in the round.
+        batches: the number of batches in the round.
     """
 
-    def __init__(self, team: Team, program: Program, manifest: Manifest, number: int) -> None:
-        hardware, batches = manifest.config.hardware, len(manifest.batches)
-        devices = hardware.devices
-        self.team, self.first = team, team.rank * devices
-        own = range(number + self.first, min(number + self.first + devices, batches))
-        super().__init__(program, runs_of(manifest, own), device_names(hardware))
+    def __init__(self, team: Team, backend: Backend, manifest: Manifest, number: int) -> None:
+        hardware, records = manifest.config.hardware, backend.records
+        self.team, self.step = team, 0
+        self.traced, self.populations = list(records.traced), list(records.sizes)
+        self.batches = max(0, min(hardware.side_by_side, len(manifest.batches) - number))
+        first = team.rank * hardware.devices
+        self.own = range(min(first, self.batches), min(first + hardware.devices, self.batches))
+        mine = [number + batch for batch in self.own]
+        self.share = [backend.begin(runs_of(manifest, mine))] if mine else []
 
-    def saved(self, path: Path) -> list[Array]:
-        """Return this worker's part of a saved state."""
-        tensors = [len(tf.nest.flatten(part.carry)) for part in self.parts]
-        return carry_of(path, self.first * tensors[0], sum(tensors)) if tensors else []
+    def compile(self) -> None:
+        for share in self.share:
+            share.compile()
+        self.team.gather([])  # waits for the others
 
-    def _each(self, function: Callable[[Integration], list[Array]]) -> list[list[Array]]:
-        return self.team.gather(super()._each(function))
+    def advance(self, end: int) -> Segment:
+        own = [share.advance(end) for share in self.share]
+        found = []
+        for (first, steps), events, means, *traces in self.team.gather(list(map(_arrays, own))):
+            kept = dict(zip(self.traced, traces, strict=True))
+            found.append(Segment(int(first), int(steps), events[0], events[1], events[2], means, kept))
+        self.step += found[0].steps
+        return joined(found)
+
+    def ending(self) -> Ending:
+        own = [share.ending() for share in self.share]
+        found = self.team.gather([[ending.finite, *ending.moments.values()] for ending in own])
+        return joined_endings(
+            [Ending(finite, dict(zip(self.populations, moments, strict=True))) for finite, *moments in found]
+        )
+
+    def state(self) -> list[Array]:
+        return list(itertools.chain.from_iterable(self.team.gather([share.state() for share in self.share])))
+
+    def restore(self, step: int, state: Sequence[Array]) -> None:
+        """Put this worker's share at `step`, with its own arrays of a saved state."""
+        self.step = step
+        for share in self.share:
+            share.restore(step, state)
 
 
-class Led(Share):
-    """The first worker's share; each call first orders the other workers to do the same with theirs."""
+class LedRound(SharedRound):
+    """The first worker's view of a round; each call first orders the other workers to do the same with their shares."""
 
-    def __init__(self, team: Team, program: Program, manifest: Manifest, number: int) -> None:
+    def __init__(self, team: Team, backend: Backend, manifest: Manifest, number: int) -> None:
         team.order("begin", number)
-        super().__init__(team, program, manifest, number)
+        super().__init__(team, backend, manifest, number)
 
     def compile(self) -> None:
         self.team.order("compile")
@@ -172,14 +202,20 @@ class Led(Share):
         self.team.order("advance", end)
         return super().advance(end)
 
-    def ending(self) -> tuple[Array, dict[str, Array]]:
+    def ending(self) -> Ending:
         self.team.order("ending")
         return super().ending()
 
-    def carry(self) -> list[Array]:
-        self.team.order("carry")
-        return super().carry()
+    def state(self) -> list[Array]:
+        self.team.order("state")
+        return super().state()
 
-    def resume(self, step: int, carry: Sequence[Array]) -> None:
-        self.team.order("resume", step)
-        super().resume(step, carry)
+    def restore(self, step: int, state: Sequence[Array]) -> None:
+        self.team.order("restore", step)
+        super().restore(step, state[: len(state) // self.batches * len(self.own)])
+
+
+def _arrays(segment: Segment) -> list[Array]:
+    """Return a segment as arrays that can be sent."""
+    events = np.stack([segment.spike_step, segment.spike_cell, segment.spike_run])
+    return [np.array([segment.first_step, segment.steps]), events, segment.mean_potential, *segment.traces.values()]

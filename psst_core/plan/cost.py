@@ -22,7 +22,7 @@ import numpy.typing as npt
 import scipy
 
 from psst_core.host.hardware import processor
-from psst_core.integrate.simulate import VECTOR, padded
+from psst_core.integrate.lanes import VECTOR, padded
 from psst_core.integrate.solvers import Solver
 from psst_core.integrate.wiring import GATHERED_COST
 from psst_core.model.network import share_out

@@ -15,7 +15,7 @@ from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.store.folder import Folder
 from psst_core.store.manifest import Maker, Manifest, read_claim
-from psst_core.sweep.identity import Identity
+from psst_core.sweep.identity import Identity, maker, making_code
 
 OTHER_RUNS = "holds other runs than planned; delete it, its chunk and the chunk's manifest, and run again"
 Key = tuple[str, str]
@@ -36,15 +36,14 @@ def recording(recorder: RecorderConfig, traced: bool) -> str:
 
 
 def reuse(
-    results: Path, wanted: Collection[Key], hardware: HardwareConfig, maker: Maker
+    results: Path, wanted: Collection[Key], hardware: HardwareConfig
 ) -> tuple[dict[Key, Place], dict[str, Manifest]]:
     """Find the wanted runs that need no new claim.
 
     Args:
         wanted: the ids of runs with their recordings.
-        hardware: of the sweep that wants them; an unfinished claim for other hardware does not count.
-        maker: the backend that the runs are wanted of; what another backend, or other code of it, has made does not
-            count.
+        hardware: of the sweep that wants them. An unfinished claim for other hardware does not count. A finished one
+            counts where the code of its backend is today's, but with `same_maker` only if its maker is the wanted one.
 
     Returns:
         The places of these runs, and the manifests of their chunks.
@@ -52,11 +51,11 @@ def reuse(
     places: dict[Key, Place] = {}
     manifests: dict[str, Manifest] = {}
     unfinished = []
-    folder = Folder(results)
+    folder, here = Folder(results), maker(hardware)
     for file in folder.manifest_files():
         manifest = read_claim(file)
         keys = _keys(manifest)
-        if manifest.maker != maker:
+        if not _counts(manifest.maker, here, hardware.same_maker):
             continue
         if folder.chunk_file(file.stem).exists():
             new = {key: Place(file.stem, i) for i, key in enumerate(keys) if key in wanted and key not in places}
@@ -84,6 +83,11 @@ def foreign_run(manifest: Manifest) -> str | None:
         if own.run_id(values, run.network, run.trial) != run.id:
             return run.id
     return None
+
+
+def _counts(made: Maker, wanted: Maker, same_maker: bool) -> bool:
+    """Return whether runs of one maker count where those of another are wanted."""
+    return made == wanted if same_maker else made.code == making_code(made.backend)
 
 
 def _keys(manifest: Manifest) -> list[Key]:

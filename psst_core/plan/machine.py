@@ -20,7 +20,9 @@ from psst_core.errors import PsstError
 from psst_core.files import read_text, write_text
 from psst_core.host.hardware import prepare
 from psst_core.integrate.batch import Run
-from psst_core.integrate.simulate import Integration, Program, padded
+from psst_core.integrate.integration import Integration
+from psst_core.integrate.lanes import padded
+from psst_core.integrate.program import Program
 from psst_core.integrate.solvers.base import Solver
 from psst_core.registry import lookup
 from psst_core.store.folder import RESULTS, Folder
@@ -164,7 +166,7 @@ def measure(seconds: float = 1.0) -> dict[str, dict[int, float]]:
         costs[precision] = {}
         for lanes in MEASURED_LANES:
             integration = Integration(Program(config, [], lanes), [Run(config)] * lanes)
-            steps = integration.program.steps_per_sample
+            steps = integration.program.records.steps_per_sample
             list(integration.segments(steps))
             began, first = time.perf_counter(), integration.step
             while time.perf_counter() < began + seconds:

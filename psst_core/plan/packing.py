@@ -39,7 +39,7 @@ def pack(sweep: Sweep, machine: Machine, results: Path) -> tuple[dict[str, Manif
     _check_recorded_runs(sweep)
     traced = {run.id for run in sweep.runs if _traced(run, sweep)}
     keys = _keys(sweep, traced)
-    places, manifests = reuse(results, set(keys), sweep.config.hardware, maker())
+    places, manifests = reuse(results, set(keys), sweep.config.hardware)
     programs: dict[str, list[int]] = {}
     structures: dict[int, str] = {}
     for number in _firsts(keys):
@@ -154,7 +154,7 @@ def _manifest(
         lanes=max(map(len, batches)),
         batches=planned,
         code=code_digest(deciding_modules(config)),
-        maker=maker(),
+        maker=maker(config.hardware),
         files=data_files(config, [run.values for batch in planned for run in batch]),
         plugins=plugin_modules(config),
     )

@@ -38,10 +38,14 @@ Batch = tuple[PlannedRun, ...]
 
 @dataclass(frozen=True)
 class Maker:
-    """The maker of a chunk: a backend, with the digest of its code."""
+    """The maker of a chunk: a backend, the digest of its code, and the sort of device: cpu, gpu, or auto."""
 
     backend: str
     code: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"the backend {self.backend} on {self.device}"
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ class Manifest:
             lanes=data["lanes"],
             batches=tuple(tuple(_run(run) for run in batch) for batch in data["batches"]),
             code=data["code"],
-            maker=Maker(data["maker"]["backend"], data["maker"]["code"]),
+            maker=Maker(*(data["maker"][name] for name in ("backend", "code", "device"))),
             files=data["files"],
             plugins=data["plugins"],
             provenance=data.get("provenance", {}),

@@ -45,7 +45,7 @@ MANIFEST = {
     "lanes": int,
     "varying": [str],
     "code": str,
-    "maker": {"backend": str, "code": str},
+    "maker": {"backend": str, "code": str, "device": str},
     "files": {ANY: {ANY: str}},
     "plugins": {ANY: str},
 }

@@ -8,25 +8,20 @@ from typing import Any
 
 from psst_core import plugins
 from psst_core.config.checks import PHYSICS, data_files
-from psst_core.configuration import Config
+from psst_core.configuration import Config, HardwareConfig
 from psst_core.digest import LENGTH, code_digest, digest, imported
+from psst_core.integrate import backends  # noqa: F401  (importing fills the registry)
 from psst_core.keys import class_of_part, flatten, get, parts, put
-from psst_core.registry import NeedsPluginError
+from psst_core.registry import NeedsPluginError, lookup, names
 from psst_core.store.manifest import Maker
 
 FLAGS = "hardware.xla_flags"
 WIDTH = 16
 # The modules that decide the equations of every run; a backend integrates these equations.
 EQUATIONS = {"psst_core.integrate.batch", "psst_core.integrate.drive", "psst_core.integrate.dynamics"}
-SAYING = {"psst_core.errors", "psst_core.model.returned"}  # they raise errors, or return what they are given
-BACKENDS = {
-    "tensorflow": (
-        "psst_core.integrate.simulate",
-        "psst_core.integrate.devices",
-        "psst_core.integrate.recording",
-        "psst_core.store.chunk_file",
-    )
-}
+# These modules raise errors, or hand on what they are given, and decide no number.
+SAYING = {f"psst_core.{name}" for name in ("configuration", "errors", "model.returned", "plugins", "registry")}
+RECORDING = {"psst_core.integrate.recording", "psst_core.store.chunk_file"}  # they make numbers for every backend
 
 
 class Identity:
@@ -103,9 +98,26 @@ def deciding_modules(config: Config, known: Collection[str] = ()) -> tuple[str, 
     return tuple(sorted(imported({*EQUATIONS, *used}) - SAYING))
 
 
-def maker(backend: str = "tensorflow") -> Maker:
-    """Return the maker of numbers: the backend, with the digest of its code as it is here."""
-    return Maker(backend, code_digest(BACKENDS[backend]))
+def maker(hardware: HardwareConfig) -> Maker:
+    """Return the maker of numbers on this hardware: the backend, with the digest of its code as it is here.
+
+    Raises:
+        PsstError: when there is no such backend.
+    """
+    lookup("backend", hardware.backend, "hardware.backend")
+    return Maker(hardware.backend, str(making_code(hardware.backend)), hardware.device)
+
+
+def making_code(backend: str) -> str | None:
+    """Return the digest of a backend's code; None where there is no such backend here.
+
+    It is the code of its module, and of what this imports from PSST and from its own package, beyond the equations,
+    which count for the ids of runs.
+    """
+    if backend not in names("backend"):
+        return None
+    module = lookup("backend", backend, "hardware.backend").__module__
+    return code_digest((imported({module}) - imported(EQUATIONS) - SAYING) | RECORDING)
 
 
 def _leaf(key: str, value: Any) -> bytes:

@@ -379,4 +379,4 @@ def test_digests_of_manifests_are_the_names_of_their_chunks(clean):
     for file in chunks(clean):
         manifest = read_manifest(file.with_suffix(".json"))
         assert manifest.chunk == file.stem
-        assert manifest.code != code_digest(("psst_core.integrate.simulate",))
+        assert manifest.code != code_digest(("psst_core.integrate.program",))

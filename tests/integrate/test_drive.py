@@ -10,7 +10,7 @@ from psst_core import tf
 from psst_core.errors import PsstError
 from psst_core.integrate.batch import Run
 from psst_core.integrate.drive import Drive
-from psst_core.integrate.simulate import Integration
+from psst_core.integrate.integration import Integration
 from psst_core.integrate.solvers.classical import RK4
 from psst_core.keys import put
 from psst_core.model.mechanisms import Relaxation, System

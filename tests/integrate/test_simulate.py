@@ -47,7 +47,7 @@ def test_a_split_run_equals_a_whole_one(precision):
     for name in ("spike_step", "spike_cell", "spike_run"):
         assert sorted(getattr(whole, name)) == sorted(getattr(split, name))
     assert np.array_equal(whole.mean_potential, split.mean_potential)
-    a, b = whole.integration.potential_moments(), split.integration.potential_moments()
+    a, b = whole.integration.ending().moments, split.integration.ending().moments
     assert all(np.array_equal(a[name], b[name]) for name in a)
 
 
@@ -90,7 +90,7 @@ def test_traces_means_and_moments_agree():
     v = recorded.traces["pn.v"]
     assert v.shape == (3, 6, 200)
     np.testing.assert_allclose(recorded.mean_potential[0], v.mean(axis=1), rtol=1e-12)
-    mean, square = recorded.integration.potential_moments()["pn"]
+    mean, square = recorded.integration.ending().moments["pn"]
     np.testing.assert_allclose(mean.T, v.mean(axis=2), rtol=1e-12)
     np.testing.assert_allclose(square.T - mean.T**2, v.var(axis=2), rtol=1e-6)
     gates = np.concatenate([recorded.traces["pn.sodium.m"], recorded.traces["ln.gaba.open"]], axis=1)
@@ -118,7 +118,7 @@ def test_a_diverged_run_leaves_its_neighbours_alone():
     config = small_locust(solver__name="euler")
     good, bad = with_values(config, key, [100.0, 1e6])
     alone, beside = integrate([good, good], varying=[key]), integrate([good, bad], varying=[key])
-    assert beside.integration.finite().tolist() == [True, False]
+    assert beside.integration.ending().finite.tolist() == [True, False]
     for name, values in alone.state().items():
         assert np.array_equal(beside.state()[name][:, 0], values[:, 0]), name
 
@@ -154,7 +154,7 @@ def test_float32_runs_of_the_default_experiment_stay_finite():
     couplings = np.tile([0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.5, 1], 32)
     runs = [Run(put(config, {"network.coupling": float(c)}), 0, trial) for trial, c in enumerate(couplings)]
     recorded = integrate(runs)
-    assert recorded.integration.finite().all()
+    assert recorded.integration.ending().finite.all()
     assert np.isfinite(recorded.mean_potential).all()
 
 

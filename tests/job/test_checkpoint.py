@@ -142,7 +142,7 @@ def test_a_damaged_state_is_not_taken(tmp_path):
     for place in random.integers(0, len(archive), 200):
         damaged.append(archive[:place] + bytes([archive[place] ^ 0xFF]) + archive[place + 1 :])
     good = Impatient(saved, manifest).restore(tmp_path / "good.nc")
-    expected = [array.tobytes() for array in good.carry], checksum(tmp_path / "good.nc")
+    expected = [array.tobytes() for array in good.arrays], checksum(tmp_path / "good.nc")
     refused = 0
     for damage in damaged:
         saved.write_bytes(damage)
@@ -152,7 +152,7 @@ def test_a_damaged_state_is_not_taken(tmp_path):
         if state is None:
             assert "damaged" in checkpoint.lines[0] or "begins anew" in checkpoint.lines[0]
         else:  # a byte that means nothing, such as a time
-            assert ([array.tobytes() for array in state.carry], checksum(tmp_path / "half.nc")) == expected
+            assert ([array.tobytes() for array in state.arrays], checksum(tmp_path / "half.nc")) == expected
     assert refused > 190
     saved.write_bytes(damaged[2])
     assert made(tmp_path, manifest).done == undisturbed

@@ -76,7 +76,9 @@ def made_here(folder, manifest, segments=10**9):
 
 @pytest.fixture(autouse=True)
 def _compiled_once(monkeypatch):
-    monkeypatch.setattr("psst_core.integrate.devices.Program", lambda *arguments: program(json.dumps(arguments)))
+    monkeypatch.setattr(
+        "psst_core.integrate.backends.tensorflow.Program", lambda *arguments: program(json.dumps(arguments))
+    )
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -126,14 +128,14 @@ from pathlib import Path
 from psst_core.integrate.batch import Run
 from psst_core.config.compose import compose, resolve
 from psst_core.configuration import HardwareConfig
-from psst_core.integrate.devices import Round, device_names
+from psst_core.integrate.backends.tensorflow import Devices, device_names
 from psst_core.host.hardware import prepare
-from psst_core.integrate.simulate import Program
+from psst_core.integrate.program import Program
 hardware = HardwareConfig(devices=2)
 prepare(hardware)
 config = resolve(compose({"experiment": "locust_coupling"}))
 program = Program(config, [], 16)
-rounds = [Round(program, [[Run(config)] * 16], [device]) for device in device_names(hardware)]
+rounds = [Devices(program, [[Run(config)] * 16], [device]) for device in device_names(hardware)]
 [each.compile() for each in rounds]
 threads = [threading.Thread(target=each.advance, args=(5000,)) for each in rounds]
 

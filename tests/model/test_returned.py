@@ -9,7 +9,8 @@ from psst_core import tf
 from psst_core.config.checks import check
 from psst_core.errors import PsstError
 from psst_core.integrate.batch import Run
-from psst_core.integrate.simulate import Integration, Program
+from psst_core.integrate.integration import Integration
+from psst_core.integrate.program import Program
 from psst_core.integrate.solvers.classical import RK4
 from psst_core.model.mechanisms import Channel, Relaxation, System, towards
 from psst_core.model.returned import uncompilable

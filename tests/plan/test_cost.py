@@ -32,7 +32,7 @@ RNG = np.random.default_rng(1)
 def manifest(runs=24, batches=1, experiment="locust_coupling", **values):
     members = tuple(PlannedRun("0" * 16, 0, trial, {}, False) for trial in range(runs))
     config = configuration(experiment, **values)
-    return Manifest(config, (), runs, (members,) * batches, "", Maker("tensorflow", ""), {}, {})
+    return Manifest(config, (), runs, (members,) * batches, "", Maker("tensorflow", "", "cpu"), {}, {})
 
 
 LOCUST = manifest()

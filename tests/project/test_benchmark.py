@@ -77,13 +77,13 @@ def test_the_problem_is_what_psst_integrates():
 def test_the_random_network_is_handed_over_with_its_connections_and_starts():
     config = coba_config(10, network__size=100)
     problem = coba_problem(config, 2, 10)
-    batch = Batch([Run(config, 0, trial) for trial in range(2)], 2, np.float64)
-    inputs, state = batch.inputs([]), batch.state()
+    batch = Batch([Run(config, 0, trial) for trial in range(2)])
+    drawn, state = batch.connections()[0], batch.start()
     matrix = np.zeros((80, 20))
     matrix[problem["exc_inh.pre"], problem["exc_inh.post"]] = 1
     assert matrix.any()
-    np.testing.assert_array_equal(inputs["wiring"]["exc_inh"]["row"].numpy(), matrix)
-    np.testing.assert_array_equal(problem["inh.ge"], state["inh"]["excitation.conductance"].numpy())
+    np.testing.assert_array_equal(drawn["exc_inh"].matrix(20, 80).T, matrix)
+    np.testing.assert_array_equal(problem["inh.ge"], state["inh"]["excitation.conductance"])
     assert (problem["exc.v"][:, 0] != problem["exc.v"][:, 1]).all()
 
 

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from psst_core.configuration import Config
+from psst_core.integrate.backend import Segment
 from psst_core.integrate.batch import Run
-from psst_core.integrate.simulate import Integration, Program, Segment, padded
+from psst_core.integrate.integration import Integration
+from psst_core.integrate.lanes import padded
+from psst_core.integrate.program import Program
 
 
 class Recorded:

@@ -81,7 +81,7 @@ def made_up_plan(
             "varying": [],
             "code": "",
             "files": {},
-            "maker": {"backend": "made up", "code": ""},
+            "maker": {"backend": "made up", "code": "", "device": "cpu"},
         }
         write_text(folder / CHUNKS / f"{chunk}.json", json.dumps(claim))
     return table

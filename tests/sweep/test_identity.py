@@ -15,17 +15,17 @@ from psst_core.digest import digest
 from psst_core.job.chunk import simulate_chunk
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.sweep.expand import expand
-from psst_core.sweep.identity import Identity, maker
+from psst_core.sweep.identity import Identity, making_code
 from support.sweeps import TINY
 
 PACKAGE = Path(psst_core.__file__).parent
 QUICK = TINY.replace("trials=2", "trials=1") + "network.size=8 network.coupling=0.5"
 ASK = f"""
-from psst_core.sweep.identity import maker
+from psst_core.sweep.identity import making_code
 from psst_core.sweep.expand import expand
 for solver in ("rk4", "exponential_euler"):
     (run,) = expand("locust_coupling", [*{QUICK.split()!r}, f"solver={{solver}}"]).runs
-    print(run.id, maker().code)
+    print(run.id, making_code("tensorflow"))
 """
 
 pytestmark = pytest.mark.usefixtures("no_results")
@@ -83,7 +83,7 @@ def here(tmp_path_factory):
 
 
 def test_a_copy_has_the_ids_of_the_original(here):
-    assert here == (ids("solver=rk4") + ids("solver=exponential_euler"), maker().code)
+    assert here == (ids("solver=rk4") + ids("solver=exponential_euler"), making_code("tensorflow"))
 
 
 def test_a_module_may_move(here, tmp_path):
@@ -92,7 +92,7 @@ def test_a_module_may_move(here, tmp_path):
         "kinetics": "model",
         "wiring": "integrate",
         "network": "model",
-        "simulate": "integrate",
+        "program": "integrate",
         "chunk_file": "store",
     }
     for module, room in moves.items():
@@ -139,7 +139,7 @@ def test_a_changed_stage_is_another_run_of_that_solver_alone(here, tmp_path):
 
 def test_another_way_of_integrating_is_another_maker_of_the_same_runs(here, tmp_path):
     copy = Copy(tmp_path)
-    copy.edit(r"SEGMENT_SAMPLES = 200", "SEGMENT_SAMPLES = 100", "psst_core/integrate/simulate.py")
+    copy.edit(r"SEGMENT_SAMPLES = 200", "SEGMENT_SAMPLES = 100", "psst_core/integrate/backend.py")
     found, code = copy.answer()
     assert found == here[0] and code != here[1]
 
@@ -176,7 +176,7 @@ def test_what_another_maker_made_is_made_again(monkeypatch, tmp_path):
     for chunk in plan.manifests:
         (tmp_path / "chunks" / f"{chunk}.nc").touch()
     assert make_plan("locust_coupling", f"{QUICK} solver=rk4", results=tmp_path).finished == set(plan.manifests)
-    monkeypatch.setattr("psst_core.sweep.identity.BACKENDS", {"tensorflow": ("psst_core.integrate.simulate",)})
+    monkeypatch.setattr("psst_core.sweep.identity.RECORDING", set())
     other = make_plan("locust_coupling", f"{QUICK} solver=rk4", results=tmp_path)
     assert not other.finished and not other.manifests.keys() & plan.manifests.keys()
     assert [run.id for run in other.sweep.runs] == [run.id for run in plan.sweep.runs]

@@ -9,7 +9,9 @@ from worker import Worker
 
 from psst_core.host.hardware import prepare
 from psst_core.integrate.batch import Run
-from psst_core.integrate.simulate import Integration, Program, padded
+from psst_core.integrate.integration import Integration
+from psst_core.integrate.lanes import padded
+from psst_core.integrate.program import Program
 
 
 def main() -> None:

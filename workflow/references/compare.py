@@ -15,7 +15,8 @@ from cases import ALL, CURRENTS, Case, arrays
 
 from psst_core.host.hardware import prepare
 from psst_core.integrate.batch import Run
-from psst_core.integrate.simulate import Integration, Program
+from psst_core.integrate.integration import Integration
+from psst_core.integrate.program import Program
 from psst_core.logs import Report, logged
 from psst_core.model.network import Network
 from psst_core.store.dataset import write

@@ -29,7 +29,8 @@ from psst_core.configuration import HardwareConfig
 from psst_core.host.hardware import prepare
 from psst_core.integrate import dynamics
 from psst_core.integrate.batch import Run
-from psst_core.integrate.simulate import Integration, Program
+from psst_core.integrate.integration import Integration
+from psst_core.integrate.program import Program
 from psst_core.integrate.solvers.base import Relaxations, RungeKutta, State, zip_states
 from psst_core.model.mechanisms import Clock, Tensor
 
@@ -76,11 +77,11 @@ def step_without_loop(solver: RungeKutta, relaxations: Relaxations, state: State
 
 def advance(program: Program, integration: Integration, steps: int) -> int:
     """Integrate at least so many steps without moving the records to the host; return the number of steps."""
-    samples = program.samples_per_segment
+    samples = program.records.samples
     carry, done = integration.carry, 0
     while done < steps:
         carry, _ = program.advance(carry, integration.inputs, tf.constant(done), tf.constant(samples))
-        done += samples * program.steps_per_sample
+        done += samples * program.records.steps_per_sample
     carry[0]["pn"]["v"].numpy()  # waits until the device is done
     integration.carry = carry
     return done
@@ -113,7 +114,7 @@ def measure(options: argparse.Namespace, width: int) -> dict[str, Any]:
     compile_seconds = time.perf_counter() - began
     seconds = alone(program, runs, options.steps)
 
-    interval = program.steps_per_sample
+    interval = program.records.steps_per_sample
     end = max(1, min(options.steps, int(OUTPUT_SECONDS / seconds)) // interval) * interval
     spikes, began = 0, time.perf_counter()
     for segment in integration.segments(end):
