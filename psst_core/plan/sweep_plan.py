@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -280,9 +281,18 @@ def axis_lines(plan: Plan) -> list[str]:
     lines += [f"  where {text}" for text in sweep.where]
     lines.append(f"  {counted(sweep.networks, 'network')} x {counted(sweep.trials, 'trial')}")
     lines += [f"  {counted(len(plan.twins), 'run')} once more at half the step"] if plan.twins else []
-    lines += [f"  note: {note}" for note in plan.sweep.notes]
+    lines += [f"  note: {note}" for note in [*plan.sweep.notes, *_mixture(plan)]]
     origins = (manifest.provenance for chunk, manifest in plan.manifests.items() if chunk not in plan.finished)
     return lines + [f"  warning: {text}" for text in doubts(origins)]
+
+
+def _mixture(plan: Plan) -> list[str]:
+    """Say which backends make the runs, where there are several."""
+    runs = Counter(str(plan.manifests[place.chunk].maker) for place in set(plan.places))
+    if len(runs) < 2:
+        return []
+    shares = "; ".join(f"{counted(number, 'run')} by {maker}" for maker, number in runs.items())
+    return [f"{shares}; they agree to rounding alone, hardware.same_maker=true makes all of them in one way"]
 
 
 def _spanned(axis: Axis) -> str:

@@ -23,7 +23,7 @@ def test_every_kind_may_be_ones_own_and_counts(project):
             "conf/experiment/mine.yaml": EXPERIMENT,
         },
     )
-    assert {*KINDS, "mechanism"} == set(registry.KINDS)
+    assert {*KINDS, "mechanism", "backend"} == set(registry.KINDS)
     plan = make_plan("mine")
     assert {f"psst_core.plugins.my_{kind}" for kind in KINDS} <= set(deciding_modules(plan.config))
     results = run_sweep(project / "results", "mine")
