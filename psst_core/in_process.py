@@ -22,7 +22,7 @@ from psst_core.figures import remove_stale, save, save_table
 from psst_core.host.compiled import Programs
 from psst_core.host.hardware import Settings, fits, settings, variables_kept
 from psst_core.job.slurm import refuse_while_at_work
-from psst_core.job.workers import PATIENCE, obey, simulate
+from psst_core.job.workers import PATIENCE, simulate, stop_with_input
 from psst_core.logs import Report, last_words, logged, noted
 from psst_core.outputs import SHOWING, Task, settle, targets, tasks
 from psst_core.plan.cost import CostModel, fit
@@ -223,7 +223,7 @@ def main(arguments: Sequence[str]) -> None:
     The answer is what is written to their logs.
     """
     folder, chunks = Folder(Path(arguments[0])), arguments[1:]
-    threading.Thread(target=obey, daemon=True).start()
+    threading.Thread(target=stop_with_input, daemon=True).start()
     for number, chunk in enumerate(chunks):
         began = time.perf_counter() if number else None
         with logged(str(folder.log("simulate", chunk))) as report:

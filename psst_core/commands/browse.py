@@ -72,11 +72,11 @@ class Browser:
         left = widgets.VBox(controls, layout={"flex": "0 0 auto", "width": "23em"})
         right = widgets.VBox([self.message, self.pages], layout={"flex": "1 1 0", "min_width": "20em"})
         self.box = widgets.HBox([left, right])
-        self.view.observe(self._told(self._look), "value")
-        self.pages.observe(self._told(self._show), "selected_index")
-        self.again.on_click(self._told(self._again))
+        self.view.observe(self._showing_errors(self._look), "value")
+        self.pages.observe(self._showing_errors(self._show), "selected_index")
+        self.again.on_click(self._showing_errors(self._again))
         self._list()
-        self._told(self._open)(None)
+        self._showing_errors(self._open)(None)
 
     @property
     def sweep(self) -> Results:
@@ -100,10 +100,10 @@ class Browser:
 
     def _dropdown(self, name: str, then: Callable[[], None]) -> Any:
         made = widgets.Dropdown(description=name, layout=WIDE, style={"description_width": "7em"})
-        made.observe(self._told(then), "value")
+        made.observe(self._showing_errors(then), "value")
         return made
 
-    def _told(self, then: Callable[[], None]) -> Callable[[Any], None]:
+    def _showing_errors(self, then: Callable[[], None]) -> Callable[[Any], None]:
         """Return a callback for a control; it shows an error beside the pages, as nobody would see it elsewhere."""
 
         def follow(change: Any) -> None:
@@ -208,7 +208,7 @@ class Browser:
             slider = widgets.IntSlider(min=0, max=len(words) - 1, **settings)
         else:
             slider = widgets.SelectionSlider(options=words, **settings)
-        slider.observe(self._told(self._show), "value")
+        slider.observe(self._showing_errors(self._show), "value")
         return slider
 
     def _others(self) -> None:

@@ -52,13 +52,13 @@ def status(results: Path, name: str) -> Status:
             chunks[str(chunk)] = chunks.get(str(chunk), 0) + int(count)
     states = {chunk: folder.state(chunk) for chunk in chunks}
     runs = dict.fromkeys(STATES, 0)
-    for chunk, (its, _) in states.items():
-        runs[its] += chunks[chunk]
+    for chunk, (state, _) in states.items():
+        runs[state] += chunks[chunk]
     left = {
-        chunk: read_manifest(folder.manifest_file(chunk)) for chunk, (its, _) in states.items() if its != "finished"
+        chunk: read_manifest(folder.manifest_file(chunk)) for chunk, (state, _) in states.items() if state != "finished"
     }
     seconds, error = _expected(results, left, states)
-    diverged = sum(_diverged(folder.chunk_file(chunk)) for chunk, (its, _) in states.items() if its == "finished")
+    diverged = sum(_diverged(folder.chunk_file(chunk)) for chunk, (state, _) in states.items() if state == "finished")
     said = {chunk: line for chunk, (_, line) in states.items() if line}
     ended = {chunk: found for chunk in chunks if (found := endings(results, chunk))}
     return Status(runs, diverged, said, ended, seconds, error)

@@ -15,7 +15,7 @@ import numpy as np
 
 from psst_core import tf
 from psst_core.integrate.solvers import Solver
-from psst_core.model.mechanisms import Asked, Clock, Tensor, cast
+from psst_core.model.mechanisms import Clock, ClockUse, Tensor, cast
 from psst_core.model.returned import asking, checked_waveform
 from psst_core.model.stimuli.base import Stimulus
 
@@ -33,10 +33,10 @@ class Drive:
 
     def __init__(self, stimulus: Stimulus, table: Tensor, solver: Solver, dt: float, shape: tuple[int, int]) -> None:
         self.stimulus, self.table, self.solver, self.dt, self.whole = stimulus, table, solver, dt, shape
-        asked = Asked()
+        use = ClockUse()
         start = tf.zeros([], tf.float64)
-        self.shape = self._waveform(Clock(start, start, dt, asked=asked)).shape
-        self.edges = _between_steps(asked.edges)
+        self.shape = self._waveform(Clock(start, start, dt, use=use)).shape
+        self.edges = _between_steps(use.edges)
 
     def during(self, step: Tensor) -> Callable[[Clock], Tensor]:
         """Return a function that gives the current at each stage of step `step`."""
@@ -90,14 +90,14 @@ class Drive:
         return checked_waveform(found, *self.whole, "stimulus", self.stimulus)
 
 
-def _between_steps(asked: list[Tensor]) -> Tensor:
+def _between_steps(times: list[Tensor]) -> Tensor:
     """Return those edges that may lie between steps, in steps: [edge, 1, run], or [edge] for scalars; None for none.
 
     The place of a plain number is known when the program is built. A parameter in which runs differ is known only when
     the program runs.
     """
     edges = []
-    for edge in asked:
+    for edge in times:
         if not tf.is_tensor(edge):
             edges += [] if isinstance(edge, int) else [tf.constant(edge, tf.float64)]
         elif (known := tf.get_static_value(edge)) is None or np.any(known != np.round(known)):

@@ -10,10 +10,10 @@ from typing import Any
 from psst_core import tf
 from psst_core.integrate.wiring import synaptic_sum
 from psst_core.model.mechanisms import (
-    Asked,
     Cell,
     Channel,
     Clock,
+    ClockUse,
     Current,
     Event,
     Junction,
@@ -112,15 +112,15 @@ class Equations:
         """
         key, system = f"network.populations.{population.name}.equations", population.system
         assert system is not None
-        asked, single, double = Asked(), now.precision, tf.float64
+        use, single, double = ClockUse(), now.precision, tf.float64
 
         def checked(of: System, x: States, now: Clock) -> dict[str, Relaxation]:
             with asking(key, of, "field"):
                 found = of.field(x, now)
             return checked_relaxations(found, of.states, x[population.signal], key, of, "field")
 
-        found = checked(system, x, replace(now, asked=asked))
-        if single == double or not asked.time:
+        found = checked(system, x, replace(now, use=use))
+        if single == double or not use.time:
             return found
         numbers = {f.name: getattr(system, f.name) for f in fields(system)}  # type: ignore[arg-type]
         tensors = {name: cast(number, double) for name, number in numbers.items() if tf.is_tensor(number)}

@@ -81,21 +81,21 @@ class Checkpoint:
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
         """Let SIGTERM and SIGINT ask the job to stop within this block; a second, later signal ends it at once."""
-        ear, mouth = os.pipe()
-        os.set_blocking(mouth, False)
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
 
         def listen() -> None:
             first = math.inf
-            for number in iter(lambda: os.read(ear, 1), b""):
+            for number in iter(lambda: os.read(reading, 1), b""):
                 if time.monotonic() > first + ECHO:
                     os._exit(128 + self.signal)
                 if not self.signal:
                     self.signal, first = number[0], time.monotonic()
-            os.close(ear)
+            os.close(reading)
 
         # Python runs handlers only after the compiled program returns. It writes a signal's number to the pipe at once.
         threading.Thread(target=listen, daemon=True).start()
-        before = signal.set_wakeup_fd(mouth)
+        before = signal.set_wakeup_fd(writing)
         handlers = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
         try:
             yield
@@ -103,7 +103,7 @@ class Checkpoint:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
             signal.set_wakeup_fd(before)
-            os.close(mouth)
+            os.close(writing)
 
     def due(self) -> bool:
         return bool(self.signal) or time.perf_counter() - self.last >= self.interval

@@ -102,7 +102,7 @@ def write_chunk(
     file = ChunkFile.resume(path) if state else _new_file(path, manifest, backend)
     file.describe(_origin(manifest))
     with contextlib.closing(file), ThreadPoolExecutor(max_workers=1) as writer:
-        made = _Making(manifest, backend, file, writer, report, checkpoint, began)
+        made = _Writing(manifest, backend, file, writer, report, checkpoint, began)
         made.goes_on_from(state)
         for number in made.rounds():
             if team:
@@ -117,7 +117,7 @@ def write_chunk(
 
 
 @dataclass
-class _Making:
+class _Writing:
     """A chunk while it is made: its file, its clock, and the records of each round of batches.
 
     Attributes:
@@ -272,8 +272,8 @@ class _Progress:
     def __init__(self, manifest: Manifest, done: float, total: float, report: Report) -> None:
         config = manifest.config
         self.title = (
-            f"chunk {manifest.chunk[:6]} ({config['network']['size']} cells x {len(manifest.runs)} runs, "
-            f"{config['solver']['name']} {config['solver']['precision']})"
+            f"chunk {manifest.chunk[:6]} ({config.network.size} cells x {len(manifest.runs)} runs, "
+            f"{config.solver.name} {config.solver.precision})"
         )
         self.total, self.done, self.report = total, done, report
         self.started = self.last = time.perf_counter()

@@ -148,7 +148,7 @@ class Job:
                 codes = self._codes()
                 # A worker that loses another one fails or is aborted by TensorFlow; one that a signal ended was first.
                 first = min(codes, key=lambda rank: (codes[rank] == -signal.SIGABRT, codes[rank] > 0))
-                raise PsstError(self._told(first, codes[first]))
+                raise PsstError(self._failure(first, codes[first]))
         finally:
             self._end()
 
@@ -156,7 +156,7 @@ class Job:
         """Return the exit codes of the workers that failed, by rank."""
         return {rank: code for rank, process in enumerate(self.processes) if (code := process.poll())}
 
-    def _told(self, rank: int, code: int) -> str:
+    def _failure(self, rank: int, code: int) -> str:
         self.errors[rank].seek(0)
         lines = [line for line in self.errors[rank].read().splitlines() if line.strip()]
         process = self.processes[rank]
@@ -183,7 +183,7 @@ def _free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def obey() -> None:
+def stop_with_input() -> None:
     """Treat each line of standard input, which `srun` passes on, as a SIGTERM.
 
     When the input ends, the job has ended: exit.
@@ -196,7 +196,7 @@ def obey() -> None:
 def main(arguments: Sequence[Any]) -> None:
     """Run a worker: `python -m psst_core.job.workers MANIFEST TARGET`."""
     manifest, target = map(Path, arguments)
-    threading.Thread(target=obey, daemon=True).start()
+    threading.Thread(target=stop_with_input, daemon=True).start()
     code = 0
     try:
         simulate_chunk(read_claim(manifest), target, lambda line: print(line, flush=True), alone=False)

@@ -64,7 +64,7 @@ class Cell:
 
 
 @dataclass
-class Asked:
+class ClockUse:
     """A note of what a mechanism asked a clock for.
 
     Attributes:
@@ -89,7 +89,7 @@ class Clock:
         middle: the middle of the stretch that the solver crosses with this stage, as a fraction of the step. `reached`
             compares times with it, so that its answer holds for the whole stretch.
         whole: whether the times given to `reached` must be whole steps. They must for all parts but stimuli.
-        asked: takes note of what the clock is asked for; None where no one wants to know.
+        use: takes note of what the clock is asked for; None where no one wants to know.
     """
 
     step: Tensor
@@ -97,13 +97,13 @@ class Clock:
     dt: float
     middle: Tensor = 0.5
     whole: bool = False
-    asked: Asked | None = None
+    use: ClockUse | None = None
 
     @property
     def steps(self) -> Tensor:
         """The number of steps since t = 0, in double precision."""
-        if self.asked is not None:
-            self.asked.time = True
+        if self.use is not None:
+            self.use.time = True
         return cast(self.step, tf.float64) + cast(self.fraction, tf.float64)
 
     @property
@@ -129,8 +129,8 @@ class Clock:
                 f"now.reached({time:g}): {time:g} ms lies between steps of run.dt={self.dt:g} ms; take a multiple of "
                 "it, or make it a stimulus, whose times may lie anywhere"
             )
-        if self.asked is not None:
-            self.asked.edges.append(edge)
+        if self.use is not None:
+            self.use.edges.append(edge)
         ahead = edge - cast(self.step, tf.float64)
         return cast(self.middle, self.precision) >= cast(ahead, self.precision)
 

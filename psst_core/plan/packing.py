@@ -86,10 +86,10 @@ def _keys(sweep: Sweep, traced: Collection[str]) -> list[Key]:
     kept: dict[tuple[int, bool], str] = {}
     keys = []
     for run in sweep.runs:
-        its = id(run.base), run.id in traced
-        if its not in kept:
-            kept[its] = recording(run.base.recorder, its[1])
-        keys.append((run.id, kept[its]))
+        kind = id(run.base), run.id in traced
+        if kind not in kept:
+            kept[kind] = recording(run.base.recorder, kind[1])
+        keys.append((run.id, kept[kind]))
     return keys
 
 

@@ -211,8 +211,8 @@ class Results:
             if name not in names:
                 raise PsstError(f"{name}={value}: no such axis; there are: {', '.join(names)}")
             column = rows[name]
-            if (its := self.axes.get(name)) is not None and its.lists:
-                value = text_of(value, its.lists) or value
+            if (axis := self.axes.get(name)) is not None and axis.lists:
+                value = text_of(value, axis.lists) or value
             match = _matches(column, value)
             if not match.any():
                 raise PsstError(f"{name}={value}: not in the sweep{place}; there are: {_listed(column, value)}")

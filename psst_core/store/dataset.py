@@ -131,12 +131,12 @@ def read(path: Path, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
     Raises:
         PsstError: when it is missing or cannot be read.
     """
-    with _told(path):
+    with _naming_errors(path):
         return xr.open_dataset(path, engine="netcdf4", decode_timedelta=False, chunks=chunks)
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _naming_errors(path: Path) -> Iterator[None]:
     """Turn what is raised in this block, where a file cannot be read, into PSST's words."""
     try:
         yield
@@ -206,7 +206,7 @@ def read_cube(path: Path) -> xr.Dataset:
     Raises:
         PsstError: when it is missing or damaged, or no cube.
     """
-    with _told(path), read(path) as file:
+    with _naming_errors(path), read(path) as file:
         found = file.load()
     runs = [name for name in ("status", "run_id", "undefined") if name not in found]
     if runs or found["status"].dtype.kind != "i" or found["status"].dims != found["run_id"].dims:

@@ -120,7 +120,7 @@ def visit(
         places = _constrain(settings.where, columns, dimensions, places, names)
     for dimension, place in places.items():
         used, places[dimension] = np.unique(place, return_inverse=True)
-        for key in (key for key, its in dimensions.items() if its == dimension):
+        for key in (key for key, other in dimensions.items() if other == dimension):
             columns[key] = [columns[key][i] for i in used]
     return Points(columns, {key: names[key] for key in columns}, dimensions, places)
 

@@ -426,8 +426,8 @@ class _Variant:
         sort = *_hashable(others), *map(sort_of, values.values())
         if sort not in self.known:
             self.known[sort] = self._know(values, others)
-        its, unread, made = self.known[sort]
-        return *made, values | unread, its
+        read, unread, made = self.known[sort]
+        return *made, values | unread, read
 
     def _know(
         self, values: dict[str, Any], others: dict[str, Any]
@@ -444,18 +444,18 @@ class _Variant:
         """
         config = put(self.config, values | others)
         try:
-            its = reads(config)
+            read = reads(config)
         except PsstError:
             check(config)
             raise
-        own = {key: get(self.config, key) for key in self.typed if its.why_not(key) is not None}
+        own = {key: get(self.config, key) for key in self.typed if read.why_not(key) is not None}
         numbers = _hashable(others | {key: own[key] for key in others.keys() & own.keys()})
         unread = {key: own[key] for key in values.keys() & own.keys()}
         if numbers not in self.made:
             config = put(config, own)
             check(config)
             self.made[numbers] = config, Identity(config)
-        return its, unread, self.made[numbers]
+        return read, unread, self.made[numbers]
 
     def check_parts(self) -> None:
         """Check the numbers of the equations part by part and for each dt, in every combination that a point has."""
@@ -479,13 +479,13 @@ def _runs(points: Points, variants: Sequence[_Variant], replicates: Sequence[tup
     along = points.places[RUN].tolist() if RUN in points.places else None
     for number, variant in enumerate(variants):
         place = {key: where[number] for key, where in places.items()}
-        config, identity, values, its = variant.at(place)
+        config, identity, values, read = variant.at(place)
         point: dict[str, Any] = {} if along is None else {RUN: along[number]}
         columns = named[id(variant)]
         point |= {points.names[key]: columns[key][at] for key, at in place.items()}
         for network, trial in replicates:
-            drawn = (0 if "network" in its.same else network, 0 if "trial" in its.same else trial)
-            yield SweepRun(identity.run_id(values, *drawn), point, network, trial, config, values, drawn, its)
+            drawn = (0 if "network" in read.same else network, 0 if "trial" in read.same else trial)
+            yield SweepRun(identity.run_id(values, *drawn), point, network, trial, config, values, drawn, read)
 
 
 def _typed(config: DictConfig, key: str, values: Sequence[Any]) -> list[Any]:
@@ -554,7 +554,7 @@ def _axes_read(
         PsstError: for an axis that decides nothing in any run.
     """
     for axis in axes:
-        reasons = [(its.why_not(axis.key), count) for its, count in counts]
+        reasons = [(read.why_not(axis.key), count) for read, count in counts]
         idle = _all_or_some(reasons)
         if idle is None:
             continue
@@ -577,7 +577,7 @@ def _replicates_read(replicates: Mapping[str, int], counts: Sequence[tuple[Reads
         PsstError: where they are identical in all runs.
     """
     for name, number in replicates.items():
-        reasons = [(its.same.get(name), count) for its, count in counts]
+        reasons = [(read.same.get(name), count) for read, count in counts]
         if number == 1 or (idle := _all_or_some(reasons)) is None:
             continue
         if not idle:

@@ -105,7 +105,7 @@ def plain(value: Any) -> Any:
 def text_of(value: Any, known: Mapping[str, list[Any]]) -> str | None:
     """Find the text of a list among those known; None where it is unknown. The list may be given as a text."""
     wanted = read_list(value) if isinstance(value, str) else plain(value)
-    return next((text for text, its in known.items() if its == wanted), None)
+    return next((text for text, values in known.items() if values == wanted), None)
 
 
 def padded(lists: Sequence[list[Any]]) -> Array | None:

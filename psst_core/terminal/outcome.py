@@ -122,7 +122,7 @@ def outcome(cube: xr.Dataset) -> str:
     planned = sum(counts.values())
     if counts == {"ok": planned}:
         return f"{planned:,} of {planned:,} runs ok"
-    said = [_told(word, count, planned, cube) for word, count in counts.items()]
+    said = [_counted(word, count, planned, cube) for word, count in counts.items()]
     lines = [", ".join(said)]
     if "diverged" in counts:
         swept = [values.attrs["key"] for values in cube.coords.values() if "key" in values.attrs]
@@ -148,7 +148,7 @@ def among(columns: Mapping[str, Iterable[Any]]) -> str:
     return ", ".join(f"{name}={_listed(list(values))}" for name, values in columns.items())
 
 
-def _told(word: str, count: int, planned: int, cube: xr.Dataset) -> str:
+def _counted(word: str, count: int, planned: int, cube: xr.Dataset) -> str:
     """Say how many runs have a status: `6 diverged (first at 6 ms, all in coupling=1)`.
 
     If all runs have it, say `30 of 30 runs diverged (first at 6 ms)`.

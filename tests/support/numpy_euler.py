@@ -1,4 +1,4 @@
-"""The smallest backend, in NumPy: plain systems by forward Euler. In plugins/ it makes `hardware.backend=numpy` known."""
+"""The smallest backend, in NumPy: plain systems by forward Euler. As a file in plugins/ it is a backend to choose."""
 
 import itertools
 from collections.abc import Sequence
