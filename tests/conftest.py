@@ -12,13 +12,26 @@ from psst_core.host.hardware import prepare
 from support.integrating import program
 
 LONG = {"slow", "slurm", "peers", "browser"}
+PLANNING = {
+    "base",
+    "config",
+    "sweep",
+    "plan",
+    "store",
+    "terminal",
+}  # tests there load TensorFlow only where they ask to
 LONG_SECONDS = 1800
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give more time to the tests that `make test` leaves out, and any time to those that count their kills."""
+    """Give more time to the tests that `make test` leaves out, and any time to those that count their kills.
+
+    Set TensorFlow up for the tests of all rooms but those that plan.
+    """
     for item in items:
+        if item.path.parent.name not in PLANNING:
+            item.add_marker(pytest.mark.usefixtures("tensorflow"))
         marks = {mark.name for mark in item.iter_markers()}
         if "chaos" in marks:
             item.add_marker(pytest.mark.timeout(0))
@@ -26,8 +39,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(LONG_SECONDS))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _tensorflow_as_in_a_job():
+@pytest.fixture(scope="session")
+def tensorflow():
+    """TensorFlow as in a job; XLA reads its flags only once in a process."""
     prepare(HardwareConfig())
 
 

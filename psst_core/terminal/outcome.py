@@ -126,7 +126,7 @@ def outcome(cube: xr.Dataset) -> str:
     lines = [", ".join(said)]
     if "diverged" in counts:
         swept = [values.attrs["key"] for values in cube.coords.values() if "key" in values.attrs]
-        lines.append(remedy(from_yaml(cube.attrs["configuration"]), swept))
+        lines.append(remedy(Config(from_yaml(cube.attrs["configuration"])), swept))
     return "\n".join(lines)
 
 

@@ -153,6 +153,7 @@ def chain(**values):
     return configuration("chain_of_three", run__duration=4.0, run__dt=0.05, **values)
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_what_is_said_to_be_unread_changes_no_bit():
     """Every such number of a configuration is another one."""
     config = chain(network__coupling=0.0, stimulus__onsets=[0.0, 1.0, 2.0], stimulus__offsets=[0.5, 1.5, 2.5])

@@ -223,6 +223,7 @@ def test_of_many_files_about_a_hundred_are_read(tmp_path, monkeypatch):
     assert 90 <= len(set(read)) == len(read) <= 100
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_real_chunks_say_what_they_took_and_are_fitted(tmp_path):
     run_sweep(tmp_path, "locust_coupling", TINY + "network.size=8,12 network.coupling=0,0.5 solver=rk4")
     files = sorted((tmp_path / "chunks").glob("[0-9a-f]" * 16 + ".nc"))

@@ -34,6 +34,7 @@ def measures(count=3):
     return xr.Dataset({"firing_rate": ("run", rates), "run_id": ("run", np.arange(count).astype(str))})
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_a_full_disk_is_named_and_leaves_what_was_there(tmp_path):
     manifest = manifest_of("jumps")
     target, earlier = tmp_path / "sweep.nc", tmp_path / CHUNKS / "chunk.nc"

@@ -77,6 +77,7 @@ def test_why_a_commit_is_unknown_is_told_and_recorded(tmp_path, monkeypatch):
     assert "unknown: " in provenance.checkout()["git_commit"]
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_an_accelerator_is_known_by_its_name_and_driver():
     one = {"device_name": "NVIDIA H200", "compute_capability": (9, 0)}
     assert accelerators([]) == {} == accelerators()
