@@ -16,10 +16,6 @@ STATUS = {"ok": 0, "diverged": 1, "not_run": 2, "not_planned": 3, "failed": 4}
 ATTRIBUTES: dict[str, dict[str, Any]] = {
     "firing_rate": {"long_name": "firing rate", "units": "Hz"},
     "active_share": {"long_name": "share of cells that fire", "units": "1"},
-    "count_fano": {
-        "long_name": "Fano factor: variance over mean of the cells' numbers of spikes",
-        "units": "1",
-    },
     "isi_cv": {
         "long_name": "variation of intervals",
         "units": "1",

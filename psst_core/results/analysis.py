@@ -18,7 +18,6 @@ MEASURES = (
     "active_share",
     "isi_cv",
     "isi_count",
-    "count_fano",
     "synchrony",
     "dominant_frequency",
     "band_power",
@@ -89,7 +88,7 @@ def spike_measures(time: Array, cell: Array, run: Array, sizes: Array, runs: int
     """
     shape = (runs, len(sizes))
     if duration <= 0:
-        return {name: np.full(shape, np.nan) for name in ("firing_rate", "active_share", "isi_count", "isi_cv", "count_fano")}
+        return {name: np.full(shape, np.nan) for name in ("firing_rate", "active_share", "isi_count", "isi_cv")}
     cells = int(sum(sizes))
     place = np.arange(runs)[:, None] * len(sizes) + np.repeat(np.arange(len(sizes)), sizes)
 
@@ -109,11 +108,7 @@ def spike_measures(time: Array, cell: Array, run: Array, sizes: Array, runs: int
     long = lengths >= MIN_INTERVALS
     variation = np.sqrt(deviation[long] / (lengths[long] - 1)) / mean[long]
     of_cells = total(numbers[long])
-    counts = np.bincount(train, minlength=runs * cells).astype(float)
-    squares = total(np.arange(runs * cells), counts**2) / sizes
-    mean = total(train) / sizes
     return {
-        "count_fano": _ratio(squares - mean**2, mean, mean > 0),
         "firing_rate": total(train) / sizes / (1e-3 * duration),
         "active_share": total(np.unique(train)) / sizes,
         "isi_count": total(owners).astype(float),
