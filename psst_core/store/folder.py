@@ -41,9 +41,9 @@ from psst_core.logs import STOPPED
 from psst_core.store.records import AGAIN, ID, records_digest
 
 RESULTS = Path("results")
-CHUNKS, DATA, PLANS, LOGS, COMPILED, SAVED = "chunks", "data", "plans", "logs", "compiled", "saved"
+CHUNKS, PLANS, LOGS, COMPILED, SAVED = "chunks", "plans", "logs", "compiled", "saved"
 BENCHMARK, REFERENCES, MACHINE, LOCK = "benchmark", "references", "machine.json", ".lock"
-NO_SWEEPS = (CHUNKS, DATA, PLANS, LOGS, COMPILED, SAVED, BENCHMARK, REFERENCES, MACHINE)
+NO_SWEEPS = (CHUNKS, PLANS, LOGS, COMPILED, SAVED, BENCHMARK, REFERENCES, MACHINE)
 PLANNED, BEFORE, PARTIAL, MARKS, EDITED = "planned", "before", "partial", ".made", "edited"
 FIGURES, TABLES, KEPT = "figures", "tables", "kept"
 CUBE, TABLE, CONFIGURATION, TWINS = "sweep.nc", "plan.csv", "config.yaml", "twins.csv"
@@ -61,7 +61,6 @@ _ID = f"[0-9a-f]{{{LENGTH}}}"
 # By folder, the names of PSST's files there. The digests in groups tell whether a sweep uses the file.
 OURS = {
     CHUNKS: re.compile(rf"({_ID})\.(?:nc|json|({_ID})\.summary\.nc)"),
-    DATA: re.compile(rf"({_ID})\.nc"),
     SAVED: re.compile(rf"({_ID})\.zip"),
     PLANS: re.compile(rf"({_ID})\.(?:csv|yaml|twins\.csv)"),
     f"{LOGS}/simulate": re.compile(rf"({_ID})\.log"),
@@ -91,7 +90,7 @@ class Folder:
 
     def chunk_file(self, chunk: str) -> Path:
         """The path of a chunk's file, which its job writes."""
-        return self.path / DATA / f"{chunk}{CHUNK}"
+        return self.chunks / f"{chunk}{CHUNK}"
 
     def summary_file(self, chunk: str, analysis: str) -> Path:
         """The path of a chunk's summary: the measures of its runs.
@@ -107,7 +106,7 @@ class Folder:
 
     def chunk_files(self) -> list[Path]:
         """List the files of all finished chunks, in the order of their names."""
-        return sorted(file for file in (self.path / DATA).glob(f"{HEX}{CHUNK}") if file.is_file())
+        return sorted(file for file in self.chunks.glob(f"{HEX}{CHUNK}") if file.is_file())
 
     def record_file(self, plan: str, ending: str) -> Path:
         """The path of one of the records of a plan.
