@@ -8,13 +8,13 @@ import pytest
 
 from psst_core.integrate.batch import Run
 from psst_core.keys import put, transmitters
+from psst_core.model.mechanisms import Pool
 from psst_core.registry import build
 from support.configurations import configuration, with_values
 from support.integrating import integrate
 from support.paths import DATA
 
-GATED = ("leak", "sodium", "delayed_rectifier", "a_type", "calcium")
-CALCIUM = ("calcium_potassium", "calcium_pool")
+CLAMPED = sorted(file.stem.removeprefix("clamp_") for file in DATA.glob("clamp_*.csv"))
 SYNAPSES = {"acetylcholine": 0.05, "gaba_a": 0.05, "gaba_b": 1000.0, "exponential": 0.02}
 CELL = {"share": 1, "capacitance": 1.0, "spike_threshold": 0.0, "refractory": 0.0, "start": {}, "equations": None}
 INTERVAL = 0.1
@@ -48,12 +48,12 @@ def at(times):
 @functools.cache
 def clamped(solver):
     """A cell with every channel, whose capacitance holds v where it starts, for each potential: traces [time, run]."""
+    parts = {name: build("mechanism", {"type": name}, "") for name in CLAMPED}
     cell = CELL | {
         "capacitance": 1e30,
-        "start": {"v": 0.0} | {channel: {"h": 1.0} for channel in ("sodium", "a_type", "calcium")},
-        "mechanisms": {name: {"type": name} for name in (*GATED, *CALCIUM)},
+        "start": {"v": 0.0} | {name: {"h": 1.0} for name, part in parts.items() if "h" in part.states},
+        "mechanisms": {name: {"type": name} for name in parts},
     }
-    parts = {name: build("mechanism", {"type": name}, "") for name in cell["mechanisms"]}
     variables = ["v", *(f"{name}.{state}" for name, part in parts.items() for state in part.states)]
     config = alone({"cell": cell}, 100.0, {"cell": variables}, solver__name=solver)
     potentials = [float(v) for v in frozen("clamp_leak").columns]
@@ -61,12 +61,13 @@ def clamped(solver):
     return {key.removeprefix("cell."): trace[:, 0].T for key, trace in traces.items()}
 
 
-@pytest.mark.parametrize("channel", [*GATED, *CALCIUM])
+@pytest.mark.parametrize("channel", CLAMPED)
 def test_currents_under_voltage_clamp(channel):
     """Exponential Euler is exact for gates under a clamp; what follows calcium is integrated by RK4."""
-    solver, tolerance = ("exponential_euler", 1e-12) if channel in GATED else ("rk4", 1e-9)
-    traces, reference = clamped(solver), frozen(f"clamp_{channel}")
     part = build("mechanism", {"type": channel}, "")
+    of_calcium = part.reads or isinstance(part, Pool)
+    solver, tolerance = ("rk4", 1e-9) if of_calcium else ("exponential_euler", 1e-12)
+    traces, reference = clamped(solver), frozen(f"clamp_{channel}")
     x = {state: traces[f"{channel}.{state}"][at(reference.index)] for state in part.states}
     v = traces["v"][at(reference.index)]
     assert np.abs(v - reference.columns.astype(float).to_numpy()).max() < 1e-12
