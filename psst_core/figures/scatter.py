@@ -11,6 +11,7 @@ import pandas as pd
 import scipy
 import xarray as xr
 
+from psst_core.arrays import Array
 from psst_core.attributes import REPLICATES
 from psst_core.configuration import Config
 from psst_core.figures.style import (
@@ -28,7 +29,6 @@ from psst_core.figures.style import (
 )
 from psst_core.results.analysis import MEASURES
 from psst_core.results.sweep_results import Results
-from psst_core.store.dataset import Array
 from psst_core.sweep.axes import RUN
 from psst_core.sweep.expand import Axis
 

@@ -7,17 +7,16 @@ it. It makes what `Backend` and `Round` describe out of a network's description 
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.integrate.batch import Run
 from psst_core.model.network import Network
 from psst_core.registry import lookup
 
-Array = npt.NDArray[Any]
 SEGMENT_BYTES = 16_000_000
 SEGMENT_SAMPLES = 200
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.integrate import solvers  # noqa: F401  (importing fills the registry)
 from psst_core.keys import connectivity_name, distribution_keys, get
@@ -17,8 +17,6 @@ from psst_core.model.stimuli.base import Grid
 from psst_core.model.streams import key
 from psst_core.registry import build
 from psst_core.seeds import generator
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

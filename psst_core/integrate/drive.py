@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.integrate.solvers import Solver
-from psst_core.model.mechanisms import Clock, ClockUse, Tensor, cast
+from psst_core.model.mechanisms import Clock, ClockUse, cast
 from psst_core.model.returned import asking, checked_waveform
 from psst_core.model.stimuli.base import Stimulus
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.integrate.wiring import synaptic_sum
 from psst_core.model.mechanisms import (
     Cell,
@@ -23,7 +24,6 @@ from psst_core.model.mechanisms import (
     States,
     Synapse,
     System,
-    Tensor,
     cast,
     crossed,
 )

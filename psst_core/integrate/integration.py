@@ -4,18 +4,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.integrate.backend import Ending, Segment
 from psst_core.integrate.batch import Batch, Run
 from psst_core.integrate.dynamics import axons_at_start, held_at_start
 from psst_core.integrate.lanes import laid
 from psst_core.integrate.program import Program
 from psst_core.integrate.wiring import wire
-from psst_core.model.mechanisms import Junction, LinearSynapse, Tensor
-
-Array = npt.NDArray[Any]
+from psst_core.model.mechanisms import Junction, LinearSynapse
 
 
 class Integration:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from psst_core import tf
-from psst_core.model.mechanisms import Tensor
+from psst_core.arrays import Tensor
 
 VECTOR = {"float64": 8, "float32": 16}  # numbers in 512 bits
 

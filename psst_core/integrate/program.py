@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.configuration import Config, SolverConfig
 from psst_core.integrate import solvers  # noqa: F401  (importing fills the registry)
 from psst_core.integrate.backend import Records
@@ -15,7 +16,7 @@ from psst_core.integrate.drive import Drive
 from psst_core.integrate.dynamics import Equations
 from psst_core.integrate.solvers import Solver
 from psst_core.keys import put
-from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.model.mechanisms import Clock
 from psst_core.model.network import Network
 from psst_core.model.returned import asking, checked_step
 from psst_core.registry import build, lookup

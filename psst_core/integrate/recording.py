@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from psst_core.arrays import Array
 from psst_core.integrate.backend import Segment
-from psst_core.store.chunk_file import Array, stored
+from psst_core.store.chunk_file import stored
 
 DECIMALS = 9  # of a time in ms; it removes the rounding of step·dt
 

@@ -5,16 +5,13 @@ bit of a sum depends on the layout, on the number of runs in the batch, or on wh
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from psst_core import tf
+from psst_core.arrays import Array, Tensor
 from psst_core.model.connectivity import Connections
 
-Array = npt.NDArray[Any]
-Tensor = Any
 UNROLLED = 5
 GATHERED_COST = 4
 ROWS_BYTES = 64_000_000

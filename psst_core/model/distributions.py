@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy
 
+from psst_core.arrays import Array
 from psst_core.errors import PsstError
 from psst_core.registry import build, register, setting
 
 KEY = "distribution"
 LEAST = 1e-290  # the smallest probability in which double precision still tells numbers apart
-Array = npt.NDArray[np.float64]
 
 
 @dataclass

@@ -5,11 +5,9 @@ Arguments are tensors of shape [cell, run] in mV (or their ratio to a slope, wit
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from psst_core import tf
-
-Tensor = Any
+from psst_core.arrays import Tensor
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.errors import PsstError
 from psst_core.registry import setting
 
-Tensor = Any
 States = Mapping[str, Tensor]
 ROUNDING = 1e-14  # relative: decimal times and steps are rounded when they are read, and again when divided
 

@@ -10,8 +10,8 @@ from math import gcd
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from psst_core.arrays import Array, Tensor
 from psst_core.configuration import Config, DescribedNetwork, NetworkConfig, ProjectionConfig
 from psst_core.datafiles import InputFile, Variable, in_unit, read_variable, variable_names
 from psst_core.errors import PsstError, named
@@ -27,13 +27,11 @@ from psst_core.model.mechanisms import (
     Pool,
     Synapse,
     System,
-    Tensor,
 )
 from psst_core.model.returned import checked_start
 from psst_core.registry import build, suggestion
 from psst_core.seeds import generator
 
-Array = npt.NDArray[np.float64]
 BACK = ".back"
 NO_CELLS = {"time", "run", "network", "trial"}  # dimensions of PSST's own files that do not count cells
 

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.errors import PsstError, raised
-from psst_core.model.mechanisms import Mechanism, Relaxation, Tensor, cast
+from psst_core.model.mechanisms import Mechanism, Relaxation, cast
 
 UNKNOWN = re.compile(r"unsupported operations.*?: (\w+) \(No registered", re.DOTALL)
 FORM = "a number, or a tensor of [cell, run] = [{}, {}] in which either may be 1"

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.seeds import generator
 
-Tensor = Any
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 

@@ -4,15 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy
 import xarray as xr
 
+from psst_core.arrays import Array
 from psst_core.attributes import ATTRIBUTES, REPLICATES, STATUS
 from psst_core.configuration import AnalysisConfig
 from psst_core.store.provenance import derived
 
-Array = npt.NDArray[Any]
 MEASURES = (
     "firing_rate",
     "active_share",

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from psst_core.arrays import Array
 from psst_core.attributes import REPLICATES, STATUS
 from psst_core.configuration import Config
 from psst_core.files import write_text
 from psst_core.results.analysis import MEASURES
 from psst_core.results.gather import axis_attributes, gather_digest, typed, word_axes
-from psst_core.store.dataset import Array, read, read_whole, write
+from psst_core.store.dataset import read, read_whole, write
 from psst_core.store.folder import TWINS, Folder, SweepFolder
 from psst_core.store.made import check_unchanged, marking, recipe
 from psst_core.store.provenance import derived

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from psst_core import plugins
+from psst_core.arrays import Array
 from psst_core.attributes import REPLICATES, STATUS
 from psst_core.configuration import Config
 from psst_core.digest import code_of
@@ -20,7 +21,7 @@ from psst_core.files import from_yaml
 from psst_core.model.network import Network, connect
 from psst_core.plan.ledger import OTHER_RUNS
 from psst_core.results.gather import typed, word_axes
-from psst_core.store.dataset import Array, read, read_cube, read_whole
+from psst_core.store.dataset import read, read_cube, read_whole
 from psst_core.store.folder import CUBE, Folder, SweepFolder
 from psst_core.store.made import check_unchanged
 from psst_core.store.manifest import read_manifest

@@ -7,11 +7,10 @@ from typing import Any
 
 import netCDF4
 import numpy as np
-import numpy.typing as npt
 
+from psst_core.arrays import Array
 from psst_core.attributes import ATTRIBUTES, LABELS, PLAIN, trace_name
 
-Array = npt.NDArray[Any]
 COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
 
 

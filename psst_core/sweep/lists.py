@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 import numpy as np
-import numpy.typing as npt
 from omegaconf import DictConfig
 
+from psst_core.arrays import Array
 from psst_core.config.compose import entry
 from psst_core.errors import PsstError
 from psst_core.sweep import grammar
 from psst_core.written import shown
 
-Array = npt.NDArray[Any]
 OPEN, CLOSE = "[", "]"
 
 

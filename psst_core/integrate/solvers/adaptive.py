@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.integrate.solvers.base import Relaxations, Solver, State, Until, zip_states
-from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.model.mechanisms import Clock
 from psst_core.registry import register
 
 SAFETY, LEAST, MOST = 0.9, 0.2, 5.0

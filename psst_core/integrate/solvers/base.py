@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from psst_core import tf
-from psst_core.model.mechanisms import Clock, Relaxation, Tensor
+from psst_core.arrays import Tensor
+from psst_core.model.mechanisms import Clock, Relaxation
 
 State = dict[str, dict[str, Tensor]]
 Relaxations = Callable[[State, Clock], dict[str, dict[str, Relaxation]]]

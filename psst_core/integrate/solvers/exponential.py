@@ -1,9 +1,10 @@
 """Exponential integrators."""
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.integrate.solvers.base import Relaxations, Solver, State, precision_of, zip_states
 from psst_core.model.kinetics import exprel
-from psst_core.model.mechanisms import Clock, Relaxation, Tensor
+from psst_core.model.mechanisms import Clock, Relaxation
 from psst_core.registry import register
 
 

@@ -1,9 +1,10 @@
 """A second-order exponential integrator."""
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.integrate.solvers.base import Relaxations, Solver, State, precision_of, zip_states
 from psst_core.integrate.solvers.exponential import relaxed
-from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.model.mechanisms import Clock
 from psst_core.registry import register
 
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.model.kinetics import exp
-from psst_core.model.mechanisms import Clock, Current, Event, States, Tensor
+from psst_core.model.mechanisms import Clock, Current, Event, States
 from psst_core.model.noise.base import Sampled
 from psst_core.registry import parameter, register
 

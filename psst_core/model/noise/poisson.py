@@ -7,9 +7,10 @@ from typing import ClassVar
 import numpy as np
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.errors import PsstError
 from psst_core.model.kinetics import exp
-from psst_core.model.mechanisms import Cell, Clock, Current, Event, Relaxation, States, Tensor
+from psst_core.model.mechanisms import Cell, Clock, Current, Event, Relaxation, States
 from psst_core.model.noise.base import Sampled
 from psst_core.registry import parameter, register
 

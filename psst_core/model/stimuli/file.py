@@ -4,16 +4,15 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from psst_core import tf
+from psst_core.arrays import Array, Tensor
 from psst_core.datafiles import Variable, in_unit, read_variable, variable_names
 from psst_core.errors import PsstError
-from psst_core.model.mechanisms import Clock, Tensor, cast, in_steps
+from psst_core.model.mechanisms import Clock, cast, in_steps
 from psst_core.model.stimuli.base import Grid, Stimulus
 from psst_core.registry import data_file, parameter, register, setting
 
-Array = npt.NDArray[np.float64]
 WAYS = ("held", "linear")
 PATH, TIME, CELL = "stimulus.path", "time", "cell"
 SHORTEST = 1e-7  # in steps: an adaptive solver does not divide a step further

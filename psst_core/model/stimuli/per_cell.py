@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from psst_core.arrays import Tensor
 from psst_core.errors import PsstError
-from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.model.mechanisms import Clock
 from psst_core.model.stimuli.base import Stimulus
 from psst_core.registry import parameter, register, setting
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from psst_core import tf
-from psst_core.model.mechanisms import Clock, Event, KineticSynapse, States, Tensor, in_steps
+from psst_core.arrays import Tensor
+from psst_core.model.mechanisms import Clock, Event, KineticSynapse, States, in_steps
 from psst_core.registry import parameter, setting
 
 
