@@ -25,9 +25,19 @@ Axes:
     moment: the mean of a number and that of its square, in this order.
 """
 
-from typing import Any, TypeAlias
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 Array: TypeAlias = npt.NDArray[Any]  # of numbers of any kind
 Tensor: TypeAlias = Any  # TensorFlow's, which has no types of its own
+TensorArray: TypeAlias = Any  # TensorFlow's array of tensors, written place by place
+DType: TypeAlias = Any  # TensorFlow's type of the numbers in a tensor
+
+# A number, or one for each run, each cell, or both.
+Number: TypeAlias = "Float[Tensor, '#cell #run'] | Float[Tensor, ''] | float"

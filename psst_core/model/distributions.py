@@ -4,10 +4,12 @@
 inverse of the cumulative probability, or of its complement above the median, cut off at `low` and `high`.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 import scipy
@@ -16,8 +18,13 @@ from psst_core.arrays import Array
 from psst_core.errors import PsstError
 from psst_core.registry import build, register, setting
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
 KEY = "distribution"
 LEAST = 1e-290  # the smallest probability in which double precision still tells numbers apart
+Given: TypeAlias = float | Mapping[str, Any]  # a number, or the settings of a distribution in its place
 
 
 @dataclass
@@ -54,8 +61,8 @@ class Distribution:
         """Return whether the numbers are random; read no more than whether the parameters are 0."""
         return True
 
-    def draw(self, count: int, random: np.random.Generator) -> Array:
-        """Draw `count` numbers, [count]."""
+    def draw(self, count: int, random: np.random.Generator) -> Float[Array, " {count}"]:
+        """Draw `count` numbers."""
         (low, high), share = self.support(), random.random(count)
         if low == high:
             return np.full(count, low)
@@ -151,11 +158,11 @@ class EvenlySpaced(Uniform):
     def draws(self) -> bool:
         return False
 
-    def draw(self, count: int, random: np.random.Generator) -> Array:
+    def draw(self, count: int, random: np.random.Generator) -> Float[Array, " {count}"]:
         return np.linspace(*self.support(), count)
 
 
-def is_distribution(value: Any) -> bool:
+def is_distribution(value: object) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping) and KEY in value
 
 
@@ -165,7 +172,7 @@ def of(value: Mapping[str, Any], key: str) -> Distribution:
     return made
 
 
-def values(value: Any, key: str, count: int, random: np.random.Generator) -> Array:
+def values(value: Given, key: str, count: int, random: np.random.Generator) -> Float[Array, " {count}"]:
     """Return `count` numbers: drawn where a distribution stands, else all the same."""
     if is_distribution(value):
         return of(value, key).draw(count, random)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from psst_core import tf
-from psst_core.arrays import Tensor
+from psst_core.arrays import Number, Tensor
 from psst_core.errors import PsstError
 from psst_core.model.mechanisms import Clock
 from psst_core.model.stimuli.base import Stimulus
@@ -32,7 +32,7 @@ class Steps(Stimulus):
             if onset >= offset:
                 raise PsstError(f"stimulus.offsets={offset:g} ms: must come after its onset, {onset:g} ms")
 
-    def waveform(self, now: Clock, table: Tensor) -> Tensor:
+    def waveform(self, now: Clock, table: Tensor) -> Number:
         current = tf.zeros_like(now.fraction)
         for onset, offset, level in zip(self.onsets, self.offsets, self.levels, strict=True):
             on = now.reached(onset) & ~now.reached(offset)
