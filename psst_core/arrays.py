@@ -2,8 +2,9 @@
 
 Signatures state axes by jaxtyping: `Float[Tensor, "cell run"]` is a tensor of floating-point numbers with these two
 axes. A leading `#` says that an axis may also have the length 1, and `...` stands for any axes. A single axis has a
-blank before it: `" cell"`. An axis has one length wherever its name stands in one signature. Only type checkers and
-tests read this: PSST runs without jaxtyping, and a job checks nothing of it.
+blank before it: `" cell"`. An axis has one length wherever its name stands in one signature, unless a `_` leads it: the
+lengths of `_cell` differ between populations. Only type checkers and tests read this: PSST runs without jaxtyping, and
+a job checks nothing of it.
 
 Axes:
     run: the runs of a batch; in a compiled program its lanes, of which spare ones repeat the last run.
@@ -12,6 +13,7 @@ Axes:
     pre, post: the cells before and behind the synapses of a projection.
     connection: the connections of a projection.
     input: the inputs of a cell, as many as the cell with the most inputs has.
+    traced: the cells of which traces are kept.
     target: the cells that receive a stimulus.
     row, column: the numbers that a stimulus looks up.
     stretch: the stretches of steps in which the current of a file is one straight line.

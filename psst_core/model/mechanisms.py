@@ -175,14 +175,15 @@ class Event:
         step: the number of steps done.
         dt: ms.
         fired: for a synapse, whether a presynaptic cell's spike arrives now; for a mechanism of a population, whether
-            the cell fired in this step.
+            the cell fired in this step. For a synapse that earlier potentials drive, the two potentials between which
+            the next step lies.
         arrived: Σ G w over the spikes that arrive at a postsynaptic cell now (linear synapses only).
         random: the mechanism's own `Stream` of random numbers, if it draws any.
     """
 
     step: Int[Tensor, ""] | int
     dt: float
-    fired: Shaped[Tensor, "cell run"] | None = None
+    fired: Bool[Tensor, "cell run"] | tuple[Float[Tensor, "cell run"], Float[Tensor, "cell run"]] | None = None
     arrived: Float[Tensor, "cell run"] | None = None
     random: Any = None
 

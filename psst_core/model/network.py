@@ -361,14 +361,14 @@ def _carrier(network: NetworkConfig, key: str) -> str:
 
 def start_state(
     network: Network, config: NetworkConfig, seed: int, number: int, trial: int
-) -> dict[str, dict[str, Float[Array, " cell"]]]:
+) -> dict[str, dict[str, Float[Array, " _cell"]]]:
     """Return the value of each cell at t = 0, by population and variable.
 
     A value comes from `network.start_file` where that holds a variable `population.variable`. Each value is multiplied
     by a Gaussian factor with mean 1 and standard deviation `network.start_jitter`.
     """
     given = _given_starts(network, config.start_file) if config.start_file else {}
-    state: dict[str, dict[str, Float[Array, " cell"]]] = {}
+    state: dict[str, dict[str, Float[Array, " _cell"]]] = {}
     for name, values in network.start_values().items():
         size, state[name] = network.sizes[name], {}
         for variable, value in values.items():
@@ -380,7 +380,7 @@ def start_state(
     return state
 
 
-def _given_starts(network: Network, path: str) -> dict[str, Float[Array, " cell"]]:
+def _given_starts(network: Network, path: str) -> dict[str, Float[Array, " _cell"]]:
     """Read the start values in a file, by `population.variable`."""
     file, units, given = InputFile(path, "network.start_file"), network.start_units(), {}
     for key in variable_names(file, file.key):
