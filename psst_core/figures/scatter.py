@@ -120,7 +120,7 @@ def means(results: Results) -> xr.Dataset:
     return cube[list(MEASURES)].mean(REPLICATES, keep_attrs=True)
 
 
-def rank_correlation(x: Any, y: Array) -> float:
+def rank_correlation(x: Array | xr.DataArray, y: Array) -> float:
     """Return Spearman's correlation over the points where y is defined; NaN if x or y does not vary."""
     x, y = np.asarray(x)[np.isfinite(y)], y[np.isfinite(y)]
     if len(np.unique(x)) < 2 or len(np.unique(y)) < 2:

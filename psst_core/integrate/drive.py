@@ -9,9 +9,9 @@ differences to the step. So neither the precision of the states nor a late time 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class Drive:
             nearest = tf.reduce_min(nearest, axis=0, keepdims=True)
         return cast(nearest, moment.dtype)
 
-    def _mean(self, step: Float64[Tensor, ""], shape: Any) -> Float64[Tensor, "..."]:
+    def _mean(self, step: Float64[Tensor, ""], shape: Sequence[int]) -> Float64[Tensor, "..."]:
         """Return the mean of the current over a step, from edge to edge by Gauss's quadrature of order 8."""
 
         def piece(

@@ -209,7 +209,7 @@ def _mean(signal: Float[Tensor, "cell run"]) -> Float[Tensor, " run"]:
     return tf.cast(tf.reduce_mean(tf.cast(signal, tf.float64), axis=0), signal.dtype)
 
 
-def _each(nested: Mapping[str, Mapping[str, Any]], function: Callable[[Any], T]) -> dict[str, dict[str, T]]:
+def _each(nested: Mapping[str, Mapping[str, object]], function: Callable[[Any], T]) -> dict[str, dict[str, T]]:
     return {name: {key: function(value) for key, value in values.items()} for name, values in nested.items()}
 
 

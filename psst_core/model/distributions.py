@@ -166,7 +166,7 @@ def is_distribution(value: object) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping) and KEY in value
 
 
-def of(value: Mapping[str, Any], key: str) -> Distribution:
+def of(value: Mapping[str, object], key: str) -> Distribution:
     """Return the distribution that stands at `key` of a configuration."""
     made: Distribution = build(KEY, value, key, naming=KEY)
     return made

@@ -146,7 +146,7 @@ class Clock:
         return replace(self, fraction=fraction, middle=middle, **changes)
 
 
-def in_steps(time: Any, dt: float) -> Any:
+def in_steps(time: float | Array | Tensor, dt: float) -> Any:
     """Convert a time to steps of `dt`; take it as whole where only the rounding of decimal numbers keeps it from that.
 
     Returns:

@@ -53,7 +53,7 @@ class ChunkFile:
         traced_runs: list[int],
         precision: str,
         shape: tuple[int, int],
-        attributes: Mapping[str, Any],
+        attributes: Mapping[str, object],
         plain: bool = False,
     ) -> None:
         self.path, self.file = path, netCDF4.Dataset(path, "w", format="NETCDF4")
@@ -154,7 +154,7 @@ class ChunkFile:
             for name in ("spike_time", "spike_cell", "spike_run"):
                 self.file.variables[name][:] = self.file.variables[name][:].data[order]
 
-    def describe(self, attributes: Mapping[str, Any]) -> None:
+    def describe(self, attributes: Mapping[str, object]) -> None:
         """Write global attributes, beside those that are there."""
         self.file.setncatts(dict(attributes))
 

@@ -86,7 +86,7 @@ def _checksum(file: Any) -> str:
     file.set_auto_maskandscale(False)
     found = hashlib.sha256()
 
-    def add(*entries: Any) -> None:
+    def add(*entries: object) -> None:
         found.update(json.dumps(entries, ensure_ascii=False).encode() + b"\n")
 
     def attributes(of: Any) -> list[Any]:

@@ -283,7 +283,7 @@ def _mistake(header: Sequence[str]) -> str:
     return ""
 
 
-def _array(values: Sequence[Any]) -> Array:
+def _array(values: Sequence[object]) -> Array:
     """Return values as an array that changes none of them."""
     if all(isinstance(value, float) for value in values):
         return np.array(values, float)
