@@ -1,10 +1,10 @@
 """The types of arrays and tensors, and the names of their axes.
 
 Signatures state axes by jaxtyping: `Float[Tensor, "cell run"]` is a tensor of floating-point numbers with these two
-axes. A leading `#` says that an axis may also have the length 1, and `...` stands for any axes. A single axis has a
-blank before it: `" cell"`. An axis has one length wherever its name stands in one signature, unless a `_` leads it: the
-lengths of `_cell` differ between populations. Only type checkers and tests read this: PSST runs without jaxtyping, and
-a job checks nothing of it.
+axes. A leading `#` says that an axis may also have the length 1; `...` and names with a leading `*` stand for any
+axes. A single axis has a blank before it: `" cell"`. An axis has one length wherever its name stands in one signature,
+unless a `_` leads it: the lengths of `_cell` differ between populations. Only type checkers and tests read this: PSST
+runs without jaxtyping, and a job checks nothing of it.
 
 Axes:
     run: the runs of a batch; in a compiled program its lanes, of which spare ones repeat the last run.

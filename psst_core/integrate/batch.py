@@ -61,7 +61,7 @@ class Batch:
         }
 
     def parameters(self, varying: Sequence[str]) -> dict[str, Float[Array, "_cell run"]]:
-        """Return the numbers of these keys, and those that are distributed over cells."""
+        """Return the numbers of these keys, one row, and those that are distributed over cells, a row for each cell."""
         keys = [*varying, *distribution_keys(self.runs[0].config)]
         return {name: _columns([get(config, name) for config in self.configs]) for name in keys}
 
