@@ -81,7 +81,7 @@ PLAIN = {
 }
 
 
-def status_word(number: Any) -> str:
+def status_word(number: object) -> str:
     """Say, for people, what became of a run: `not run`."""
     return next(word for word, value in STATUS.items() if value == number).replace("_", " ")
 

@@ -291,7 +291,7 @@ class Config(dict[str, Any]):
     A view is made anew at each use. Change a configuration with `keys.put`, not by its views.
     """
 
-    def __or__(self, other: Mapping[str, Any]) -> "Config":  # type: ignore[override]
+    def __or__(self, other: Mapping[str, object]) -> "Config":  # type: ignore[override]
         return Config({**self, **other})
 
     @property
@@ -364,7 +364,7 @@ def _names(schema: type) -> frozenset[str]:
     return frozenset(field.name for field in fields(schema))
 
 
-def _view(schema: type[T], data: Mapping[str, Any]) -> T:
+def _view(schema: type[T], data: Mapping[str, object]) -> T:
     """Make a typed view of a group of keys. A key that the schema does not know is left out."""
     known = _names(schema)
     return schema(**{name: value for name, value in data.items() if name in known})

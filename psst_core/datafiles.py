@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from psst_core.arrays import Array
 from psst_core.errors import PsstError
 
-Array = npt.NDArray[np.float64]
 MOST_NUMBERS = 2**28
 MOST_BYTES = 2**33
 UNWRITTEN = 9.969209968386869e36  # in NetCDF where no float was written, in both precisions

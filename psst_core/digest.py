@@ -19,7 +19,7 @@ PACKAGE = "psst_core"
 UNCOUNTED = ("kind", "type_comment")  # these fields of a syntax tree's nodes do not count
 
 
-def digest(data: Any) -> str:
+def digest(data: object) -> str:
     """Return sixteen hex digits for plain data. The order of its keys does not count."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
@@ -203,7 +203,7 @@ def _is_text(line: ast.Assign) -> bool:
     return any(isinstance(part, ast.JoinedStr) or isinstance(getattr(part, "value", None), str) for part in values)
 
 
-def _plain(node: Any) -> Any:
+def _plain(node: object) -> Any:
     """Convert a syntax tree to plain data that is the same in every version of Python."""
     if isinstance(node, list):
         return [_plain(item) for item in node]

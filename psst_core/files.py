@@ -119,12 +119,12 @@ class _Dumper(yaml.CSafeDumper):
 _Dumper.add_multi_representer(dict, yaml.representer.SafeRepresenter.represent_dict)
 
 
-def to_yaml(data: Any) -> str:
+def to_yaml(data: object) -> str:
     """Write plain data as YAML, its keys in their order."""
     return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
-def from_yaml(text: str, source: Any = "YAML") -> Any:
+def from_yaml(text: str, source: object = "YAML") -> Any:
     """Read plain data from YAML, but no more of it than a sweep's record can hold.
 
     Args:
@@ -144,7 +144,7 @@ def from_yaml(text: str, source: Any = "YAML") -> Any:
         raise PsstError(f"{source}: is no YAML that can be read, see {where}; it is damaged or another file") from None
 
 
-def _check_yaml(text: str, source: Any) -> None:
+def _check_yaml(text: str, source: object) -> None:
     """Raise where a text's size, its nesting, or its aliases when written out, are beyond any file of PSST's."""
     if len(text) > YAML_BYTES:
         raise PsstError(

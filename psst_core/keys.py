@@ -15,14 +15,14 @@ from psst_core.registry import file_fields, lookup, parameters, run_settings
 NAMING = {"distribution": "distribution", "solver": "name"}  # names the class of such a part; else it is `type`
 
 
-def get(config: Mapping[str, Any], key: str) -> Any:
+def get(config: Mapping[str, object], key: str) -> Any:
     value: Any = config
     for part in key.split("."):
         value = value[part]
     return value
 
 
-def put(config: Mapping[str, Any], values: Mapping[str, Any]) -> Config:
+def put(config: Mapping[str, object], values: Mapping[str, object]) -> Config:
     """Return a copy of the configuration with these values. It shares the parts that they do not touch."""
     result = Config(config)
     for key, value in values.items():
@@ -35,7 +35,7 @@ def put(config: Mapping[str, Any], values: Mapping[str, Any]) -> Config:
     return result
 
 
-def flatten(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(node: object, key: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every single value with its dotted key; in lists the key counts the items from 0."""
     if isinstance(node, dict):
         items: Any = node.items()
@@ -72,7 +72,7 @@ def parts(config: Config) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
             yield "distribution", part, get(config, part)
 
 
-def class_of_part(kind: str, settings: Mapping[str, Any], key: str) -> type:
+def class_of_part(kind: str, settings: Mapping[str, object], key: str) -> type:
     naming = NAMING.get(kind, "type")
     return lookup(kind, settings[naming], f"{key}.{naming}")
 
@@ -165,7 +165,7 @@ def is_start(key: str) -> bool:
     return key.split(".")[:2] == ["network", "populations"] and key.split(".")[3:4] == ["start"]
 
 
-def start_values(start: Mapping[str, Any]) -> dict[str, Any]:
+def start_values(start: Mapping[str, object]) -> dict[str, Any]:
     """Flatten start values: `{v: …, sodium: {m: …}}` becomes `{v: …, sodium.m: …}`, each a number or a distribution."""
     values: dict[str, Any] = {}
     for name, value in start.items():
@@ -176,6 +176,6 @@ def start_values(start: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _fields(kind: str, settings: Mapping[str, Any], key: str) -> Iterator[str]:
+def _fields(kind: str, settings: Mapping[str, object], key: str) -> Iterator[str]:
     cls = lookup(kind, settings["type"], f"{key}.type")
     yield from (f"{key}.{name}" for name in parameters(cls) if name in settings)

@@ -30,7 +30,7 @@ def parameter(default: float, unit: str = "1", *, minimum: float = -math.inf, ma
 
 
 def setting(
-    default: Any, unit: str = "1", *, minimum: float = -math.inf, maximum: float = math.inf, per_run: bool = False
+    default: object, unit: str = "1", *, minimum: float = -math.inf, maximum: float = math.inf, per_run: bool = False
 ) -> Any:
     """Declare a field that is a number or list outside the equations.
 
@@ -96,7 +96,7 @@ def names(kind: str) -> list[str]:
     return sorted(_CLASSES[kind])
 
 
-def lookup(kind: str, name: Any, key: str) -> type:
+def lookup(kind: str, name: object, key: str) -> type:
     """Return the class of a kind that has this name.
 
     Args:
@@ -120,7 +120,7 @@ def lookup(kind: str, name: Any, key: str) -> type:
     return known[name]
 
 
-def suggestion(word: Any, known: Iterable[str]) -> str:
+def suggestion(word: object, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(word), list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
@@ -140,7 +140,7 @@ def file_fields(cls: type) -> list[str]:
     return [f.name for f in dataclasses.fields(cls) if f.metadata.get("file")]
 
 
-def build(kind: str, settings: Mapping[str, Any], key: str, naming: str = "type") -> Any:
+def build(kind: str, settings: Mapping[str, object], key: str, naming: str = "type") -> Any:
     """Make an instance of the class that `settings[naming]` names, with the other settings as its fields."""
     cls = lookup(kind, settings[naming], f"{key}.{naming}")
     values = {name: value for name, value in settings.items() if name != naming}
@@ -154,7 +154,7 @@ def _declared(paths: Any, key: str) -> Any:
     return [InputFile(path, key) for path in paths] if isinstance(paths, list) else InputFile(paths, key)
 
 
-def check_ranges(cls: type, settings: Mapping[str, Any], key: str) -> None:
+def check_ranges(cls: type, settings: Mapping[str, object], key: str) -> None:
     """Raise for the first number that is not finite, or outside the interval of its field."""
     for field in dataclasses.fields(cls):
         value = settings.get(field.name)

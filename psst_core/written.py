@@ -161,7 +161,7 @@ def _one(value: Any, hint: Any, key: str) -> Any:
     return value
 
 
-def number_of(value: Any, key: str, wanted: str = "a number") -> int | float:
+def number_of(value: object, key: str, wanted: str = "a number") -> int | float:
     """Return the number that a value means.
 
     Raises:
@@ -198,7 +198,7 @@ def _float(value: int, key: str) -> float:
     raise PsstError(f"{key}={value}: a double holds no such number exactly; write it with an exponent, such as 1e17")
 
 
-def _read(value: Any, key: str) -> Any:
+def _read(value: object, key: str) -> Any:
     """Return a value of any type, with every text without quotes in it read as a number or word."""
     if isinstance(value, list):
         return [_read(item, key) for item in value]
@@ -215,11 +215,11 @@ def _read(value: Any, key: str) -> Any:
     return found
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     return "list" if isinstance(value, list) else "group of keys"
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Write a value as people would."""
     if isinstance(value, list):
         return f"[{','.join(map(shown, value))}]"

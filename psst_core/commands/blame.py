@@ -128,9 +128,9 @@ def _kept(chunk: xr.Dataset, position: int) -> dict[str, Any]:
     return kept
 
 
-def _equal(one: Any, other: Any) -> bool:
+def _equal(one: object, other: object) -> bool:
     return np.asarray(one).tobytes() == np.asarray(other).tobytes()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return value.item() if isinstance(value, np.generic) else value

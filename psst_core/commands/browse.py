@@ -93,7 +93,7 @@ class Browser:
         """The id of the run at the place; empty if none is planned there."""
         return str(self.sweep.cube["run_id"].isel({d: i for d, i in self.place.items() if d != POPULATION}).item())
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, Any]:
         """Return the widgets, and the picture if there is one, for pages on which widgets do not work."""
         picture = {"image/png": base64.b64encode(self.picture.value).decode()} if self.picture.value else {}
         return dict(self.box._repr_mimebundle_(**kwargs)) | picture
@@ -106,7 +106,7 @@ class Browser:
     def _showing_errors(self, then: Callable[[], None]) -> Callable[[Any], None]:
         """Return a callback for a control; it shows an error beside the pages, as nobody would see it elsewhere."""
 
-        def follow(change: Any) -> None:
+        def follow(change: object) -> None:
             if self.silent:
                 return
             self.message.value = ""

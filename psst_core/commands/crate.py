@@ -182,6 +182,6 @@ def _licence(licence: str | None) -> Entity:
     return {"@id": name, "@type": "CreativeWork", "name": licence, "description": f"the licence {licence}"}
 
 
-def _organisation(attributes: Mapping[str, Any]) -> list[Entity]:
+def _organisation(attributes: Mapping[str, object]) -> list[Entity]:
     named = attributes.get("institution")
     return [{"@id": "#institution", "@type": "Organization", "name": named}] if named else []

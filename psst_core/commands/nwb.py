@@ -17,7 +17,7 @@ from psst_core.store.dataset import read
 MS, MV = 1e-3, 1e-3
 
 
-def export_nwb(results: Results, target: Path, species: str | None = None, **point: Any) -> None:
+def export_nwb(results: Results, target: Path, species: str | None = None, **point: object) -> None:
     """Write the run at a point of the sweep: spikes, mean potentials, traces, and its configuration.
 
     Args:

@@ -125,7 +125,7 @@ def file_keys(config: Config) -> list[str]:
     return own + part_file_keys(config)
 
 
-def data_files(config: Config, runs: Iterable[Mapping[str, Any]] = ({},)) -> dict[str, dict[str, str]]:
+def data_files(config: Config, runs: Iterable[Mapping[str, object]] = ({},)) -> dict[str, dict[str, str]]:
     """Digest the files that runs read.
 
     Args:
@@ -148,7 +148,7 @@ def _listed(paths: Any) -> list[str]:
     return [path for path in (paths if isinstance(paths, list) else [paths]) if path]
 
 
-def _check_part(kind: str, settings: Mapping[str, Any], key: str) -> None:
+def _check_part(kind: str, settings: Mapping[str, object], key: str) -> None:
     cls = lookup(kind, settings["type"], f"{key}.type")
     _check_fields(cls, settings, key)
     _check_no_hidden_file(cls, settings, key)
@@ -156,7 +156,7 @@ def _check_part(kind: str, settings: Mapping[str, Any], key: str) -> None:
         build(kind, settings, key)
 
 
-def _check_no_hidden_file(cls: type, settings: Mapping[str, Any], key: str) -> None:
+def _check_no_hidden_file(cls: type, settings: Mapping[str, object], key: str) -> None:
     """Raise where the path of a file or a folder stands in a field that is not declared as one.
 
     In PSST's own fields a word without a dot or slash is no path. A plugin may open whatever its fields name.
@@ -170,7 +170,7 @@ def _check_no_hidden_file(cls: type, settings: Mapping[str, Any], key: str) -> N
                 raise undeclared(text, f"{key}.{name}", several=isinstance(value, list))
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     """Yield the texts in a value, also those in lists."""
     if isinstance(value, str):
         yield value
@@ -179,7 +179,7 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _check_fields(cls: type, settings: Mapping[str, Any], key: str) -> None:
+def _check_fields(cls: type, settings: Mapping[str, object], key: str) -> None:
     """Check the ranges of a class's fields, for numbers and for what distributions may draw."""
     check_ranges(cls, settings, key)
     for field in dataclasses.fields(cls):

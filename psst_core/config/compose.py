@@ -193,7 +193,7 @@ def _quoted(choice: str) -> str:
     return QuotedString(choice, Quote.single).with_quotes()
 
 
-def update(config: DictConfig, key: str, value: Any) -> None:
+def update(config: DictConfig, key: str, value: object) -> None:
     """Set one key to a value, converted to the key's type.
 
     Raises:
@@ -227,7 +227,7 @@ def update(config: DictConfig, key: str, value: Any) -> None:
     _set(node, last, value, key)
 
 
-def _set(node: DictConfig, name: str, value: Any, key: str) -> None:
+def _set(node: DictConfig, name: str, value: object, key: str) -> None:
     """Set one entry of a node to a value, converted to the entry's type."""
     entry = node._get_node(name)
     hint, optional = entry._metadata.ref_type, entry._metadata.optional  # type: ignore[union-attr]
@@ -328,16 +328,16 @@ def _complete_start(start: DictConfig, key: str) -> None:
         node[last] = _number_or_distribution(value, f"{key}.{name}")
 
 
-def _number_or_distribution(value: Any, key: str) -> Any:
+def _number_or_distribution(value: object, key: str) -> Any:
     return _typed(KEY, value, key, naming=KEY) if isinstance(value, DictConfig) else _number(value, key)
 
 
-def _number(value: Any, key: str) -> float:
+def _number(value: object, key: str) -> float:
     found: float = typed(value, float, key)
     return found
 
 
-def _typed(kind: str, settings: Any, key: str, naming: str = "type") -> DictConfig:
+def _typed(kind: str, settings: object, key: str, naming: str = "type") -> DictConfig:
     """Complete settings with every field of the class that `settings[naming]` names, and give each its type.
 
     Distributions among the settings are completed in the same way.

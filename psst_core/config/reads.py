@@ -63,7 +63,7 @@ def reads(config: Config) -> Reads:
     return Reads(unread, same)
 
 
-def sort_of(value: Any) -> Any:
+def sort_of(value: object) -> Any:
     """Return all that `reads` may look at in a value that differs between runs of one program.
 
     Returns:
@@ -194,6 +194,6 @@ def _networks_differ(config: Config) -> bool:
     return False
 
 
-def _is_random(value: Any, key: str) -> bool:
+def _is_random(value: object, key: str) -> bool:
     """Return whether a value is a distribution that draws random numbers."""
     return is_distribution(value) and of(value, key).draws()

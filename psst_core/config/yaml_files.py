@@ -109,7 +109,7 @@ class _Reader:
             raise PsstError(f"{at} has {name.value} without a value; {why}")
 
 
-def fitted(content: Any, hint: Any, key: str = "") -> Any:
+def fitted(content: object, hint: object, key: str = "") -> Any:
     """Convert a file's content to the types of the schema, and refuse keys that the schema does not name.
 
     Args:
@@ -126,7 +126,7 @@ def fitted(content: Any, hint: Any, key: str = "") -> Any:
     return typed(content, hint, key)
 
 
-def _checked_group(content: Any, hint: Any, key: str) -> Mapping[str, Any]:
+def _checked_group(content: object, hint: object, key: str) -> Mapping[str, Any]:
     """Return the content if it is a group of keys, and raise if it is not."""
     if not isinstance(content, Mapping):
         example = next(iter(typing.get_type_hints(hint)), "a") if dataclasses.is_dataclass(hint) else "name"
@@ -134,7 +134,7 @@ def _checked_group(content: Any, hint: Any, key: str) -> Mapping[str, Any]:
     return content
 
 
-def _fitted_group(content: Any, hint: Any, key: str) -> Any:
+def _fitted_group(content: object, hint: object, key: str) -> Any:
     found = {}
     types = typing.get_type_hints(hint) if dataclasses.is_dataclass(hint) else {}
     for name, value in _checked_group(content, hint, key).items():
@@ -150,20 +150,20 @@ def _fitted_group(content: Any, hint: Any, key: str) -> Any:
     return found
 
 
-def _nested(first: str, rest: str, types: Mapping[str, Any]) -> str:
+def _nested(first: str, rest: str, types: Mapping[str, object]) -> str:
     """Say what to write in place of an unknown key. A file has groups of keys, not keys with dots."""
     if rest and first in types:
         return f" in a file; write {{{first}: {{{rest}: …}}}}"
     return suggestion(first, types)
 
 
-def _as_axis(name: str, types: Mapping[str, Any]) -> str:
+def _as_axis(name: str, types: Mapping[str, object]) -> str:
     """Say what to write in place of an unknown key of `sweep`. An axis belongs in `sweep.axes`."""
     near = suggestion(name, types)
     return near if near and "." not in name else f" of a sweep; an axis is written {{axes: {{{name}: …}}}}"
 
 
-def _texts(content: Any) -> Any:
+def _texts(content: object) -> Any:
     """Return content as text, since its type is known only later. `null` and nothing become None, but not in a list."""
     if isinstance(content, dict):
         return {name: _texts(value) for name, value in content.items()}
@@ -172,7 +172,7 @@ def _texts(content: Any) -> Any:
     return None if isinstance(content, Plain) and content.lower() in ("", "~", "null") else content
 
 
-def read_fitted(path: Path, hint: Any, key: str = "") -> Any:
+def read_fitted(path: Path, hint: object, key: str = "") -> Any:
     """Read a file's content and convert it to the types of the schema.
 
     Raises:
@@ -185,7 +185,7 @@ def read_fitted(path: Path, hint: Any, key: str = "") -> Any:
         raise PsstError(f"{path}: {error}") from error
 
 
-def plain(content: Any) -> Any:
+def plain(content: object) -> Any:
     """Return content in which every text is a plain `str`."""
     if isinstance(content, dict):
         return {name: plain(value) for name, value in content.items()}
@@ -194,7 +194,7 @@ def plain(content: Any) -> Any:
     return str(content) if isinstance(content, str) else content
 
 
-def check_defaults(entries: Any, group: str, groups: Mapping[str, Sequence[str]]) -> None:
+def check_defaults(entries: object, group: str, groups: Mapping[str, Sequence[str]]) -> None:
     """Raise for an entry of a file's list `defaults` that names no existing choice, or names it in a wrong form.
 
     Args:
@@ -217,7 +217,7 @@ def check_defaults(entries: Any, group: str, groups: Mapping[str, Sequence[str]]
             _check_choice(entry, group, groups)
 
 
-def _check_choice(choice: Any, group: str, groups: Mapping[str, Sequence[str]]) -> None:
+def _check_choice(choice: object, group: str, groups: Mapping[str, Sequence[str]]) -> None:
     if choice is not None and choice not in groups[group]:
         near, known = suggestion(choice, groups[group]), ", ".join(groups[group])
         raise PsstError(f"{DEFAULTS}: {group}={choice}: no such {group}{near}; conf/{group}/ has: {known}")

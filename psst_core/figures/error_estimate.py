@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.figures.style import PAGE, has_membranes, nothing, population_name
 from psst_core.results.analysis import MEASURES
 from psst_core.results.sweep_results import Results
-from psst_core.store.dataset import Array
 from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:

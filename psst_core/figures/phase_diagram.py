@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from psst_core.arrays import Array
 from psst_core.attributes import REPLICATES
 from psst_core.configuration import Config
 from psst_core.figures.curves import SHOWN
@@ -27,7 +28,6 @@ from psst_core.figures.style import (
     why_missing,
 )
 from psst_core.results.sweep_results import Results
-from psst_core.store.dataset import Array
 from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.figures.style import PAGE, axis_names, no_traces
 from psst_core.results.sweep_results import Results
-from psst_core.store.dataset import Array
 from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import pandas as pd
 import scipy
 import xarray as xr
 
+from psst_core.arrays import Array
 from psst_core.attributes import REPLICATES
 from psst_core.configuration import Config
 from psst_core.figures.style import (
@@ -28,7 +29,6 @@ from psst_core.figures.style import (
 )
 from psst_core.results.analysis import MEASURES
 from psst_core.results.sweep_results import Results
-from psst_core.store.dataset import Array
 from psst_core.sweep.axes import RUN
 from psst_core.sweep.expand import Axis
 
@@ -120,7 +120,7 @@ def means(results: Results) -> xr.Dataset:
     return cube[list(MEASURES)].mean(REPLICATES, keep_attrs=True)
 
 
-def rank_correlation(x: Any, y: Array) -> float:
+def rank_correlation(x: Array | xr.DataArray, y: Array) -> float:
     """Return Spearman's correlation over the points where y is defined; NaN if x or y does not vary."""
     x, y = np.asarray(x)[np.isfinite(y)], y[np.isfinite(y)]
     if len(np.unique(x)) < 2 or len(np.unique(y)) < 2:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from psst_core.arrays import Array
 from psst_core.attributes import REPLICATES
 from psst_core.configuration import Config
 from psst_core.figures.raster import strongest
 from psst_core.figures.style import COLUMN, PAGE, has_membranes, nothing, population_name, short
 from psst_core.results.analysis import band, peak, spectrum, within
 from psst_core.results.sweep_results import Results
-from psst_core.store.dataset import Array
 from psst_core.sweep.expand import Axis
 
 if TYPE_CHECKING:

@@ -65,7 +65,7 @@ def heading(variable: xr.DataArray) -> str:
     return text.replace(", ", ",\n") if ", " in text else text.replace(" (", "\n(")
 
 
-def population_name(population: Any) -> str:
+def population_name(population: object) -> str:
     return NAMES.get(str(population), str(population))
 
 
@@ -153,7 +153,7 @@ def slices(results: Results, shown: Sequence[str]) -> dict[str, Any]:
 
 
 def caption(
-    results: Results, shown: Sequence[str], what: str = "mean ± s.d.", place: Mapping[str, Any] | None = None
+    results: Results, shown: Sequence[str], what: str = "mean ± s.d.", place: Mapping[str, object] | None = None
 ) -> str:
     """Say over what a figure averages, and at which values it stands on the axes that it does not show.
 
@@ -174,7 +174,7 @@ def caption(
     )
 
 
-def first_traced(results: Results, figure: str, **point: Any) -> RunData | None:
+def first_traced(results: Results, figure: str, **point: object) -> RunData | None:
     """Return the first run at a point whose traces are kept; one that is ok if there is one, None if none is finished.
 
     Raises:

@@ -139,5 +139,5 @@ def _over(
     return values, became, f"{population}, {text}" if population else text
 
 
-def _word(value: Any) -> str | None:
+def _word(value: object) -> str | None:
     return None if value is None else short(value).replace("_", " ")

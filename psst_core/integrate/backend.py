@@ -4,20 +4,25 @@ A backend is a class in `backends/`, or in a plugin, with `@register("backend", 
 it. It makes what `Backend` and `Round` describe out of a network's description and named arrays (see batch.py).
 """
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.integrate.batch import Run
 from psst_core.model.network import Network
 from psst_core.registry import lookup
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
+
 SEGMENT_BYTES = 16_000_000
 SEGMENT_SAMPLES = 200
 
@@ -46,17 +51,17 @@ class Segment:
     Attributes:
         first_step, steps: the first step of the segment, and the number of its steps.
         spike_step, spike_cell, spike_run: one entry a spike; the cell counts through all populations.
-        mean_potential: [population, run, sample], mV.
-        traces: by `population.variable`, [run, cell, sample] of the chosen cells.
+        mean_potential: mV.
+        traces: by `population.variable`, of the chosen cells.
     """
 
     first_step: int
     steps: int
-    spike_step: Array
-    spike_cell: Array
-    spike_run: Array
-    mean_potential: Array
-    traces: dict[str, Array]
+    spike_step: Int[Array, " spike"]
+    spike_cell: Int[Array, " spike"]
+    spike_run: Int[Array, " spike"]
+    mean_potential: Float[Array, "population run sample"]
+    traces: dict[str, Float[Array, "run _traced sample"]]
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,12 @@ class Ending:
     """The results of a round that are known at its end.
 
     Attributes:
-        finite: whether each run's state is finite, [run].
-        moments: the means of v and of v² over the window's samples, by population [2, cell, run].
+        finite: whether each run's state is finite.
+        moments: by population, the means of v and of v² over the window's samples.
     """
 
-    finite: Array
-    moments: dict[str, Array]
+    finite: Bool[Array, " run"]
+    moments: dict[str, Float[Array, "moment _cell run"]]
 
 
 class Round(Protocol):

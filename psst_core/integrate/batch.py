@@ -1,12 +1,14 @@
 """The inputs of the runs of a batch: start state, parameters that differ, connections, stimulus, noise."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.integrate import solvers  # noqa: F401  (importing fills the registry)
 from psst_core.keys import connectivity_name, distribution_keys, get
@@ -18,7 +20,8 @@ from psst_core.model.streams import key
 from psst_core.registry import build
 from psst_core.seeds import generator
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float64, UInt32
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class Batch:
         self.networks = [Network.from_config(config.network) for config in self.configs]
         self.network = self.networks[0]
 
-    def start(self) -> dict[str, dict[str, Array]]:
-        """Return every variable at t = 0, [cell, run], by population."""
+    def start(self) -> dict[str, dict[str, Float[Array, "_cell run"]]]:
+        """Return every variable at t = 0, by population."""
         states = [
             start_state(network, config.network, config.run.seed, run.network, run.trial)
             for network, config, run in zip(self.networks, self.configs, self.runs, strict=True)
@@ -57,13 +60,13 @@ class Batch:
             for name, variables in states[0].items()
         }
 
-    def parameters(self, varying: Sequence[str]) -> dict[str, Array]:
-        """Return the numbers of these keys, [1, run], and those that are distributed over cells, [cell, run]."""
+    def parameters(self, varying: Sequence[str]) -> dict[str, Float[Array, "_cell run"]]:
+        """Return the numbers of these keys, one row, and those that are distributed over cells, a row for each cell."""
         keys = [*varying, *distribution_keys(self.runs[0].config)]
         return {name: _columns([get(config, name) for config in self.configs]) for name in keys}
 
-    def conductances(self) -> dict[str, Array]:
-        """Return the conductance of each projection, mS/cm², [1, run]."""
+    def conductances(self) -> dict[str, Float[Array, "1 run"]]:
+        """Return the conductance of each projection, mS/cm²."""
         return {
             name: _columns([network.projections[name].conductance for network in self.networks])
             for name in self.network.projections
@@ -78,8 +81,8 @@ class Batch:
                 drawn[name] = connect(network, run.config.run.seed, run.network)
         return [drawn[name] for name in names]
 
-    def streams(self) -> dict[str, dict[str, Array]]:
-        """Return the keys of random numbers, uint32 [2, run], by population and mechanism."""
+    def streams(self) -> dict[str, dict[str, UInt32[Array, "word run"]]]:
+        """Return the keys of random numbers, by population and mechanism."""
         return {
             name: {
                 part: np.stack([_key(run, f"{name}.{part}") for run in self.runs], axis=-1)
@@ -89,12 +92,12 @@ class Batch:
             for name in self.network.populations
         }
 
-    def stimulus_weights(self) -> dict[str, Array]:
-        """Return the stimulus's factor on each cell, [cell, run], by population."""
+    def stimulus_weights(self) -> dict[str, Float[Array, "_cell run"]]:
+        """Return the stimulus's factor on each cell, by population."""
         weights = _columns([stimulus_weights(run, self.network.sizes) for run in self.runs])
         return {name: weights[cells] for name, cells in self.network.places.items()}
 
-    def table(self) -> Array:
+    def table(self) -> Float[Array, "row column"]:
         """Return the numbers that the stimulus looks up; they are the same in all runs."""
         config = self.configs[0]
         stimulus = build("stimulus", config.stimulus, "stimulus")
@@ -102,8 +105,8 @@ class Batch:
         return table
 
 
-def stimulus_weights(run: Run, sizes: Mapping[str, int]) -> Array:
-    """Return the stimulus's factor on each cell in a run, [cell]."""
+def stimulus_weights(run: Run, sizes: Mapping[str, int]) -> Float[Array, " cell"]:
+    """Return the stimulus's factor on each cell in a run."""
     seed, numbers = run.config.run.seed, (run.network, run.trial)
     stimulus = build("stimulus", run.config.stimulus, "stimulus")
     weights: Array = stimulus.weights(
@@ -112,10 +115,10 @@ def stimulus_weights(run: Run, sizes: Mapping[str, int]) -> Array:
     return weights
 
 
-def _columns(values: Sequence[Any]) -> Array:
-    """Put a number or an array [cell] of each run side by side, [cell, run]; one number makes one row."""
+def _columns(values: Sequence[float | Float[Array, " cell"]]) -> Float64[Array, "#cell run"]:
+    """Put a number, or the numbers of cells, of each run side by side; one number makes one row."""
     return np.stack([np.atleast_1d(np.asarray(value, dtype=np.float64)) for value in values], axis=-1)
 
 
-def _key(run: Run, purpose: str) -> Array:
+def _key(run: Run, purpose: str) -> UInt32[Array, " word"]:
     return key(run.config.run.seed, f"noise:{purpose}", run.network, run.trial)

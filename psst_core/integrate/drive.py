@@ -6,24 +6,31 @@ method. An adaptive solver ends a step of its own at each edge. All of it is in 
 differences to the step. So neither the precision of the states nor a late time costs charge.
 """
 
+from __future__ import annotations
+
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.integrate.solvers import Solver
-from psst_core.model.mechanisms import Clock, ClockUse, Tensor, cast
+from psst_core.model.mechanisms import Clock, ClockUse, cast
 from psst_core.model.returned import asking, checked_waveform
 from psst_core.model.stimuli.base import Stimulus
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float64, Int
+
 
 GAUSS = [((1 + x) / 2, weight / 2) for x, weight in zip(*map(list, np.polynomial.legendre.leggauss(4)), strict=True)]
 
 
 class Drive:
-    """The current of a stimulus before its weights: a scalar, [1, run], or [cell, 1], [cell, run] for all cells.
+    """The current of a stimulus before its weights: a number, or one for each run, each cell of the network, or both.
 
     Args:
         table: the numbers that the waveform looks up.
@@ -31,14 +38,21 @@ class Drive:
         shape: the numbers of cells and of runs.
     """
 
-    def __init__(self, stimulus: Stimulus, table: Tensor, solver: Solver, dt: float, shape: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        stimulus: Stimulus,
+        table: Float64[Tensor, "row column"],
+        solver: Solver,
+        dt: float,
+        shape: tuple[int, int],
+    ) -> None:
         self.stimulus, self.table, self.solver, self.dt, self.whole = stimulus, table, solver, dt, shape
         use = ClockUse()
         start = tf.zeros([], tf.float64)
         self.shape = self._waveform(Clock(start, start, dt, use=use)).shape
-        self.edges = _between_steps(use.edges)
+        self.edges: Tensor = _between_steps(use.edges)
 
-    def during(self, step: Tensor) -> Callable[[Clock], Tensor]:
+    def during(self, step: Float64[Tensor, ""]) -> Callable[[Clock], Float64[Tensor, "..."]]:
         """Return a function that gives the current at each stage of step `step`."""
         if self.edges is None or self.solver.adaptive:
             return self._at
@@ -48,7 +62,7 @@ class Drive:
         mean = tf.cond(tf.reduce_any(mixed), lambda: self._mean(step, shape), lambda: tf.zeros(shape, tf.float64))
         return lambda now: tf.where(mixed, mean, self._at(now))
 
-    def until(self, step: Tensor, moment: Tensor) -> Tensor:
+    def until(self, step: Float64[Tensor, ""], moment: Float[Tensor, "*moments"]) -> Float[Tensor, "*moments"]:
         """Return the next edge after a moment in a step, or else the step's end, as a share of the step."""
         if self.edges is None:
             return tf.ones_like(moment)
@@ -60,14 +74,18 @@ class Drive:
             nearest = tf.reduce_min(nearest, axis=0, keepdims=True)
         return cast(nearest, moment.dtype)
 
-    def _mean(self, step: Tensor, shape: Any) -> Tensor:
+    def _mean(self, step: Float64[Tensor, ""], shape: Sequence[int]) -> Float64[Tensor, "..."]:
         """Return the mean of the current over a step, from edge to edge by Gauss's quadrature of order 8."""
 
-        def piece(begin: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+        def piece(
+            begin: Float64[Tensor, "*moments"], total: Float64[Tensor, "*current"]
+        ) -> tuple[Float64[Tensor, "*moments"], Float64[Tensor, "*current"]]:
             end = self.until(step, begin)
             width, middle = end - begin, 0.5 * (begin + end)
 
-            def node(i: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+            def node(
+                i: Int[Tensor, ""], total: Float64[Tensor, "*current"]
+            ) -> tuple[Int[Tensor, ""], Float64[Tensor, "*current"]]:
                 share, weight = tf.gather(gauss, i)[0], tf.gather(gauss, i)[1]
                 return i + 1, total + weight * width * self._at(Clock(step, begin + share * width, self.dt, middle))
 
@@ -78,20 +96,22 @@ class Drive:
         start = tf.zeros(self.edges.shape[1:], tf.float64), tf.zeros(shape, tf.float64)
         return tf.while_loop(lambda begin, _: tf.reduce_any(begin < 1.0), piece, start)[1]
 
-    def _at(self, now: Clock) -> Tensor:
+    def _at(self, now: Clock) -> Float64[Tensor, "..."]:
         now = now.within(tf.float64)
         if self.stimulus.straight and self.solver.order == 1:
             now = replace(now, fraction=tf.constant(0.5, tf.float64))
         return self._waveform(now)
 
-    def _waveform(self, now: Clock) -> Tensor:
+    def _waveform(self, now: Clock) -> Float64[Tensor, "..."]:
         with asking("stimulus", self.stimulus, "waveform"):
             found = self.stimulus.waveform(now, self.table)
         return checked_waveform(found, *self.whole, "stimulus", self.stimulus)
 
 
-def _between_steps(times: list[Tensor]) -> Tensor:
-    """Return those edges that may lie between steps, in steps: [edge, 1, run], or [edge] for scalars; None for none.
+def _between_steps(
+    times: list[Tensor],
+) -> Float64[Tensor, "edge 1 run"] | Float64[Tensor, " edge"] | None:
+    """Return those edges that may lie between steps, in steps; None for none.
 
     The place of a plain number is known when the program is built. A parameter in which runs differ is known only when
     the program runs.

@@ -3,11 +3,14 @@
 C v' = I(t) − Σ_channels g a (v − E) − Σ_projections G (Σ_pre w s_pre) B(v) (v − E) − Σ_junctions G Σ w (v − v_other)
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from psst_core import tf
+from psst_core.arrays import DType, Number, Tensor, TensorArray
 from psst_core.integrate.wiring import synaptic_sum
 from psst_core.model.mechanisms import (
     Cell,
@@ -23,7 +26,6 @@ from psst_core.model.mechanisms import (
     States,
     Synapse,
     System,
-    Tensor,
     cast,
     crossed,
 )
@@ -31,7 +33,15 @@ from psst_core.model.network import Network, Population
 from psst_core.model.returned import asking, checked_changes, checked_number, checked_pair, checked_relaxations
 from psst_core.model.streams import Stream
 
-ByPopulation = dict[str, dict[str, Any]]
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int, Num, Shaped, UInt32
+
+
+T = TypeVar("T")
+ByPopulation = dict[str, dict[str, "Float[Tensor, '_cell run']"]]
+Axons = dict[str, dict[str, TensorArray]]
+# Of an axon: who fired, or the potentials at both ends of the next step.
+Signal: TypeAlias = "Bool[Tensor, '_cell run'] | tuple[Float[Tensor, '_cell run'], Float[Tensor, '_cell run']]"
 PAST, COMING, REFRACTORY = "past", "coming", "refractory"
 
 
@@ -41,25 +51,25 @@ class Equations:
 
     Attributes:
         wiring: by projection, the arrays of its connections.
-        streams: by population and mechanism, the keys of its random numbers, uint32 [2, run].
+        streams: by population and mechanism, the keys of its random numbers.
         dt: ms.
         dtype: of all states.
     """
 
     network: Network
-    wiring: Mapping[str, Any]
-    streams: Mapping[str, Mapping[str, Tensor]]
+    wiring: Mapping[str, Mapping[str, Num[Tensor, "..."]]]
+    streams: Mapping[str, Mapping[str, UInt32[Tensor, "word run"]]]
     dt: float
-    dtype: Any
+    dtype: DType
 
     def relaxations(
-        self, state: ByPopulation, held: ByPopulation, drive: Mapping[str, Tensor], now: Clock
+        self, state: ByPopulation, held: ByPopulation, drive: Mapping[str, Float[Tensor, " _cell #run"]], now: Clock
     ) -> dict[str, dict[str, Relaxation]]:
         """Return x' = source − decay·x for every variable.
 
         Args:
-            state, held: by population and variable, tensors [cell, run].
-            drive: by population, the injected current, broadcastable to [cell, run], µA/cm².
+            state, held: by population and variable.
+            drive: by population, the injected current, µA/cm².
             now: the moment of the stage.
         """
         inputs = self._synaptic_input(state)
@@ -72,8 +82,8 @@ class Equations:
         return result
 
     def after_step(
-        self, before: ByPopulation, after: ByPopulation, held: ByPopulation, axons: ByPopulation, step: Tensor
-    ) -> tuple[ByPopulation, ByPopulation, ByPopulation, dict[str, Tensor]]:
+        self, before: ByPopulation, after: ByPopulation, held: ByPopulation, axons: Axons, step: Int[Tensor, ""]
+    ) -> tuple[ByPopulation, ByPopulation, Axons, dict[str, Bool[Tensor, "_cell run"]]]:
         """Return state, held values and axons at the start of the next step, and by population who fired in this one.
 
         Args:
@@ -84,8 +94,8 @@ class Equations:
         network, dt = self.network, self.dt
         state = {name: dict(variables) for name, variables in after.items()}
         renewed: ByPopulation = {name: dict(held[name]) for name in network.populations}
-        fired: dict[str, Tensor] = {}
-        arriving: dict[str, dict[str, Any]] = {}
+        fired: dict[str, Bool[Tensor, "_cell run"]] = {}
+        arriving: dict[str, dict[str, Signal]] = {}
         for name, population in network.populations.items():
             fired[name], rest = _spikes(population, before[name], after[name], held[name], dt)
             renewed[name] |= rest
@@ -132,12 +142,18 @@ class Equations:
         }
 
     def _membrane(
-        self, population: Population, x: States, held: States, drive: Tensor, inputs: Any, now: Clock
+        self,
+        population: Population,
+        x: States,
+        held: States,
+        drive: Float[Tensor, "#cell #run"],
+        inputs: tuple[Number, Number],
+        now: Clock,
     ) -> dict[str, Relaxation]:
         """Return x' of the variables of a population of membranes."""
         conductance, source = inputs
         source = source + drive
-        current: dict[str, Tensor] = {}
+        current: dict[str, Float[Tensor, "cell run"]] = {}
         for key, part in population.mechanisms.items():
             if not isinstance(part, Current):
                 continue
@@ -165,12 +181,12 @@ class Equations:
             result |= _prefix(key, checked_relaxations(found, part.states, x["v"], at, part, method))
         return result
 
-    def _synaptic_input(self, state: ByPopulation) -> dict[str, tuple[Tensor, Tensor]]:
-        """Return Σ g and Σ g E over the synapses onto each population, [cell, run]."""
+    def _synaptic_input(self, state: ByPopulation) -> dict[str, tuple[Number, Number]]:
+        """Return Σ g and Σ g E over the synapses onto each population."""
         network = self.network
-        total: dict[str, tuple[Tensor, Tensor]] = dict.fromkeys(network.populations, (0.0, 0.0))
+        total: dict[str, tuple[Number, Number]] = dict.fromkeys(network.populations, (0.0, 0.0))
 
-        def add(population: str, g: Tensor, source: Tensor) -> None:
+        def add(population: str, g: Number, source: Number) -> None:
             total[population] = total[population][0] + g, total[population][1] + source
 
         for name, projection in network.projections.items():
@@ -196,8 +212,13 @@ class Equations:
         return total
 
     def _arriving(
-        self, name: str, after: States, fired: Tensor, axons: Mapping[str, Any], step: Tensor
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        self,
+        name: str,
+        after: States,
+        fired: Bool[Tensor, "cell run"],
+        axons: Mapping[str, TensorArray],
+        step: Int[Tensor, ""],
+    ) -> tuple[dict[str, Signal], dict[str, TensorArray]]:
         """Return the signals that arrive at the ends of a population's axons now, by synapse, and the axons afterwards.
 
         A signal is a spike (or none). Where potentials drive the synapse, it is the two potentials between which the
@@ -215,8 +236,10 @@ class Equations:
             arriving[key] = oldest if synapse.spiking else (oldest, axon.read((step + 2) % length))
         return arriving, kept
 
-    def _arrived(self, name: str, key: str, arriving: Mapping[str, Mapping[str, Any]]) -> Tensor:
-        """Return Σ G w over the spikes that arrive at a population through a linear synapse, [cell, run].
+    def _arrived(
+        self, name: str, key: str, arriving: Mapping[str, Mapping[str, Signal]]
+    ) -> Float[Tensor, "cell run"] | None:
+        """Return Σ G w over the spikes that arrive at a population through a linear synapse.
 
         None for other parts.
         """
@@ -236,7 +259,7 @@ class Equations:
 
 
 def held_at_start(network: Network, state: ByPopulation) -> ByPopulation:
-    """Return every value that is kept over a step, at t = 0, [cell, run]."""
+    """Return every value that is kept over a step, at t = 0."""
     held: ByPopulation = {}
     for name, values in network.held_values().items():
         signal = state[name][network.populations[name].signal]
@@ -249,12 +272,14 @@ def held_at_start(network: Network, state: ByPopulation) -> ByPopulation:
     return held
 
 
-def axons_at_start(network: Network, state: ByPopulation, dt: float) -> ByPopulation:
-    """Return the signals on their way at t = 0, by population and synapse with a delay: [delay + 1 steps, cell, run].
+def axons_at_start(
+    network: Network, state: ByPopulation, dt: float
+) -> dict[str, dict[str, Shaped[Tensor, "_step _cell run"]]]:
+    """Return the signals on their way at t = 0, by population and synapse with a delay, for its steps and one more.
 
     There is no spike; potentials are as at the start.
     """
-    axons: ByPopulation = {}
+    axons: dict[str, dict[str, Shaped[Tensor, "_step _cell run"]]] = {}
     for name in network.populations:
         axons[name] = {}
         for key, synapse in network.transmitting(name).items():
@@ -266,7 +291,7 @@ def axons_at_start(network: Network, state: ByPopulation, dt: float) -> ByPopula
 
 def _spikes(
     population: Population, before: States, after: States, held: States, dt: float
-) -> tuple[Tensor, dict[str, Tensor]]:
+) -> tuple[Bool[Tensor, "cell run"], dict[str, Float[Tensor, "cell run"]]]:
     """Return who fired in the step, and for how many steps each cell cannot fire again."""
     if population.system is not None:
         return tf.zeros_like(after[population.signal], dtype=tf.bool), {}
@@ -278,17 +303,17 @@ def _spikes(
     return fired, {REFRACTORY: tf.where(fired, round(population.refractory / dt) * tf.ones_like(rest), rest)}
 
 
-def _block(synapse: Synapse, v: Tensor, key: str) -> Tensor:
+def _block(synapse: Synapse, v: Float[Tensor, "cell run"], key: str) -> Number:
     """Return the factor that the potential puts on a synapse's conductance, checked."""
     with asking(key, synapse, "block"):
         found = synapse.block(v)
     return checked_number(found, v, key, synapse, "block")
 
 
-def _part(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _part(values: States, key: str) -> dict[str, Float[Tensor, "cell run"]]:
     """Return the entries `key.name`, by name."""
     return {name[len(key) + 1 :]: value for name, value in values.items() if name.startswith(f"{key}.")}
 
 
-def _prefix(key: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def _prefix(key: str, values: Mapping[str, T]) -> dict[str, T]:
     return {f"{key}.{name}": value for name, value in values.items()}

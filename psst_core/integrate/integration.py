@@ -1,21 +1,24 @@
 """A batch of runs during its integration by a compiled program."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.integrate.backend import Ending, Segment
 from psst_core.integrate.batch import Batch, Run
 from psst_core.integrate.dynamics import axons_at_start, held_at_start
 from psst_core.integrate.lanes import laid
-from psst_core.integrate.program import Program
+from psst_core.integrate.program import Program, Recorded
 from psst_core.integrate.wiring import wire
-from psst_core.model.mechanisms import Junction, LinearSynapse, Tensor
+from psst_core.model.mechanisms import Junction, LinearSynapse
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from jaxtyping import Num
 
 
 class Integration:
@@ -27,7 +30,7 @@ class Integration:
 
     Attributes:
         inputs: the arguments of the program that stay the same.
-        carry: its state: the variables [cell, lane], what is kept over a step, and the sums of v and v².
+        carry: its state: the variables, what is kept over a step, and the sums of v and v².
         step: the next step.
     """
 
@@ -74,7 +77,7 @@ class Integration:
             np.logical_and.reduce(ok)[:runs], {name: total.numpy()[..., :runs] / count for name, total in sums.items()}
         )
 
-    def _segment(self, recorded: Any, samples: int) -> Segment:
+    def _segment(self, recorded: Recorded, samples: int) -> Segment:
         means, traces, spikes = recorded
         program, runs = self.program, len(self.runs)
         steps = samples * program.records.steps_per_sample
@@ -121,7 +124,7 @@ def inputs(batch: Batch, program: Program) -> dict[str, Any]:
     }
 
 
-def _wiring(batch: Batch, program: Program) -> dict[str, dict[str, Tensor]]:
+def _wiring(batch: Batch, program: Program) -> dict[str, dict[str, Num[Tensor, "..."]]]:
     """Return the arrays that `synaptic_sum` takes, by the name of the connections."""
     network, drawn = batch.network, batch.connections()
     drawn += drawn[-1:] * (program.lanes - len(drawn))

@@ -1,12 +1,17 @@
 """Lanes: the columns of a compiled program, which the runs of a batch fill."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from psst_core import tf
-from psst_core.model.mechanisms import Tensor
+from psst_core.arrays import Array, DType, Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Num
+
 
 VECTOR = {"float64": 8, "float32": 16}  # numbers in 512 bits
 
@@ -20,6 +25,6 @@ def padded(runs: int, precision: str) -> int:
     return 1 if runs == 1 else -(-runs // vector) * vector
 
 
-def laid(array: npt.NDArray[Any], lanes: int, dtype: Any = None) -> Tensor:
-    """Return a tensor [..., lane] of an array [..., run]; the last run fills the spare lanes."""
+def laid(array: Num[Array, "*axes run"], lanes: int, dtype: DType | None = None) -> Num[Tensor, "*axes {lanes}"]:
+    """Return a tensor whose last axis counts the lanes; the last run fills the spare ones."""
     return tf.constant(array[..., np.minimum(np.arange(lanes), array.shape[-1] - 1)], dtype)

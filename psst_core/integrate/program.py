@@ -1,24 +1,40 @@
 """The compiled loop: a batch of runs as one TensorFlow/XLA program, advanced a segment at a time.
 
-The state is a tensor [cell, run] for each variable of each population. Time is an integer count of steps. The program
+The state is a tensor for each variable of each population. Time is an integer count of steps. The program
 returns its records after each segment. So memory does not grow with the simulated time.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from psst_core import tf
+from psst_core.arrays import Tensor, TensorArray
 from psst_core.configuration import Config, SolverConfig
 from psst_core.integrate import solvers  # noqa: F401  (importing fills the registry)
 from psst_core.integrate.backend import Records
 from psst_core.integrate.drive import Drive
-from psst_core.integrate.dynamics import Equations
+from psst_core.integrate.dynamics import Axons, ByPopulation, Equations
 from psst_core.integrate.solvers import Solver
+from psst_core.integrate.solvers.base import Memory, State
 from psst_core.keys import put
-from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.model.mechanisms import Clock, Relaxation
 from psst_core.model.network import Network
 from psst_core.model.returned import asking, checked_step
 from psst_core.registry import build, lookup
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Float64, Int, Shaped
+
+
+T = TypeVar("T")
+Sums = dict[str, "Float64[Tensor, 'moment _cell run']"]  # of v and of v², by population
+Signals = dict[str, dict[str, "Shaped[Tensor, '_step _cell run']"]]  # on their way, by population and synapse
+Kept = tuple[ByPopulation, Axons, Memory]  # held values, signals on their way, memory of the solver
+Carry = tuple[State, tuple[ByPopulation, Signals, Memory], Sums]
+Traces = dict[str, "Float[Tensor, 'sample _traced run']"]  # by population and variable
+Recorded = tuple["Float[Tensor, 'sample population run']", Traces, dict[str, "Bool[Tensor, 'step _cell run']"]]
 
 
 class Program:
@@ -39,16 +55,28 @@ class Program:
         self.records = Records.of(config, self.network, lanes)
         self.advance = tf.function(self._advance, jit_compile=True, autograph=False)
 
-    def _advance(self, carry: Any, inputs: Any, first_step: Tensor, samples: Tensor) -> Any:
+    def _advance(
+        self, carry: Carry, inputs: Mapping[str, Any], first_step: Int[Tensor, ""], samples: Int[Tensor, ""]
+    ) -> tuple[Carry, Recorded]:
         """Integrate `samples` sampling intervals from `first_step`; return the new carry and the records."""
         step, record, per_sample = _Step(self, inputs), _Recording(self), self.records.steps_per_sample
 
-        def interval(i: Tensor, state: Any, kept: Any, sums: Any, means: Any, traces: Any, spikes: Any) -> Any:
+        def interval(
+            i: Int[Tensor, ""],
+            state: State,
+            kept: Kept,
+            sums: Sums,
+            means: TensorArray,
+            traces: dict[str, TensorArray],
+            spikes: dict[str, TensorArray],
+        ) -> tuple[Any, ...]:
             start = first_step + i * per_sample
             means, traces = record.sample(i, state, means, traces)
             sums = record.accumulate(sums, state, start)
 
-            def body(j: Tensor, state: Any, kept: Any, spikes: Any) -> Any:
+            def body(
+                j: Int[Tensor, ""], state: State, kept: Kept, spikes: dict[str, TensorArray]
+            ) -> tuple[Int[Tensor, ""], State, Kept, dict[str, TensorArray]]:
                 state, kept, fired = step(start + j, state, kept)
                 return j + 1, state, kept, record.write_spikes(i * per_sample + j, fired, spikes)
 
@@ -75,7 +103,7 @@ class Program:
 class _Step:
     """One step of all runs of a batch: stimulus, stages of the solver, events."""
 
-    def __init__(self, program: Program, inputs: Any) -> None:
+    def __init__(self, program: Program, inputs: Mapping[str, Any]) -> None:
         config = put(program.config, inputs["parameters"])
         network = Network.from_config(config.network).with_conductances(inputs["conductance"])
         self.dt, self.dtype, self.solver, self.network = program.dt, program.dtype, program.solver, network
@@ -85,13 +113,15 @@ class _Step:
         shape = sum(network.sizes.values()), program.lanes
         self.drive = Drive(stimulus, inputs["table"], self.solver, self.dt, shape)
 
-    def __call__(self, step: Tensor, state: Any, kept: Any) -> tuple[Any, Any, dict[str, Tensor]]:
+    def __call__(
+        self, step: Int[Tensor, ""], state: State, kept: Kept
+    ) -> tuple[State, Kept, dict[str, Bool[Tensor, "_cell run"]]]:
         """Return the state and the kept values at the end of step `step`, and by population who fired in it."""
         held, axons, memory = kept
         number = tf.cast(step, tf.float64)
         current = self.drive.during(number)
 
-        def relaxations(x: Any, now: Clock) -> Any:
+        def relaxations(x: State, now: Clock) -> dict[str, dict[str, Relaxation]]:
             within = now.within(self.dtype, whole=True)
             return self.equations.relaxations(x, held, self._by_population(current(now)), within)
 
@@ -103,7 +133,7 @@ class _Step:
         state, held, axons, fired = self.equations.after_step(state, after, held, axons, step + 1)
         return state, (held, axons, memory), fired
 
-    def _by_population(self, current: Tensor) -> dict[str, Tensor]:
+    def _by_population(self, current: Float64[Tensor, "..."]) -> dict[str, Float[Tensor, "_cell run"]]:
         """Return the stimulus's current in the cells of each population, µA/cm²."""
         current = tf.cast(current, self.dtype)
         per_cell = current.shape.rank == 2 and current.shape[0] != 1
@@ -119,7 +149,7 @@ class _Recording:
     def __init__(self, program: Program) -> None:
         self.program, self.network, self.records = program, program.network, program.records
 
-    def arrays(self) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    def arrays(self) -> tuple[TensorArray, dict[str, TensorArray], dict[str, TensorArray]]:
         """Return empty arrays for a segment.
 
         Returns:
@@ -138,7 +168,9 @@ class _Recording:
         }
         return means, traces, spikes
 
-    def sample(self, i: Tensor, state: Any, means: Any, traces: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def sample(
+        self, i: Int[Tensor, ""], state: State, means: TensorArray, traces: Mapping[str, TensorArray]
+    ) -> tuple[TensorArray, dict[str, TensorArray]]:
         """Write the means and traces of sample `i`."""
         means = means.write(i, tf.stack([_mean(signal) for signal in self._signals(state).values()]))
         return means, {
@@ -146,36 +178,38 @@ class _Recording:
             for key, trace in self.records.traced.items()
         }
 
-    def accumulate(self, sums: Mapping[str, Tensor], state: Any, step: Tensor) -> dict[str, Tensor]:
-        """Add v and v² of each cell to their sums, if the step lies inside the window; by population [2, cell, run]."""
+    def accumulate(self, sums: Sums, state: State, step: Int[Tensor, ""]) -> Sums:
+        """Add v and v² of each cell to their sums, if the step lies inside the window."""
         first, last = self.records.window
         inside = tf.cast((step >= first) & (step < last), tf.float64)
         moments = {name: tf.cast(signal, tf.float64) for name, signal in self._signals(state).items()}
         return {name: sums[name] + inside * tf.stack([v, v * v]) for name, v in moments.items()}
 
     @staticmethod
-    def write_spikes(place: Tensor, fired: Mapping[str, Tensor], spikes: Mapping[str, Any]) -> dict[str, Any]:
+    def write_spikes(
+        place: Int[Tensor, ""], fired: Mapping[str, Bool[Tensor, "_cell run"]], spikes: Mapping[str, TensorArray]
+    ) -> dict[str, TensorArray]:
         """Write who fired in step `place` of the segment."""
         return {name: spikes[name].write(place, fired[name]) for name in spikes}
 
     @staticmethod
-    def stacked(means: Any, traces: Mapping[str, Any], spikes: Mapping[str, Any]) -> Any:
+    def stacked(means: TensorArray, traces: Mapping[str, TensorArray], spikes: Mapping[str, TensorArray]) -> Recorded:
         """Return the arrays as tensors."""
         return means.stack(), {k: a.stack() for k, a in traces.items()}, {k: a.stack() for k, a in spikes.items()}
 
-    def _signals(self, state: Any) -> dict[str, Tensor]:
+    def _signals(self, state: State) -> dict[str, Float[Tensor, "_cell run"]]:
         return {name: state[name][population.signal] for name, population in self.network.populations.items()}
 
 
-def _mean(signal: Tensor) -> Tensor:
-    """Return the mean over the cells, [run].
+def _mean(signal: Float[Tensor, "cell run"]) -> Float[Tensor, " run"]:
+    """Return the mean over the cells.
 
     It is computed in double precision, as XLA's own sum of many single-precision numbers fails in a loop.
     """
     return tf.cast(tf.reduce_mean(tf.cast(signal, tf.float64), axis=0), signal.dtype)
 
 
-def _each(nested: Mapping[str, Mapping[str, Any]], function: Any) -> dict[str, dict[str, Any]]:
+def _each(nested: Mapping[str, Mapping[str, object]], function: Callable[[Any], T]) -> dict[str, dict[str, T]]:
     return {name: {key: function(value) for key, value in values.items()} for name, values in nested.items()}
 
 

@@ -4,23 +4,27 @@ That order is the same in every layout and at every width of the batch, and abse
 bit of a sum depends on the layout, on the number of runs in the batch, or on whether they share a network.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from psst_core import tf
+from psst_core.arrays import Array, Tensor
 from psst_core.model.connectivity import Connections
 
-Array = npt.NDArray[Any]
-Tensor = Any
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int, Num
+
+
 UNROLLED = 5
 GATHERED_COST = 4
 ROWS_BYTES = 64_000_000
 
 
-def wire(drawn: Sequence[Connections], n_post: int, n_pre: int, spikes: bool = False) -> dict[str, Array]:
+def wire(drawn: Sequence[Connections], n_post: int, n_pre: int, spikes: bool = False) -> dict[str, Num[Array, "..."]]:
     """Return the arrays that `synaptic_sum` takes, for the connections of each run of a batch.
 
     Runs that share one network object share the arrays. These are dense, or, if that is much shorter, lists of each
@@ -55,13 +59,15 @@ def wire(drawn: Sequence[Connections], n_post: int, n_pre: int, spikes: bool = F
     return {"weight": _narrow(_padded(weight, strides)), "pre": _padded(pre, strides)}
 
 
-def synaptic_sum(wiring: Mapping[str, Tensor], open_fraction: Tensor) -> Tensor:
-    """Return Σ_pre w·open, [post, run], for the open fractions (or spikes, or potentials) [pre, run]."""
+def synaptic_sum(
+    wiring: Mapping[str, Num[Tensor, "..."]], open_fraction: Float[Tensor, "pre run"]
+) -> Float[Tensor, "post run"]:
+    """Return Σ_pre w·open for the open fractions (or spikes, or potentials)."""
     if "row" in wiring:
         return _sum_of_active(wiring["row"], open_fraction)
     weight, last = wiring["weight"], open_fraction.shape[0] - 1
 
-    def add(k: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+    def add(k: Int[Tensor, ""], total: Float[Tensor, "post run"]) -> tuple[Int[Tensor, ""], Float[Tensor, "post run"]]:
         for row in range(UNROLLED):
             source = wiring["pre"][k + row] if "pre" in wiring else tf.minimum(k + row, last)
             total = total + tf.cast(weight[k + row], total.dtype) * tf.gather(open_fraction, source)
@@ -73,18 +79,20 @@ def synaptic_sum(wiring: Mapping[str, Tensor], open_fraction: Tensor) -> Tensor:
     return total
 
 
-def _sum_of_active(row: Tensor, spikes: Tensor) -> Tensor:
+def _sum_of_active(
+    row: Num[Tensor, "pre post"] | Num[Tensor, "run pre post"], spikes: Float[Tensor, "pre run"]
+) -> Float[Tensor, "post run"]:
     """Return the same sum, but visit only the cells that are not at zero: run by run, row by row of the matrix."""
     (n_pre, runs), n_post = spikes.shape, row.shape[-1]
     number, spikes = tf.range(n_pre), tf.transpose(spikes)
 
-    def of_run(run: Tensor) -> Tensor:
+    def of_run(run: Int[Tensor, ""]) -> Float[Tensor, " post"]:
         active = tf.where(spikes[run] != 0.0, number, n_pre)
 
-        def following(k: Tensor) -> Tensor:
+        def following(k: Int[Tensor, ""] | int) -> Int[Tensor, ""]:
             return tf.reduce_min(tf.where(number > k, active, n_pre))
 
-        def add(k: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+        def add(k: Int[Tensor, ""], total: Float[Tensor, " post"]) -> tuple[Int[Tensor, ""], Float[Tensor, " post"]]:
             weight = row[k] if row.shape.rank == 2 else row[run, k]
             return following(k), total + tf.cast(weight, total.dtype) * spikes[run, k]
 
@@ -106,12 +114,12 @@ def _strides(rows: int) -> int:
     return max(1, -(-rows // UNROLLED))
 
 
-def _padded(rows: Array, strides: int) -> Array:
+def _padded(rows: Num[Array, " row *cells"], strides: int) -> Num[Array, " padded *cells"]:
     """Add rows of zeros up to so many strides of the loop."""
     return np.pad(rows, [(0, strides * UNROLLED - len(rows))] + [(0, 0)] * (rows.ndim - 1))
 
 
-def _narrow(weight: Array) -> Array:
+def _narrow(weight: Num[Array, "*axes"]) -> Num[Array, "*axes"]:
     """Return the weights as bytes if these hold every weight exactly, as where each connection has weight 1."""
     small = weight.astype(np.int8)
     return small if np.array_equal(small, weight) else weight

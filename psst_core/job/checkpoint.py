@@ -20,11 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from psst_core import tf
+from psst_core.arrays import Array
 from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.files import atomic
 from psst_core.host.hardware import compiled_for, processor
-from psst_core.integrate.backend import Array, Round
+from psst_core.integrate.backend import Round
 from psst_core.logs import STOPPED, Report
 from psst_core.store.manifest import Manifest
 from psst_core.store.provenance import versions

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from psst_core import plugins
+from psst_core.arrays import Array
 from psst_core.attributes import STATUS
 from psst_core.config.checks import data_files
 from psst_core.digest import code_digest
@@ -28,7 +29,7 @@ from psst_core.job.checkpoint import Checkpoint, State
 from psst_core.job.team import Team, connect
 from psst_core.logs import Report
 from psst_core.plan.ledger import foreign_run
-from psst_core.store.chunk_file import Array, ChunkFile
+from psst_core.store.chunk_file import ChunkFile
 from psst_core.store.dataset import atomic_netcdf
 from psst_core.store.folder import Folder
 from psst_core.store.manifest import Manifest, PlannedRun, total

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from psst_core import tf
+from psst_core.arrays import Array
 from psst_core.errors import PsstError
-from psst_core.integrate.backend import Array, Backend, Ending, Round, Segment, joined, joined_endings
+from psst_core.integrate.backend import Backend, Ending, Round, Segment, joined, joined_endings
 from psst_core.job.batches import backend_for, runs_of
 from psst_core.job.checkpoint import SIGNALS, saved_arrays
 from psst_core.store.manifest import Manifest

@@ -1,32 +1,38 @@
 """Rules for who projects to whom, drawn from a seed; each population's cells are counted from 0."""
 
+from __future__ import annotations
+
 import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from psst_core.arrays import Array
 from psst_core.datafiles import InputFile, in_unit, read_variable
 from psst_core.errors import PsstError
 from psst_core.registry import data_file, register, setting
 
+if TYPE_CHECKING:
+    from jaxtyping import Float64, Int64, Num
+
 
 @dataclass(frozen=True)
 class Connections:
-    """The connections of one projection, sorted by postsynaptic cell: arrays of shape [connection].
+    """The connections of one projection, sorted by postsynaptic cell.
 
     Attributes:
         post, pre: indices of the cells.
         weight: factor on the conductance of each connection.
     """
 
-    post: npt.NDArray[np.int64]
-    pre: npt.NDArray[np.int64]
-    weight: npt.NDArray[np.float64]
+    post: Int64[Array, " connection"]
+    pre: Int64[Array, " connection"]
+    weight: Float64[Array, " connection"]
 
     @classmethod
-    def of(cls, post: Any, pre: Any, weight: Any = 1.0) -> "Connections":
+    def of(cls, post: npt.ArrayLike, pre: npt.ArrayLike, weight: npt.ArrayLike = 1.0) -> Connections:
         """Sort connections given in any order; add up the weights of those named twice."""
         post, pre = np.asarray(post, dtype=np.int64), np.asarray(pre, dtype=np.int64)
         weight = np.broadcast_to(np.asarray(weight, dtype=float), post.shape)
@@ -36,15 +42,15 @@ class Connections:
         total = np.add.reduceat(weight, np.flatnonzero(new)) if len(post) else weight
         return cls(post[new], pre[new], total)
 
-    def scaled(self, factors: npt.NDArray[np.float64]) -> "Connections":
-        """Return the connections with their weights times these factors [connection]."""
+    def scaled(self, factors: Float64[Array, " connection"]) -> Connections:
+        """Return the connections with their weights times these factors."""
         return Connections(self.post, self.pre, self.weight * factors)
 
-    def transposed(self) -> "Connections":
+    def transposed(self) -> Connections:
         """Return the connections the other way round, from `post` onto `pre`."""
         return Connections.of(self.pre, self.post, self.weight)
 
-    def folded(self) -> "Connections":
+    def folded(self) -> Connections:
         """Return each junction once, onto the cell of the higher number; pairs may be given in either order or in both.
 
         Raises:
@@ -60,13 +66,13 @@ class Connections:
             raise _unequal(low[unequal[0]], high[unequal[0]], *weight[unequal[0] : unequal[0] + 2])
         return Connections(high[~again], low[~again], weight[~again])
 
-    def mirrored(self) -> "Connections":
+    def mirrored(self) -> Connections:
         """Return junctions that are given once in both directions."""
         post, pre = np.append(self.post, self.pre), np.append(self.pre, self.post)
         return Connections.of(post, pre, np.append(self.weight, self.weight))
 
-    def matrix(self, n_post: int, n_pre: int) -> npt.NDArray[np.float64]:
-        """Return the weights, [post, pre]."""
+    def matrix(self, n_post: int, n_pre: int) -> Float64[Array, "{n_post} {n_pre}"]:
+        """Return the weight of each pair of cells; zero where they are not connected."""
         dense = np.zeros((n_post, n_pre))
         dense[self.post, self.pre] = self.weight
         return dense
@@ -325,7 +331,7 @@ class FromFile(Connectivity):
         super().check_junctions(n)
         self.couple(n, np.random.default_rng(0))
 
-    def _weights(self) -> npt.NDArray[np.float64]:
+    def _weights(self) -> Num[Array, "post pre"]:
         read = read_variable(self.path, self.variable, self._key, kinds="iufb")
         weights = read.along("post", "pre")
         try:

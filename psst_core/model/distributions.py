@@ -4,21 +4,27 @@
 inverse of the cumulative probability, or of its complement above the median, cut off at `low` and `high`.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
-import numpy.typing as npt
 import scipy
 
+from psst_core.arrays import Array
 from psst_core.errors import PsstError
 from psst_core.registry import build, register, setting
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
 KEY = "distribution"
 LEAST = 1e-290  # the smallest probability in which double precision still tells numbers apart
-Array = npt.NDArray[np.float64]
+Given: TypeAlias = float | Mapping[str, Any]  # a number, or the settings of a distribution in its place
 
 
 @dataclass
@@ -55,8 +61,8 @@ class Distribution:
         """Return whether the numbers are random; read no more than whether the parameters are 0."""
         return True
 
-    def draw(self, count: int, random: np.random.Generator) -> Array:
-        """Draw `count` numbers, [count]."""
+    def draw(self, count: int, random: np.random.Generator) -> Float[Array, " {count}"]:
+        """Draw `count` numbers."""
         (low, high), share = self.support(), random.random(count)
         if low == high:
             return np.full(count, low)
@@ -152,21 +158,21 @@ class EvenlySpaced(Uniform):
     def draws(self) -> bool:
         return False
 
-    def draw(self, count: int, random: np.random.Generator) -> Array:
+    def draw(self, count: int, random: np.random.Generator) -> Float[Array, " {count}"]:
         return np.linspace(*self.support(), count)
 
 
-def is_distribution(value: Any) -> bool:
+def is_distribution(value: object) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping) and KEY in value
 
 
-def of(value: Mapping[str, Any], key: str) -> Distribution:
+def of(value: Mapping[str, object], key: str) -> Distribution:
     """Return the distribution that stands at `key` of a configuration."""
     made: Distribution = build(KEY, value, key, naming=KEY)
     return made
 
 
-def values(value: Any, key: str, count: int, random: np.random.Generator) -> Array:
+def values(value: Given, key: str, count: int, random: np.random.Generator) -> Float[Array, " {count}"]:
     """Return `count` numbers: drawn where a distribution stands, else all the same."""
     if is_distribution(value):
         return of(value, key).draw(count, random)

@@ -1,15 +1,19 @@
 """Rate functions of the voltage, finite and correct everywhere, in both precisions.
 
-Arguments are tensors of shape [cell, run] in mV (or their ratio to a slope, without unit); rates are in 1/ms.
+Arguments are in mV (or their ratio to a slope, without unit); rates are in 1/ms.
 """
+
+from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from psst_core import tf
+from psst_core.arrays import Number, Tensor
 
-Tensor = Any
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ _SINGLE = _Precision(
 )
 
 
-def exp(x: Tensor) -> Tensor:
+def exp(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return eˣ, correct to 1.1 units in the last place.
 
     In double precision the compiler's own function needs a division and is less exact. Here x = n ln 2 + r with
@@ -73,7 +77,7 @@ def exp(x: Tensor) -> Tensor:
     )
 
 
-def expm1(x: Tensor) -> Tensor:
+def expm1(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return eˣ − 1, also where it is small: 2ⁿ (eʳ − 1) + (2ⁿ − 1) with n and r as for eˣ."""
     numbers = _DOUBLE if x.dtype == tf.float64 else _SINGLE
     n, part = _reduced(x, numbers)
@@ -81,7 +85,7 @@ def expm1(x: Tensor) -> Tensor:
     return power * part + (power - 1.0)
 
 
-def _reduced(x: Tensor, numbers: _Precision) -> tuple[Tensor, Tensor]:
+def _reduced(x: Float[Tensor, "*shape"], numbers: _Precision) -> tuple[Int[Tensor, "*shape"], Float[Tensor, "*shape"]]:
     """Return n, a whole number, and eʳ − 1 for x = n ln 2 + r, `|r| ≤ ln 2/2`."""
     x = tf.clip_by_value(x, *numbers.range)
     n = tf.round(x * (1.0 / math.log(2.0)))
@@ -92,12 +96,12 @@ def _reduced(x: Tensor, numbers: _Precision) -> tuple[Tensor, Tensor]:
     return tf.cast(n, tf.int64 if x.dtype == tf.float64 else tf.int32), r + r * r * series
 
 
-def bernoulli(z: Tensor) -> Tensor:
+def bernoulli(z: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return z / (exp(z) − 1), with its limit 1 at z = 0."""
     return tf.where(z == 0.0, tf.ones_like(z), z / expm1(z))
 
 
-def linoid(y: Tensor, k: float) -> Tensor:
+def linoid(y: Float[Tensor, "*shape"], k: float) -> Float[Tensor, "*shape"]:
     """Return y / (exp(y/k) − 1), with its limit k at y = 0.
 
     Hodgkin & Huxley 1952 (doi:10.1113/jphysiol.1952.sp004764).
@@ -105,22 +109,22 @@ def linoid(y: Tensor, k: float) -> Tensor:
     return k * bernoulli(y * (1.0 / k))
 
 
-def exprel(z: Tensor) -> Tensor:
+def exprel(z: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return (exp(z) − 1) / z, with its limit 1 at z = 0."""
     return tf.where(z == 0.0, tf.ones_like(z), expm1(z) / z)
 
 
-def exponential(y: Tensor, k: float) -> Tensor:
+def exponential(y: Float[Tensor, "*shape"], k: float) -> Float[Tensor, "*shape"]:
     """Return exp(y/k)."""
     return exp(y * (1.0 / k))
 
 
-def sigmoid(y: Tensor, k: float) -> Tensor:
+def sigmoid(y: Float[Tensor, "*shape"], k: float) -> Float[Tensor, "*shape"]:
     """Return 1 / (1 + exp(−y/k)); for positive k it is 0 far below zero and 1 far above."""
     return 1.0 / (1.0 + exponential(y, -k))
 
 
-def power(x: Tensor, exponent: int) -> Tensor:
+def power(x: Float[Tensor, "*shape"], exponent: int) -> Float[Tensor, "*shape"]:
     """Multiply x by itself, `exponent` factors in all (exponent ≥ 1), by squaring."""
     if exponent == 1:
         return x
@@ -128,6 +132,6 @@ def power(x: Tensor, exponent: int) -> Tensor:
     return half * x if exponent % 2 else half
 
 
-def q10(factor: float, celsius: Tensor, reference: float) -> Tensor:
+def q10(factor: float, celsius: Number, reference: float) -> Number:
     """Return factor^((celsius − reference)/10): how much faster kinetics run than at the reference temperature."""
     return factor ** ((celsius - reference) / 10.0)

@@ -8,18 +8,24 @@ Some things happen once a step and not inside a stage: jumps at spikes, pulses, 
 end of the step, where it receives an `Event`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from psst_core import tf
+from psst_core.arrays import Array, DType, Number, Tensor
 from psst_core.errors import PsstError
 from psst_core.registry import setting
 
-Tensor = Any
-States = Mapping[str, Tensor]
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int, Real, Shaped
+
+
+States = Mapping[str, "Float[Tensor, 'cell run']"]
 ROUNDING = 1e-14  # relative: decimal times and steps are rounded when they are read, and again when divided
 
 
@@ -31,26 +37,26 @@ class Relaxation:
     decay. Explicit solvers lose nothing by that, and exponential ones become the explicit methods of the same order.
     """
 
-    source: Tensor
-    decay: Tensor
+    source: Number
+    decay: Number
 
-    def field(self, x: Tensor) -> Tensor:
+    def field(self, x: Float[Tensor, "cell run"]) -> Float[Tensor, "cell run"]:
         return self.source - self.decay * x
 
 
-def two_state(opening: Tensor, closing: Tensor) -> Relaxation:
+def two_state(opening: Number, closing: Number) -> Relaxation:
     """Return x' = α (1 − x) − β x for the rates α of opening and β of closing [1/ms]."""
     return Relaxation(opening, opening + closing)
 
 
-def towards(target: Tensor, rate: Tensor) -> Relaxation:
+def towards(target: Number, rate: Number) -> Relaxation:
     """Return x' = (x∞ − x)·rate for the target x∞ and the rate 1/τ [1/ms]."""
     return Relaxation(target * rate, rate)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The variables of its cells that a mechanism may read, all [cell, run].
+    """The variables of its cells that a mechanism may read.
 
     Attributes:
         v: membrane potential, mV.
@@ -58,9 +64,9 @@ class Cell:
         current: by ion, µA/cm², outward positive (known to ion pools only).
     """
 
-    v: Tensor
-    concentration: Mapping[str, Tensor] = field(default_factory=dict)
-    current: Mapping[str, Tensor] = field(default_factory=dict)
+    v: Float[Tensor, "cell run"]
+    concentration: States = field(default_factory=dict)
+    current: States = field(default_factory=dict)
 
 
 @dataclass
@@ -72,7 +78,7 @@ class ClockUse:
         time: whether the time itself was asked for.
     """
 
-    edges: list[Tensor] = field(default_factory=list)
+    edges: list[float | Float[Tensor, "..."]] = field(default_factory=list)
     time: bool = False
 
 
@@ -85,37 +91,37 @@ class Clock:
 
     Attributes:
         step: the number of whole steps, exact in its type, whatever the precision of the states.
-        fraction: a scalar or [1, run], in the precision of the part that reads the clock.
+        fraction: in the precision of the part that reads the clock.
         middle: the middle of the stretch that the solver crosses with this stage, as a fraction of the step. `reached`
             compares times with it, so that its answer holds for the whole stretch.
         whole: whether the times given to `reached` must be whole steps. They must for all parts but stimuli.
         use: takes note of what the clock is asked for; None where no one wants to know.
     """
 
-    step: Tensor
-    fraction: Tensor
+    step: Real[Tensor, ""] | float
+    fraction: Float[Tensor, "1 #run"] | Float[Tensor, ""] | float
     dt: float
-    middle: Tensor = 0.5
+    middle: Float[Tensor, "1 #run"] | Float[Tensor, ""] | float = 0.5
     whole: bool = False
     use: ClockUse | None = None
 
     @property
-    def steps(self) -> Tensor:
+    def steps(self) -> Float[Tensor, "1 #run"] | Float[Tensor, ""]:
         """The number of steps since t = 0, in double precision."""
         if self.use is not None:
             self.use.time = True
         return cast(self.step, tf.float64) + cast(self.fraction, tf.float64)
 
     @property
-    def t(self) -> Tensor:
+    def t(self) -> Float[Tensor, "1 #run"] | Float[Tensor, ""]:
         """The time in ms, counted in double precision and then rounded to the precision of `fraction`."""
         return cast(self.steps * self.dt, self.precision)
 
     @property
-    def precision(self) -> Any:
+    def precision(self) -> DType:
         return tf.convert_to_tensor(self.fraction).dtype
 
-    def reached(self, time: Tensor) -> Tensor:
+    def reached(self, time: Number) -> Bool[Tensor, "..."]:
         """Return whether `time` (ms) is past.
 
         A stimulus may ask for any time, see `drive.py`.
@@ -134,13 +140,13 @@ class Clock:
         ahead = edge - cast(self.step, tf.float64)
         return cast(self.middle, self.precision) >= cast(ahead, self.precision)
 
-    def within(self, precision: Any, **changes: Any) -> "Clock":
+    def within(self, precision: DType, **changes: Any) -> Clock:
         """Return the same moment in another precision."""
         fraction, middle = cast(self.fraction, precision), cast(self.middle, precision)
         return replace(self, fraction=fraction, middle=middle, **changes)
 
 
-def in_steps(time: Any, dt: float) -> Any:
+def in_steps(time: float | Array | Tensor, dt: float) -> Any:
     """Convert a time to steps of `dt`; take it as whole where only the rounding of decimal numbers keeps it from that.
 
     Returns:
@@ -156,7 +162,7 @@ def in_steps(time: Any, dt: float) -> Any:
     return tf.where(tf.abs(steps - whole) <= ROUNDING * tf.abs(steps), whole, steps)
 
 
-def cast(value: Tensor, precision: Any) -> Tensor:
+def cast(value: float | Shaped[Tensor, "..."], precision: DType) -> Shaped[Tensor, "..."]:
     """Convert a number or tensor to a precision; `tf.cast` alone takes numbers through single precision."""
     return tf.cast(value, precision) if tf.is_tensor(value) else tf.convert_to_tensor(value, precision)
 
@@ -166,21 +172,22 @@ class Event:
     """The end of a step, as a mechanism sees it.
 
     Attributes:
-        step: the number of steps done, int32.
+        step: the number of steps done.
         dt: ms.
         fired: for a synapse, whether a presynaptic cell's spike arrives now; for a mechanism of a population, whether
-            the cell fired in this step; [cell, run].
-        arrived: Σ G w over the spikes that arrive at a postsynaptic cell now, [cell, run] (linear synapses only).
+            the cell fired in this step. For a synapse that earlier potentials drive, the two potentials between which
+            the next step lies.
+        arrived: Σ G w over the spikes that arrive at a postsynaptic cell now (linear synapses only).
         random: the mechanism's own `Stream` of random numbers, if it draws any.
     """
 
-    step: Tensor
+    step: Int[Tensor, ""] | int
     dt: float
-    fired: Tensor = None
-    arrived: Tensor = None
+    fired: Bool[Tensor, "cell run"] | tuple[Float[Tensor, "cell run"], Float[Tensor, "cell run"]] | None = None
+    arrived: Float[Tensor, "cell run"] | None = None
     random: Any = None
 
-    def every(self, interval: float) -> tuple[Tensor, Tensor]:
+    def every(self, interval: float) -> tuple[Bool[Tensor, ""], Int[Tensor, ""]]:
         """Return whether a multiple of `interval` ms is reached, and the number of that multiple.
 
         Parts that must not depend on dt take their time from it.
@@ -228,7 +235,7 @@ class Mechanism:
         """Return x' of each state, given the states `x` and the cell."""
         return {}
 
-    def after_step(self, x: States, held: States, event: Event) -> dict[str, Tensor]:
+    def after_step(self, x: States, held: States, event: Event) -> dict[str, Float[Tensor, "cell run"]]:
         """Return the new values of those held values and states that change at the end of a step."""
         return {}
 
@@ -236,8 +243,8 @@ class Mechanism:
 class Current(Mechanism):
     """A current through the membrane: g·v − s, outward positive, µA/cm²."""
 
-    def membrane(self, x: States, held: States, v: Tensor, now: Clock) -> tuple[Tensor, Tensor]:
-        """Return the conductance g [mS/cm²] and the source s [µA/cm²], each [cell, run] or broadcastable to it."""
+    def membrane(self, x: States, held: States, v: Float[Tensor, "cell run"], now: Clock) -> tuple[Number, Number]:
+        """Return the conductance g [mS/cm²] and the source s [µA/cm²]."""
         raise NotImplementedError
 
 
@@ -248,11 +255,11 @@ class Channel(Current):
     conductance: float
     reversal: float
 
-    def gating(self, x: States, v: Tensor) -> Tensor:
+    def gating(self, x: States, v: Float[Tensor, "cell run"]) -> Number:
         """Return the factor a on the conductance, from the gates `x` and, if a gate follows v without delay, from v."""
         return 1.0
 
-    def membrane(self, x: States, held: States, v: Tensor, now: Clock) -> tuple[Tensor, Tensor]:
+    def membrane(self, x: States, held: States, v: Float[Tensor, "cell run"], now: Clock) -> tuple[Number, Number]:
         g = self.conductance * self.gating(x, v)
         return g, g * self.reversal
 
@@ -275,8 +282,8 @@ class System(Mechanism):
         """Return x' of each state."""
         raise NotImplementedError
 
-    def exact(self, start: Mapping[str, Any], t: Any) -> dict[str, Any] | None:
-        """Return the solution in closed form at the times `t` (NumPy arrays), or None where there is none."""
+    def exact(self, start: Mapping[str, float], t: Float[Array, " time"]) -> dict[str, Float[Array, " time"]] | None:
+        """Return the solution in closed form at the times `t`, or None where there is none."""
         return None
 
 
@@ -295,7 +302,7 @@ class Synapse(Mechanism):
     spiking: ClassVar[bool] = True
     delay: float = setting(0.0, "ms", minimum=0)
 
-    def block(self, v: Tensor) -> Tensor:
+    def block(self, v: Float[Tensor, "cell run"]) -> Number:
         """Return the factor that the postsynaptic potential puts on the conductance."""
         return 1.0
 
@@ -322,7 +329,7 @@ class KineticSynapse(Synapse):
         """
         raise NotImplementedError
 
-    def conducting(self, x: States) -> Tensor:
+    def conducting(self, x: States) -> Float[Tensor, "cell run"]:
         """Return the conducting fraction s."""
         return x["open"]
 
@@ -349,6 +356,8 @@ class Junction(Synapse):
             raise PsstError(f"delay={self.delay:g} ms: a junction acts at once; leave it out")
 
 
-def crossed(before: Tensor, after: Tensor, threshold: float) -> Tensor:
-    """Return whether v passed the threshold upward within the step, [cell, run]."""
+def crossed(
+    before: Float[Tensor, "cell run"], after: Float[Tensor, "cell run"], threshold: float
+) -> Bool[Tensor, "cell run"]:
+    """Return whether v passed the threshold upward within the step."""
     return (before < threshold) & (after >= threshold)

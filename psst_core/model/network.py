@@ -4,14 +4,16 @@ A parameter in it is a number. Inside the compiled program it may be a tensor: [
 where cells differ.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import gcd
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from psst_core.arrays import Array, Tensor
 from psst_core.configuration import Config, DescribedNetwork, NetworkConfig, ProjectionConfig
 from psst_core.datafiles import InputFile, Variable, in_unit, read_variable, variable_names
 from psst_core.errors import PsstError, named
@@ -27,13 +29,15 @@ from psst_core.model.mechanisms import (
     Pool,
     Synapse,
     System,
-    Tensor,
 )
 from psst_core.model.returned import checked_start
 from psst_core.registry import build, suggestion
 from psst_core.seeds import generator
 
-Array = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
 BACK = ".back"
 NO_CELLS = {"time", "run", "network", "trial"}  # dimensions of PSST's own files that do not count cells
 
@@ -55,7 +59,7 @@ class Population:
     capacitance: float
     spike_threshold: float
     refractory: float
-    start: dict[str, Any]
+    start: dict[str, distributions.Given]
     mechanisms: dict[str, Mechanism]
     system: System | None
 
@@ -86,7 +90,7 @@ class Projection:
     synapse: str
     conductance: float
     connectivity: Connectivity
-    weight: Any = 1.0
+    weight: distributions.Given = 1.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Network:
     projections: dict[str, Projection]
 
     @classmethod
-    def from_config(cls, config: DescribedNetwork) -> "Network":
+    def from_config(cls, config: DescribedNetwork) -> Network:
         """Build the network that the resolved `network` part of a configuration describes.
 
         Sums run over mechanisms and projections in the order of their names. So the order of keys in a file changes no
@@ -146,8 +150,8 @@ class Network:
         network.check()
         return network
 
-    def with_conductances(self, conductances: Mapping[str, Tensor]) -> "Network":
-        """Return a copy with other conductances of its projections, each broadcastable to [cell, run]."""
+    def with_conductances(self, conductances: Mapping[str, Float[Tensor, "1 run"]]) -> Network:
+        """Return a copy with other conductances of its projections."""
         projections = {
             name: replace(projection, conductance=conductances[name]) for name, projection in self.projections.items()
         }
@@ -244,7 +248,7 @@ class Network:
         synapse = self.transmitting(name).get(key)
         return synapse is not None and not synapse.spiking and synapse.delay > 0
 
-    def start_values(self) -> dict[str, dict[str, Any]]:
+    def start_values(self) -> dict[str, dict[str, distributions.Given]]:
         """Return the value at t = 0 of each integrated variable (`v`, `sodium.m`, `ach.open`), by population."""
         return {name: self._own_starts(name) | p.start for name, p in self.populations.items()}
 
@@ -258,12 +262,12 @@ class Network:
             found[name] = {variable: own.get(variable, "1") for variable in self._own_starts(name)}
         return found
 
-    def _own_starts(self, name: str) -> dict[str, Any]:
+    def _own_starts(self, name: str) -> dict[str, distributions.Given]:
         """Return the variables of a population, with the values at t = 0 that its mechanisms give."""
         population = self.populations[name]
         if population.system is not None:
             return checked_start(population.system, f"network.populations.{name}.equations")
-        values: dict[str, Any] = {"v": -65.0}
+        values: dict[str, distributions.Given] = {"v": -65.0}
         for key, part in self.parts(name).items():
             values |= {f"{key}.{state}": value for state, value in checked_start(part, self.key(name, key)).items()}
         return values
@@ -357,14 +361,14 @@ def _carrier(network: NetworkConfig, key: str) -> str:
 
 def start_state(
     network: Network, config: NetworkConfig, seed: int, number: int, trial: int
-) -> dict[str, dict[str, Array]]:
-    """Return the value of each cell at t = 0, shape [cell], by population and variable.
+) -> dict[str, dict[str, Float[Array, " _cell"]]]:
+    """Return the value of each cell at t = 0, by population and variable.
 
     A value comes from `network.start_file` where that holds a variable `population.variable`. Each value is multiplied
     by a Gaussian factor with mean 1 and standard deviation `network.start_jitter`.
     """
     given = _given_starts(network, config.start_file) if config.start_file else {}
-    state: dict[str, dict[str, Array]] = {}
+    state: dict[str, dict[str, Float[Array, " _cell"]]] = {}
     for name, values in network.start_values().items():
         size, state[name] = network.sizes[name], {}
         for variable, value in values.items():
@@ -376,8 +380,8 @@ def start_state(
     return state
 
 
-def _given_starts(network: Network, path: str) -> dict[str, Array]:
-    """Read the start values in a file, [cell], by `population.variable`."""
+def _given_starts(network: Network, path: str) -> dict[str, Float[Array, " _cell"]]:
+    """Read the start values in a file, by `population.variable`."""
     file, units, given = InputFile(path, "network.start_file"), network.start_units(), {}
     for key in variable_names(file, file.key):
         name, _, variable = key.partition(".")
@@ -393,8 +397,8 @@ def _given_starts(network: Network, path: str) -> dict[str, Array]:
     return given
 
 
-def _of_cells(read: Variable, name: str, sizes: Mapping[str, int]) -> Array:
-    """Return a number of a file for each cell of a population, [cell].
+def _of_cells(read: Variable, name: str, sizes: Mapping[str, int]) -> Float[Array, " cell"]:
+    """Return a number of a file for each cell of a population.
 
     The file holds one number for all cells, or one for each cell in its place.
     """
@@ -422,7 +426,7 @@ def _scaling(
     return float(part.reference_in_degree / expected) if expected else 0.0
 
 
-def _require(name: str, known: Mapping[str, Any], key: str) -> None:
+def _require(name: str, known: Mapping[str, object], key: str) -> None:
     if name not in known:
         what = {"pre": "population", "post": "population", "synapse": "synapse"}.get(key.rpartition(".")[2], "variable")
         near = suggestion(name, known) if name else ""

@@ -5,15 +5,22 @@ TensorFlow's in the middle of a loop. Others would be broadcast in silence along
 of the part, its class and its method.
 """
 
+from __future__ import annotations
+
 import contextlib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psst_core import tf
+from psst_core.arrays import Number, Tensor
 from psst_core.errors import PsstError, raised
-from psst_core.model.mechanisms import Mechanism, Relaxation, Tensor, cast
+from psst_core.model.mechanisms import Mechanism, Relaxation, States, cast
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float64, Shaped
+
 
 UNKNOWN = re.compile(r"unsupported operations.*?: (\w+) \(No registered", re.DOTALL)
 FORM = "a number, or a tensor of [cell, run] = [{}, {}] in which either may be 1"
@@ -47,7 +54,7 @@ def uncompilable(error: Exception, own: Iterable[str]) -> PsstError | None:
 
 
 def checked_relaxations(
-    found: Any, states: tuple[str, ...], like: Tensor, key: str, part: object, method: str
+    found: object, states: tuple[str, ...], like: Float[Tensor, "cell run"], key: str, part: object, method: str
 ) -> dict[str, Relaxation]:
     """Return the relaxations, if there is one for each state and nothing else, each of the shape and type of `like`.
 
@@ -72,7 +79,9 @@ def checked_relaxations(
     return values
 
 
-def checked_pair(found: Any, like: Tensor, key: str, part: object, method: str) -> tuple[Tensor, Tensor]:
+def checked_pair(
+    found: object, like: Float[Tensor, "cell run"], key: str, part: object, method: str
+) -> tuple[Number, Number]:
     """Return the conductance and the source of a current, checked."""
     where = _of(key, part, method)
     if not isinstance(found, tuple | list) or len(found) != 2:
@@ -82,13 +91,15 @@ def checked_pair(found: Any, like: Tensor, key: str, part: object, method: str) 
     return found[0], found[1]
 
 
-def checked_number(found: Any, like: Tensor, key: str, part: object, method: str, whole: bool = False) -> Tensor:
+def checked_number(
+    found: Number, like: Float[Tensor, "cell run"], key: str, part: object, method: str, whole: bool = False
+) -> Number:
     """Return one number for each cell and run, checked; `whole` says that it must have the full shape [cell, run]."""
     _check(found, like, _of(key, part, method), whole)
     return found
 
 
-def checked_waveform(found: Any, cells: int, lanes: int, key: str, part: object) -> Tensor:
+def checked_waveform(found: Any, cells: int, lanes: int, key: str, part: object) -> Float64[Tensor, "..."]:
     """Return a stimulus's current, checked: one number, one for each run, or one for each cell of the network."""
     where = _of(key, part, "waveform")
     if found is None or isinstance(found, str | bytes | bool | dict):
@@ -107,7 +118,7 @@ def checked_waveform(found: Any, cells: int, lanes: int, key: str, part: object)
     return current
 
 
-def checked_step(found: Any, state: Mapping[str, Mapping[str, Tensor]], part: object) -> Any:
+def checked_step(found: object, state: Mapping[str, States], part: object) -> Any:
     """Return the values of a solver's `advance`, its memory and the state, if the state keeps its shape and type."""
     where = _of("solver", part, "advance")
     if not isinstance(found, tuple) or len(found) != 2:
@@ -126,7 +137,7 @@ def checked_step(found: Any, state: Mapping[str, Mapping[str, Tensor]], part: ob
     return after, memory
 
 
-def checked_changes(found: Any, kept: Mapping[str, Tensor], key: str, part: object) -> dict[str, Tensor]:
+def checked_changes(found: object, kept: States, key: str, part: object) -> dict[str, Float[Tensor, "cell run"]]:
     """Return the changes of `after_step`, if each is a state or a held value and keeps its shape and type.
 
     Args:
@@ -172,13 +183,13 @@ def checked_start(part: Mechanism, key: str) -> dict[str, Any]:
     return values
 
 
-def _mapping(found: Any, where: str, wanted: str) -> dict[str, Any]:
+def _mapping(found: object, where: str, wanted: str) -> dict[str, Any]:
     if not isinstance(found, Mapping):
         raise PsstError(f"{where} returned {_kind(found)}; it must return a dict with {wanted}")
     return dict(found)
 
 
-def _check(value: Any, like: Tensor, where: str, whole: bool = False) -> None:
+def _check(value: object, like: Shaped[Tensor, "cell run"], where: str, whole: bool = False) -> None:
     """Raise a PsstError unless a value is a number or can be broadcast to `like`.
 
     `whole` asks for the same shape and type.
@@ -207,9 +218,9 @@ def _of(key: str, part: object, method: str) -> str:
     return f"{key}: {method} of {type(part).__name__} ({type(part).__module__.removeprefix('psst_core.')})"
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def _list(names: Any) -> str:
+def _list(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"

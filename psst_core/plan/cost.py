@@ -18,9 +18,9 @@ from pathlib import Path
 
 import netCDF4
 import numpy as np
-import numpy.typing as npt
 import scipy
 
+from psst_core.arrays import Array
 from psst_core.host.hardware import processor
 from psst_core.integrate.lanes import VECTOR, padded
 from psst_core.integrate.solvers import Solver
@@ -31,7 +31,6 @@ from psst_core.registry import build, lookup
 from psst_core.store.folder import Folder
 from psst_core.store.manifest import Manifest
 
-Array = npt.NDArray[np.float64]
 Levels = tuple[str, ...]
 READ = 100
 

@@ -117,7 +117,7 @@ def _by_network(numbers: Sequence[int], config: Config, sweep: Sweep, machine: M
     return list(groups.values())
 
 
-def _split(items: Sequence[Any], sizes: Sequence[int]) -> list[list[Any]]:
+def _split(items: Sequence[object], sizes: Sequence[int]) -> list[list[Any]]:
     """Split the items into stretches of these sizes."""
     ends = list(itertools.accumulate(sizes))
     return [list(items[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
@@ -126,7 +126,7 @@ def _split(items: Sequence[Any], sizes: Sequence[int]) -> list[list[Any]]:
 def _manifest(
     batches: Sequence[Sequence[SweepRun]],
     differing: Sequence[str],
-    hardware: Mapping[str, Any],
+    hardware: Mapping[str, object],
     traced: Collection[str],
 ) -> Manifest:
     """Make the manifest of a chunk.

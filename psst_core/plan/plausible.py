@@ -105,5 +105,5 @@ def _unit(config: Config, key: str) -> str | None:
         return None
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -111,7 +111,7 @@ class Plan:
         return to_yaml(content)
 
 
-def make_plan(experiment: str, overrides: Any = "", name: Any = None, results: Path = RESULTS) -> Plan:
+def make_plan(experiment: str, overrides: object = "", name: object = None, results: Path = RESULTS) -> Plan:
     """Plan a sweep as the command line gives it.
 
     Args:
@@ -163,7 +163,7 @@ def _entry(axis: Axis, config: Config) -> dict[str, Any]:
     return entry | ({"values": list(axis.values)} if axis.dimension == axis.name else {})
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([header, *rows])
@@ -179,7 +179,7 @@ def _default_name(experiment: str, texts: Sequence[str]) -> str:
     return f"{experiment}-{digest([sorted(texts), contents])[:8]}" if texts else experiment
 
 
-def check_name(name: Any) -> str:
+def check_name(name: object) -> str:
     """Return the name if a sweep may have it.
 
     Raises:
@@ -302,7 +302,7 @@ def _spanned(axis: Axis) -> str:
     return _listed(axis.values)
 
 
-def _listed(values: Sequence[Any]) -> str:
+def _listed(values: Sequence[object]) -> str:
     if len(values) <= SHOWN:
         return ", ".join(map(str, values))
     return f"{', '.join(map(str, values[:3]))}, …, {values[-1]} ({len(values)} values)"

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from psst_core.digest import code_digest
 from psst_core.files import to_yaml, write_text
@@ -97,7 +96,7 @@ def first_run(results: Results) -> str:
     return f"Of the first run{run}{', at ' if where else ''}{', '.join(where)}{others}."
 
 
-def _accelerator(job: Mapping[str, Any]) -> str:
+def _accelerator(job: Mapping[str, object]) -> str:
     return f"{job['accelerator']}, driver {job.get('driver', 'unknown')}" if job.get("accelerator") else ""
 
 
@@ -105,7 +104,7 @@ def _versions(text: str) -> str:
     return ", ".join(f"{name} {version}" for name, version in json.loads(text).items())
 
 
-def _distinct(values: Iterable[Any]) -> str:
+def _distinct(values: Iterable[object]) -> str:
     return "; ".join(dict.fromkeys(str(value) for value in values if value))
 
 

@@ -1,18 +1,23 @@
 """Measures of runs, computed from chunks: Dataset in, Dataset out."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy
 import xarray as xr
 
+from psst_core.arrays import Array
 from psst_core.attributes import ATTRIBUTES, REPLICATES, STATUS
 from psst_core.configuration import AnalysisConfig
 from psst_core.store.provenance import derived
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int, Num
+
+
 MEASURES = (
     "firing_rate",
     "active_share",
@@ -76,8 +81,15 @@ def summarise(chunk: xr.Dataset, window: Sequence[float], analysis: AnalysisConf
     return kept.assign(measures).assign_coords(population=chunk["population"])
 
 
-def spike_measures(time: Array, cell: Array, run: Array, sizes: Array, runs: int, duration: float) -> dict[str, Array]:
-    """Return firing rate [Hz], share of active cells, number and variation of inter-spike intervals, [run, population].
+def spike_measures(
+    time: Float[Array, " spike"],
+    cell: Int[Array, " spike"],
+    run: Int[Array, " spike"],
+    sizes: Int[Array, " population"],
+    runs: int,
+    duration: float,
+) -> dict[str, Float[Array, "{runs} population"]]:
+    """Return firing rate [Hz], share of active cells, number and variation of inter-spike intervals.
 
     The variation is each cell's coefficient of variation, averaged over the cells with three intervals or more.
 
@@ -92,8 +104,10 @@ def spike_measures(time: Array, cell: Array, run: Array, sizes: Array, runs: int
     cells = int(sum(sizes))
     place = np.arange(runs)[:, None] * len(sizes) + np.repeat(np.arange(len(sizes)), sizes)
 
-    def total(trains: Array, weights: Array | None = None) -> Array:
-        """Sum over the cells of each population, [run, population]; `trains` count the cells of all runs."""
+    def total(
+        trains: Int[Array, " train"], weights: Float[Array, " train"] | None = None
+    ) -> Num[Array, "run population"]:
+        """Sum over the cells of each population; `trains` count the cells of all runs."""
         found: Array = np.bincount(place.ravel()[trains], weights, runs * len(sizes)).reshape(shape)
         return found
 
@@ -116,22 +130,26 @@ def spike_measures(time: Array, cell: Array, run: Array, sizes: Array, runs: int
     }
 
 
-def synchrony(mean_potential: Array, cell_variance: Array) -> Array:
+def synchrony(
+    mean_potential: Float[Array, "*groups time"], cell_variance: Float[Array, "*groups"]
+) -> Float[Array, "*groups"]:
     """Return Golomb's χ = √(Var_t(mean of v) / mean of Var_t(v)): 1 in perfect synchrony, about 1/√cells without any.
 
     Golomb & Rinzel 1993 (doi:10.1103/PhysRevE.48.4810). It is NaN where no cell's potential varies.
 
     Args:
-        mean_potential: the population's mean at the window's samples, [..., time], mV.
-        cell_variance: the variance over the same samples, averaged over the population's cells, [...], mV².
+        mean_potential: the population's mean at the window's samples, mV.
+        cell_variance: the variance over the same samples, averaged over the population's cells, mV².
     """
     if mean_potential.shape[-1] < 2:
         return np.full_like(cell_variance, np.nan)
     return np.sqrt(_ratio(np.var(mean_potential, axis=-1), cell_variance, cell_variance > SYNCHRONY_FLOOR))
 
 
-def spectral_measures(potential: Array, interval: float, analysis: AnalysisConfig) -> dict[str, Array]:
-    """Return frequency and strength of the oscillation in the band, and its ratio to the background, each [...].
+def spectral_measures(
+    potential: Float[Array, "*groups time"], interval: float, analysis: AnalysisConfig
+) -> dict[str, Float[Array, "*groups"]]:
+    """Return frequency and strength of the oscillation in the band, and its ratio to the background.
 
     The spectrum has a Hann window, after removal of the linear trend. Power is the integral of the density over the
     band [mV²]. The ratio is the mean density in the band over the mean density outside it up to `background` Hz, zero
@@ -185,20 +203,22 @@ def band_attributes(analysis: AnalysisConfig, interval: float) -> dict[str, dict
     }
 
 
-def within(frequency: Array, low: float, high: float) -> Array:
+def within(frequency: Float[Array, " frequency"], low: float, high: float) -> Bool[Array, " frequency"]:
     """Return which frequencies lie in a band, its ends included."""
     found: Array = (frequency >= low * (1 - ROUNDING)) & (frequency <= high * (1 + ROUNDING))
     return found
 
 
-def peak(frequency: Array, density: Array) -> Array:
-    """Return the frequency of the largest density [..., frequency]; NaN where that is the first or the last one."""
+def peak(frequency: Float[Array, " frequency"], density: Float[Array, "*groups frequency"]) -> Float[Array, "*groups"]:
+    """Return the frequency of the largest density; NaN where that is the first or the last one."""
     at = density.argmax(axis=-1)
     return np.where((at > 0) & (at < len(frequency) - 1), frequency[at], np.nan)
 
 
-def spectrum(potential: Array, interval: float, stretch: Sequence[float]) -> tuple[Array, Array]:
-    """Return frequencies [Hz] and power spectral density [..., frequency; mV²/Hz] of a stretch [ms] of a potential.
+def spectrum(
+    potential: Float[Array, "*groups time"], interval: float, stretch: Sequence[float]
+) -> tuple[Float[Array, " frequency"], Float[Array, "*groups frequency"] | Float[Array, " frequency"]]:
+    """Return frequencies [Hz] and power spectral density [mV²/Hz] of a stretch [ms] of a potential.
 
     Both are empty if the stretch ends after the potential.
     """
@@ -212,8 +232,8 @@ def spectrum(potential: Array, interval: float, stretch: Sequence[float]) -> tup
     return frequency, density
 
 
-def _mean_potentials(variable: xr.DataArray) -> Iterator[tuple[slice, Array]]:
-    """Yield a few runs at a time, with their potentials [run, population, time]; each part of the file is read once."""
+def _mean_potentials(variable: xr.DataArray) -> Iterator[tuple[slice, Float[Array, "run population time"]]]:
+    """Yield a few runs at a time, with their potentials; each part of the file is read once."""
     potential = variable.transpose("run", "population", "time")
     runs, *rest = potential.shape
     few = max(1, BLOCK // max(1, int(np.prod(rest))))
@@ -226,12 +246,14 @@ def _mean_potentials(variable: xr.DataArray) -> Iterator[tuple[slice, Array]]:
             yield slice(first + start, first + start + len(part)), part
 
 
-def _firsts(sizes: Array) -> Array:
+def _firsts(sizes: Int[Array, " population"]) -> Int[Array, " population"]:
     """Return the first cell of each population."""
     return np.cumsum([0, *sizes[:-1]])
 
 
-def _ratio(numerator: Array, denominator: Array, where: Array) -> Array:
+def _ratio(
+    numerator: Num[Array, "*groups"], denominator: Num[Array, "*groups"], where: Bool[Array, "*groups"]
+) -> Float[Array, "*groups"]:
     """Return numerator/denominator where `where` holds, NaN elsewhere."""
     result: Array = np.divide(numerator, denominator, out=np.full(np.shape(numerator), np.nan), where=where)
     return result

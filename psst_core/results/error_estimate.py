@@ -3,26 +3,34 @@
 It says when spikes first shift, and by how much measures differ.
 """
 
+from __future__ import annotations
+
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from psst_core.arrays import Array
 from psst_core.attributes import REPLICATES, STATUS
 from psst_core.configuration import Config
 from psst_core.files import write_text
 from psst_core.results.analysis import MEASURES
 from psst_core.results.gather import axis_attributes, gather_digest, typed, word_axes
-from psst_core.store.dataset import Array, read, read_whole, write
+from psst_core.store.dataset import read, read_whole, write
 from psst_core.store.folder import TWINS, Folder, SweepFolder
 from psst_core.store.made import check_unchanged, marking, recipe
 from psst_core.store.provenance import derived
 from psst_core.store.records import record_of, table_of
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+
 SHIFT = 1.0
+Spikes = tuple["Float[Array, ' spike']", "Int[Array, ' spike']", "Int[Array, ' run']"]  # times, cells, edges of runs
 
 
 def estimate(folder: Path, plan: str) -> None:
@@ -68,7 +76,7 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, results: Path, cube: xr
     folder = Folder(results)
 
     @functools.lru_cache(maxsize=4)
-    def spikes(chunk: str) -> tuple[tuple[Array, Array, Array], Array, float]:
+    def spikes(chunk: str) -> tuple[Spikes, Int[Array, " cell"], float]:
         with read_whole(folder.chunk_file(chunk)) as file:
             end = float(file["time"][-1]) + Config(record["config"]).recorder.interval
             return _by_run(file), file["cell_population"].values, end
@@ -121,8 +129,13 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, results: Path, cube: xr
     return result
 
 
-def first_shifts(run: tuple[Array, Array], twin: tuple[Array, Array], cells: int, duration: float) -> Array:
-    """Return when each cell's first shifted spike occurs, ms, [cell]; NaN where none is shifted.
+def first_shifts(
+    run: tuple[Float[Array, " spike"], Int[Array, " spike"]],
+    twin: tuple[Float[Array, " other"], Int[Array, " other"]],
+    cells: int,
+    duration: float,
+) -> Float[Array, " {cells}"]:
+    """Return when each cell's first shifted spike occurs, ms; NaN where none is shifted.
 
     A spike is shifted if the twin has it more than 1 ms earlier or later, or not at all. The spikes of a cell are
     compared in their order. A spike that is missing within 1 ms of the end is no difference.
@@ -143,18 +156,20 @@ def first_shifts(run: tuple[Array, Array], twin: tuple[Array, Array], cells: int
     return found
 
 
-def _by_run(chunk: xr.Dataset) -> tuple[Array, Array, Array]:
-    """Return the times [ms] and cells of a chunk's spikes, sorted by run, and where each run begins, [run + 1]."""
+def _by_run(chunk: xr.Dataset) -> Spikes:
+    """Return the times [ms] and cells of a chunk's spikes, sorted by run, and the edges between the runs."""
     run = chunk["spike_run"].values
     order = np.argsort(run, kind="stable")
     edges = np.searchsorted(run[order], np.arange(chunk.sizes["run"] + 1))
     return chunk["spike_time"].values[order], chunk["spike_cell"].values[order], edges
 
 
-def _of(run: int, time: Array, cell: Array, edges: Array) -> tuple[Array, Array]:
+def _of(
+    run: int, time: Float[Array, " spike"], cell: Int[Array, " spike"], edges: Int[Array, " run"]
+) -> tuple[Float[Array, " own"], Int[Array, " own"]]:
     mine = slice(edges[run], edges[run + 1])
     return time[mine], cell[mine]
 
 
-def _earliest(times: Array) -> float:
+def _earliest(times: Float[Array, " cell"]) -> float:
     return float(np.nanmin(times)) if np.isfinite(times).any() else np.nan

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from psst_core.arrays import Array
 from psst_core.attributes import STATUS, file_units
 from psst_core.configuration import AnalysisConfig, Config
 from psst_core.digest import code_digest
@@ -16,7 +17,7 @@ from psst_core.files import to_yaml, write_text
 from psst_core.plan.before import remove_partial
 from psst_core.plan.ledger import OTHER_RUNS
 from psst_core.results.analysis import MEASURES, PER_RUN, UNDEFINED, band_attributes, summarise
-from psst_core.store.dataset import Array, read_whole, write
+from psst_core.store.dataset import read_whole, write
 from psst_core.store.folder import PARTIAL, TWINS, Folder, SweepFolder
 from psst_core.store.made import marking, recipe, remove_made
 from psst_core.store.manifest import read_claim

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from psst_core import plugins
+from psst_core.arrays import Array
 from psst_core.attributes import REPLICATES, STATUS
 from psst_core.configuration import Config
 from psst_core.digest import code_of
@@ -20,7 +21,7 @@ from psst_core.files import from_yaml
 from psst_core.model.network import Network, connect
 from psst_core.plan.ledger import OTHER_RUNS
 from psst_core.results.gather import typed, word_axes
-from psst_core.store.dataset import Array, read, read_cube, read_whole
+from psst_core.store.dataset import read, read_cube, read_whole
 from psst_core.store.folder import CUBE, Folder, SweepFolder
 from psst_core.store.made import check_unchanged
 from psst_core.store.manifest import read_manifest
@@ -197,7 +198,7 @@ class Results:
             raise PsstError(f"{file}: is not the file of this chunk; delete it and {AGAIN}")
         return data
 
-    def select(self, **point: Any) -> pd.DataFrame:
+    def select(self, **point: object) -> pd.DataFrame:
         """Return the rows of the plan at a point, such as `select(coupling=0.5, solver="rk4", trial=0)` or `run_id=…`.
 
         `network` is the number of a replicate. If networks are an axis and one has that name, it is that choice.
@@ -230,7 +231,7 @@ class Results:
             found[names.get(key, key)] = value
         return found
 
-    def run(self, **point: Any) -> RunData:
+    def run(self, **point: object) -> RunData:
         """Return the first run at a point.
 
         Raises:
@@ -261,7 +262,7 @@ class Results:
                 float(chunk["diverged_time"].values[position]),
             )
 
-    def traced(self, **point: Any) -> Iterator[pd.DataFrame]:
+    def traced(self, **point: object) -> Iterator[pd.DataFrame]:
         """Yield, chunk by chunk, the finished rows at a point whose traces were kept.
 
         `trace` is their index in the chunk's file.
@@ -275,7 +276,7 @@ class Results:
             if len(found):
                 yield found
 
-    def traces(self, **point: Any) -> xr.Dataset:
+    def traces(self, **point: object) -> xr.Dataset:
         """Return the traces of all finished runs at a point of which they were kept, opened lazily.
 
         The dimensions are (run, cell_of_<population>, time), with the runs' ids, axes, network and trial along `run`. A
@@ -307,7 +308,7 @@ class Results:
         return result
 
 
-def _matches(column: pd.Series, value: Any) -> Array:
+def _matches(column: pd.Series, value: object) -> Array:
     """Return where a column has a value: the exact one, or, for floats, the only one within rounding of it."""
     value = value.item() if isinstance(value, np.generic) else value
     values, match = column.to_numpy(), np.zeros(len(column), bool)
@@ -325,7 +326,7 @@ def _matches(column: pd.Series, value: Any) -> Array:
     return match
 
 
-def _listed(column: pd.Series, value: Any) -> str:
+def _listed(column: pd.Series, value: object) -> str:
     """Return the values of a column as text; if there are many, their number and those closest to `value`."""
     values = column.drop_duplicates()
     if len(values) <= SHOWN:

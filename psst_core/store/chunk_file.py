@@ -1,21 +1,27 @@
 """The file of a chunk while it is written."""
 
+from __future__ import annotations
+
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import netCDF4
 import numpy as np
 import numpy.typing as npt
 
+from psst_core.arrays import Array
 from psst_core.attributes import ATTRIBUTES, LABELS, PLAIN, trace_name
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int, Shaped
+
+
 COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
 
 
-def stored(values: Array, kind: Any = np.float32) -> Array:
+def stored(values: Float[Array, "*axes"], kind: npt.DTypeLike = np.float32) -> Float[Array, "*axes"]:
     """Convert values to the precision of the file. What is not finite, or beyond its range, becomes NaN."""
     with np.errstate(over="ignore"):
         narrow = values.astype(kind)
@@ -42,12 +48,12 @@ class ChunkFile:
         path: Path,
         runs: int,
         sizes: Mapping[str, int],
-        times: Array,
+        times: Float[Array, " time"],
         traced: Mapping[str, list[int]],
         traced_runs: list[int],
         precision: str,
         shape: tuple[int, int],
-        attributes: Mapping[str, Any],
+        attributes: Mapping[str, object],
         plain: bool = False,
     ) -> None:
         self.path, self.file = path, netCDF4.Dataset(path, "w", format="NETCDF4")
@@ -108,14 +114,20 @@ class ChunkFile:
         yield self.path
         self.file = netCDF4.Dataset(self.path, "a")
 
-    def write_runs(self, first: int, columns: Mapping[str, Array]) -> None:
+    def write_runs(self, first: int, columns: Mapping[str, Shaped[Array, "run ..."]]) -> None:
         """Write columns of the runs from `first` on."""
         for name, values in columns.items():
             stop = first + len(values)
             self.file.variables[name][first:stop] = np.asarray(values, dtype=object) if name == "run_id" else values
 
-    def write_samples(self, first_run: int, first_sample: int, mean: Array, traces: Mapping[str, Array]) -> None:
-        """Write mean potentials [population, run, sample] and traces [run, cell, sample] of a segment."""
+    def write_samples(
+        self,
+        first_run: int,
+        first_sample: int,
+        mean: Float[Array, "population run sample"],
+        traces: Mapping[str, Float[Array, "run _traced sample"]],
+    ) -> None:
+        """Write mean potentials and traces of a segment."""
         runs = slice(first_run, first_run + mean.shape[1])
         times = slice(first_sample, first_sample + mean.shape[2])
         potential = self.file.variables["mean_potential"]
@@ -126,23 +138,23 @@ class ChunkFile:
                 variable = self.file.variables[trace_name(key)]
                 variable[row, :, times] = stored(trace[self.traced_runs[row] - first_run], variable.dtype)
 
-    def write_spikes(self, time: Array, cell: Array, run: Array) -> None:
+    def write_spikes(self, time: Float[Array, " spike"], cell: Int[Array, " spike"], run: Int[Array, " spike"]) -> None:
         first = len(self.file.dimensions["spike"])
         for name, values in (("spike_time", time), ("spike_cell", cell), ("spike_run", run)):
             self.file.variables[name][first : first + len(values)] = values
 
-    def order_spikes(self, batch: Array) -> None:
+    def order_spikes(self, batch: Int[Array, " run"]) -> None:
         """Put the spikes in the order of their batches. Batches that were integrated side by side wrote theirs mixed.
 
         Args:
-            batch: for each run of the chunk, the number of its batch, [run].
+            batch: for each run of the chunk, the number of its batch.
         """
         order = np.argsort(batch[self.file.variables["spike_run"][:].data], kind="stable")
         if (order[1:] < order[:-1]).any():
             for name in ("spike_time", "spike_cell", "spike_run"):
                 self.file.variables[name][:] = self.file.variables[name][:].data[order]
 
-    def describe(self, attributes: Mapping[str, Any]) -> None:
+    def describe(self, attributes: Mapping[str, object]) -> None:
         """Write global attributes, beside those that are there."""
         self.file.setncatts(dict(attributes))
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import netCDF4
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from psst_core.attributes import ATTRIBUTES, status_word
@@ -19,7 +18,6 @@ from psst_core.errors import PsstError
 from psst_core.files import atomic, unwritable
 from psst_core.store.chunk_file import COMPRESSION
 
-Array = npt.NDArray[Any]
 # The variables and attributes that a checksum leaves out: where, when and how fast a file was made.
 CIRCUMSTANCES = {"wall_time", "job_seconds", "start_seconds", "compile_seconds", "peak_memory", "processor", "host"}
 CIRCUMSTANCES |= {"versions", "xla_flags", "history", "checksum", "created", "job_id", "command", "source"}
@@ -88,7 +86,7 @@ def _checksum(file: Any) -> str:
     file.set_auto_maskandscale(False)
     found = hashlib.sha256()
 
-    def add(*entries: Any) -> None:
+    def add(*entries: object) -> None:
         found.update(json.dumps(entries, ensure_ascii=False).encode() + b"\n")
 
     def attributes(of: Any) -> list[Any]:

@@ -10,7 +10,6 @@ import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from psst_core.digest import LENGTH, digest
 from psst_core.errors import PsstError
@@ -18,7 +17,7 @@ from psst_core.files import write_text
 from psst_core.store.folder import SweepFolder, edited
 
 
-def recipe(settings: Any, *read: Path) -> str:
+def recipe(settings: object, *read: Path) -> str:
     """Return the digest of what a file is made from.
 
     Args:

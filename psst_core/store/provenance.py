@@ -63,7 +63,7 @@ def _refusal(said: str, code: int) -> str:
     return f"git failed in {CHECKOUT} (exit {code})"
 
 
-def doubts(origins: Iterable[Mapping[str, Any]]) -> list[str]:
+def doubts(origins: Iterable[Mapping[str, object]]) -> list[str]:
     """Return a line for each reason why jobs will not record their commit."""
     unknown = (str(origin["git_commit"]) for origin in origins if _is_unknown(origin))
     return [
@@ -71,11 +71,11 @@ def doubts(origins: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _is_unknown(origin: Mapping[str, Any]) -> bool:
+def _is_unknown(origin: Mapping[str, object]) -> bool:
     return str(origin.get("git_commit", "")).startswith(UNKNOWN)
 
 
-def job(planned: Mapping[str, Any]) -> dict[str, Any]:
+def job(planned: Mapping[str, object]) -> dict[str, Any]:
     """Return the global attributes that tell the origin of a file which this job begins.
 
     Args:
@@ -94,7 +94,7 @@ def job(planned: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def source(planned: Mapping[str, Any]) -> str:
+def source(planned: Mapping[str, object]) -> str:
     """Write the code's version: `PSST 0.1.0, git commit 75949bd…, with changes`, or with `commit unknown`."""
     known = [f"git commit {planned['git_commit']}"] if "git_commit" in planned else []
     commit = ["commit unknown"] if _is_unknown(planned) else known

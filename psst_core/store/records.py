@@ -69,7 +69,7 @@ def read_table(path: Path) -> pd.DataFrame:
     return table_of(read_text(path, remedy=AGAIN), path)
 
 
-def table_of(text: str, source: Any) -> pd.DataFrame:
+def table_of(text: str, source: object) -> pd.DataFrame:
     """Read the table of a plan from its text.
 
     Raises:
@@ -93,7 +93,7 @@ def read_record(path: Path) -> dict[str, Any]:
     return record_of(read_text(path, remedy=AGAIN), path)
 
 
-def record_of(text: str, source: Any) -> dict[str, Any]:
+def record_of(text: str, source: object) -> dict[str, Any]:
     """Read the record of a sweep from its text.
 
     Raises:
@@ -149,6 +149,6 @@ def misfit(content: Any, form: Any, key: str = "") -> str | None:
     return next((wrong for part in parts if (wrong := misfit(*part)) is not None), None)
 
 
-def _kind(content: Any) -> str:
+def _kind(content: object) -> str:
     kinds = {dict: "a mapping", list: "a list", str: "a word", type(None): "nothing", bool: "true or false"}
     return kinds.get(type(content), "a number" if isinstance(content, int | float) else "another thing")

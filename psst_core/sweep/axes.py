@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy
 
+from psst_core.arrays import Array
 from psst_core.attributes import ATTRIBUTES
 from psst_core.configuration import MOST, SampleConfig, SweepConfig
 from psst_core.errors import PsstError
@@ -27,7 +27,6 @@ from psst_core.written import DECIMAL, scalar
 
 RUN = "run"
 RESERVED = {*ATTRIBUTES, RUN, "cell", "spike", "chunk", "position", "undefined", "twin_id", "first_shift"}
-Array = npt.NDArray[Any]
 Columns = dict[str, list[Any]]
 
 
@@ -284,7 +283,7 @@ def _mistake(header: Sequence[str]) -> str:
     return ""
 
 
-def _array(values: Sequence[Any]) -> Array:
+def _array(values: Sequence[object]) -> Array:
     """Return values as an array that changes none of them."""
     if all(isinstance(value, float) for value in values):
         return np.array(values, float)

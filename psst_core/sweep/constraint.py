@@ -16,13 +16,12 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from psst_core.arrays import Array
 from psst_core.errors import PsstError
 from psst_core.registry import suggestion
 from psst_core.written import exact, shown
 
-Array = npt.NDArray[Any]
 LONGEST = 1000
 ROUNDING = 2.0**-51  # above the relative error of an operation on doubles
 LEAST = 1e-300  # above its absolute error

@@ -138,7 +138,7 @@ class Sweep:
         return [*together, *(axis.name for axis in self.axes)]
 
 
-def split_overrides(text: Any) -> list[str]:
+def split_overrides(text: object) -> list[str]:
     """Split a text into single overrides. Refuse what Snakemake, Slurm or a shell would change on its way."""
     if not isinstance(text, str):
         raise PsstError(
@@ -165,7 +165,7 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     lists = Lists()
     first, axes = _requested(choices, fixed, given, known, lists, compositions)
 
-    def table(key: str, column: Sequence[Any]) -> list[Any]:
+    def table(key: str, column: Sequence[object]) -> list[Any]:
         return lists.cells(key, column) if depth_of_key(first, key) else list(column)
 
     def whole(key: str) -> bool:
@@ -281,7 +281,11 @@ def _settings(config: DictConfig, key: str, values: list[Any], in_file: bool, li
 
 
 def _check_keys(
-    points: Points, axes: Mapping[str, Any], choices: Mapping[str, str], fixed: Mapping[str, Any], first: DictConfig
+    points: Points,
+    axes: Mapping[str, object],
+    choices: Mapping[str, str],
+    fixed: Mapping[str, object],
+    first: DictConfig,
 ) -> None:
     for key in points.columns:
         if key in fixed or (key in choices and key not in axes):
@@ -295,7 +299,7 @@ def _check_keys(
 def _variants(
     points: Points,
     choices: Mapping[str, str],
-    fixed: Mapping[str, Any],
+    fixed: Mapping[str, object],
     group_keys: Sequence[str],
     lists: Lists,
     compositions: Compositions,
@@ -353,7 +357,7 @@ def _sorted(
     return choices, fixed, given
 
 
-def _choice(key: str, value: Any) -> str:
+def _choice(key: str, value: object) -> str:
     """Return the choice of a group; raise where it is no word."""
     if not isinstance(value, str):
         several = ",".join(map(shown, value)) if isinstance(value, list) else "NAME"
@@ -364,7 +368,7 @@ def _choice(key: str, value: Any) -> str:
     return value
 
 
-def _composed(choices: Mapping[str, str], fixed: Mapping[str, Any], compositions: Compositions) -> DictConfig:
+def _composed(choices: Mapping[str, str], fixed: Mapping[str, object], compositions: Compositions) -> DictConfig:
     config = compositions.compose(choices)
     _set_all(config, fixed)
     return config
@@ -465,7 +469,7 @@ class _Variant:
                     check_part(put(config, dict(zip(keys, numbers, strict=True))), part)
 
 
-def _hashable(values: Mapping[str, Any]) -> tuple[Any, ...]:
+def _hashable(values: Mapping[str, object]) -> tuple[Any, ...]:
     return tuple(repr(value) if isinstance(value, list) else value for value in values.values())
 
 
@@ -488,7 +492,7 @@ def _runs(points: Points, variants: Sequence[_Variant], replicates: Sequence[tup
             yield SweepRun(identity.run_id(values, *drawn), point, network, trial, config, values, drawn, read)
 
 
-def _typed(config: DictConfig, key: str, values: Sequence[Any]) -> list[Any]:
+def _typed(config: DictConfig, key: str, values: Sequence[object]) -> list[Any]:
     """Return an axis's values as the schema types them."""
     probe = copy.deepcopy(config)
     typed: list[Any] = []
@@ -503,12 +507,12 @@ def _typed(config: DictConfig, key: str, values: Sequence[Any]) -> list[Any]:
     return typed
 
 
-def _recorded(runs: Mapping[str, Sequence[Any]], axes: Sequence[Axis]) -> dict[str, list[Any]]:
+def _recorded(runs: Mapping[str, Sequence[object]], axes: Sequence[Axis]) -> dict[str, list[Any]]:
     """Return `recorder.runs` with its values written as in the axes."""
     listed = {name: axis.lists for axis in axes if axis.lists for name in (axis.name, axis.key)}
     words = {name for axis in axes for name in (axis.name, axis.key) if all(isinstance(v, str) for v in axis.values)}
 
-    def read(value: Any, key: str) -> Any:
+    def read(value: object, key: str) -> Any:
         return value if key in words else typed(Plain(value) if isinstance(value, str) else value, Any, RUNS + key)
 
     return {
@@ -517,7 +521,7 @@ def _recorded(runs: Mapping[str, Sequence[Any]], axes: Sequence[Axis]) -> dict[s
     }
 
 
-def _named_lists(values: Sequence[Any], lists: Mapping[str, list[Any]]) -> list[Any]:
+def _named_lists(values: Sequence[object], lists: Mapping[str, list[Any]]) -> list[Any]:
     """Return the texts of lists. A single list may be given without brackets around it."""
     one = text_of(shown(list(values)), lists)
     return [one] if one is not None else [text_of(shown(value), lists) or shown(value) for value in values]
@@ -599,7 +603,7 @@ def _because(reasons: Sequence[tuple[str | None, int]]) -> str:
 
 
 def _check_fixed(
-    choices: Mapping[str, str], fixed: Mapping[str, Any], runs: Sequence[SweepRun], compositions: Compositions
+    choices: Mapping[str, str], fixed: Mapping[str, object], runs: Sequence[SweepRun], compositions: Compositions
 ) -> None:
     """Raise for a fixed value that no run reads, unless the key has this value anyway."""
     each = {id(run.reads): run for run in runs}.values()
@@ -614,7 +618,7 @@ def _check_fixed(
             raise PsstError(f"{key}={(dict(choices) | dict(fixed))[key]}: would change nothing, as {why}; leave it out")
 
 
-def _without(fixed: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _without(fixed: Mapping[str, object], key: str) -> dict[str, Any]:
     return {name: value for name, value in fixed.items() if name != key and not name.startswith(f"{key}.")}
 
 

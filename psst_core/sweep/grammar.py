@@ -128,7 +128,7 @@ def _takes_words(key: str, groups: Mapping[str, Sequence[str]]) -> bool:
     return key in groups or key in text_keys() or key.startswith(RUNS)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if OmegaConf.is_config(value):
         value = OmegaConf.to_container(value, resolve=False)
     if isinstance(value, list):
@@ -136,7 +136,7 @@ def _plain(value: Any) -> Any:
     return Plain(value) if isinstance(value, str) else value
 
 
-def _read(value: Any, words: bool, group: bool) -> Any:
+def _read(value: object, words: bool, group: bool) -> Any:
     """Read a parsed value: a text without quotes becomes a word where `words` says so, else a number or a word."""
     if isinstance(value, _Several):
         return [_read(item, words, group) for item in value.values]
@@ -242,7 +242,7 @@ class _Visitor(HydraOverrideVisitor):
             raise PsstError(f"fits none of {', '.join(self.choices) or 'its values, as it is no group'}")
         return _Several([Plain(name) for name in found])
 
-    def _sort(self, *given: Any, reverse: Any = "false") -> Any:
+    def _sort(self, *given: object, reverse: object = "false") -> Any:
         if str(reverse).lower() not in ("true", "false"):
             raise PsstError(f"reverse={reverse} is neither true nor false")
         backwards = str(reverse).lower() == "true"
@@ -268,13 +268,13 @@ class _Visitor(HydraOverrideVisitor):
         return Plain(text.strip(" \t"))
 
 
-def _is_number(item: Any) -> bool:
+def _is_number(item: object) -> bool:
     if isinstance(item, str):
         return isinstance(item, Plain) and number(item) is not None
     return isinstance(item, int | float)
 
 
-def _choice(*items: Any) -> _Several:
+def _choice(*items: object) -> _Several:
     """Return all items in a row. An item that is several values itself is replaced by these."""
     if not items:
         raise PsstError("has no values")
@@ -285,7 +285,7 @@ def _whole(*texts: Any) -> bool:
     return all(isinstance(number(text), int) for text in texts)
 
 
-def _range(start: Any, stop: Any = None, step: Any = "1") -> _Several:
+def _range(start: object, stop: object = None, step: object = "1") -> _Several:
     """Return start, start + step, … below the stop, or above it with a negative step; exact in decimal."""
     start, stop = ("0", start) if stop is None else (start, stop)
     first, last, by = _numbers(start, stop, step)
@@ -297,14 +297,14 @@ def _range(start: Any, stop: Any = None, step: Any = "1") -> _Several:
     return _Several(_steps(first, by, count, _whole(start, stop, step)))
 
 
-def _linspace(first: Any, last: Any, count: Any) -> _Several:
+def _linspace(first: object, last: object, count: object) -> _Several:
     """Return `count` numbers at equal distances, with both ends; whole ones where the ends and all between them are."""
     (low, high), number_of = _numbers(first, last), _count(count, first, last)
     by = (high - low) / (number_of - 1) if number_of > 1 else Fraction(0)
     return _Several(_steps(low, by, number_of, _whole(first, last) and by.denominator == 1))
 
 
-def _logspace(first: Any, last: Any, count: Any) -> _Several:
+def _logspace(first: object, last: object, count: object) -> _Several:
     """Return `count` numbers at equal ratios, with both ends: the closest doubles, or whole ones if all are whole."""
     (low, high), number_of = _numbers(first, last), _count(count, first, last)
     if not low * high > 0:
@@ -322,15 +322,15 @@ def _logspace(first: Any, last: Any, count: Any) -> _Several:
     return _Several([float(ends.get(place, value)) for place, value in enumerate(values)])
 
 
-def _interval(low: Any, high: Any) -> Interval:
+def _interval(low: object, high: object) -> Interval:
     return _between(low, high, False)
 
 
-def _loginterval(low: Any, high: Any) -> Interval:
+def _loginterval(low: object, high: object) -> Interval:
     return _between(low, high, True)
 
 
-def _between(low: Any, high: Any, logarithmic: bool) -> Interval:
+def _between(low: object, high: object, logarithmic: bool) -> Interval:
     first, last = _numbers(low, high)
     if first >= last:
         raise PsstError("both ends must be finite numbers, the first below the second")

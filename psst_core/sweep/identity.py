@@ -56,7 +56,7 @@ class Identity:
         """The keys of the single values that can be replaced in `run_id`."""
         return self._places.keys()
 
-    def run_id(self, values: Mapping[str, Any], network: int, trial: int) -> str:
+    def run_id(self, values: Mapping[str, object], network: int, trial: int) -> str:
         """Return the id of a run.
 
         Args:
@@ -120,5 +120,5 @@ def making_code(backend: str) -> str | None:
     return code_digest((imported({module}) - imported(EQUATIONS) - SAYING) | RECORDING)
 
 
-def _leaf(key: str, value: Any) -> bytes:
+def _leaf(key: str, value: object) -> bytes:
     return hashlib.sha256(json.dumps([key, value]).encode()).digest()[:WIDTH]

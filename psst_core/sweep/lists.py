@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 import numpy as np
-import numpy.typing as npt
 from omegaconf import DictConfig
 
+from psst_core.arrays import Array
 from psst_core.config.compose import entry
 from psst_core.errors import PsstError
 from psst_core.sweep import grammar
 from psst_core.written import shown
 
-Array = npt.NDArray[Any]
 OPEN, CLOSE = "[", "]"
 
 
@@ -29,7 +28,7 @@ def depth_of_key(config: DictConfig, key: str) -> int | None:
     return depth
 
 
-def depth_of(value: Any) -> int:
+def depth_of(value: object) -> int:
     """Return how deep lists are nested: 0 for a value that is no list."""
     return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
 
@@ -47,7 +46,7 @@ def settings(values: list[Any], depth: int, in_file: bool) -> list[Any]:
     return values
 
 
-def check_depth(values: Sequence[Any], depth: int, key: str) -> None:
+def check_depth(values: Sequence[object], depth: int, key: str) -> None:
     """Raise for the first value that is not nested as its key demands."""
     for value in values:
         if any(len(place) != depth for place, _ in _leaves(value, ())):
@@ -69,23 +68,23 @@ class Lists:
     def __init__(self) -> None:
         self.of: dict[str, dict[str, list[Any]]] = {}
 
-    def texts(self, key: str, values: Sequence[Any]) -> list[Any]:
+    def texts(self, key: str, values: Sequence[object]) -> list[Any]:
         """Return the values of an axis with texts in place of lists, and remember which list each text means."""
         for value in values:
             if isinstance(value, list):
                 self.of.setdefault(key, {})[shown(value)] = value
         return [shown(value) if isinstance(value, list) else value for value in values]
 
-    def cells(self, key: str, column: Sequence[Any]) -> list[Any]:
+    def cells(self, key: str, column: Sequence[object]) -> list[Any]:
         """Return a column of a table, whose cells are texts, with one text for each list, and remember these lists."""
         return self.texts(key, [read_list(value, key) for value in column])
 
-    def value(self, key: str, value: Any) -> Any:
+    def value(self, key: str, value: object) -> Any:
         """Return the value that a point's value means: the list where it is the text of one, else itself."""
         return self.of.get(key, {}).get(value, value) if isinstance(value, str) else value
 
 
-def read_list(text: Any, key: str = "list") -> Any:
+def read_list(text: object, key: str = "list") -> Any:
     """Return the list that a text means, else the text itself."""
     if not isinstance(text, str) or not (text.startswith(OPEN) and text.endswith(CLOSE)):
         return text
@@ -95,14 +94,14 @@ def read_list(text: Any, key: str = "list") -> Any:
         raise PsstError(f"{key}={text}: cannot be read as a list; write it as [100,300]") from error
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Convert tuples and arrays to lists."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def text_of(value: Any, known: Mapping[str, list[Any]]) -> str | None:
+def text_of(value: object, known: Mapping[str, list[Any]]) -> str | None:
     """Find the text of a list among those known; None where it is unknown. The list may be given as a text."""
     wanted = read_list(value) if isinstance(value, str) else plain(value)
     return next((text for text, values in known.items() if values == wanted), None)
@@ -120,13 +119,13 @@ def padded(lists: Sequence[list[Any]]) -> Array | None:
     return found
 
 
-def _numeric(value: Any) -> bool:
+def _numeric(value: object) -> bool:
     if isinstance(value, list):
         return all(map(_numeric, value))
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _at_depth(lists: Sequence[Any], level: int) -> list[list[Any]]:
+def _at_depth(lists: Sequence[object], level: int) -> list[list[Any]]:
     """Return all lists that are nested at this level; one empty list where there is none."""
     found: list[Any] = list(lists)
     for _ in range(level - 1):
@@ -134,7 +133,7 @@ def _at_depth(lists: Sequence[Any], level: int) -> list[list[Any]]:
     return found or [[]]
 
 
-def _leaves(value: Any, place: tuple[int, ...]) -> list[tuple[tuple[int, ...], Any]]:
+def _leaves(value: object, place: tuple[int, ...]) -> list[tuple[tuple[int, ...], Any]]:
     if not isinstance(value, list):
         return [(place, value)]
     return [leaf for number, item in enumerate(value) for leaf in _leaves(item, (*place, number))]

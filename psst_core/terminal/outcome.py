@@ -143,7 +143,7 @@ def remedy(config: Config, swept: Collection[str] = ()) -> str:
     return f"{says}run.dt={shorter:g} in place of {dt:g} ms, or look for a value that cannot be meant"
 
 
-def among(columns: Mapping[str, Iterable[Any]]) -> str:
+def among(columns: Mapping[str, Iterable[object]]) -> str:
     """Return text for the values that some runs have: `size=60, coupling=0.5 to 1`."""
     return ", ".join(f"{name}={_listed(list(values))}" for name, values in columns.items())
 

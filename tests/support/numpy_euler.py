@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.errors import PsstError
-from psst_core.integrate.backend import Array, Ending, Records, Segment, Task, joined, joined_endings
+from psst_core.integrate.backend import Ending, Records, Segment, Task, joined, joined_endings
 from psst_core.integrate.batch import Batch, Run
 from psst_core.keys import put
 from psst_core.model.mechanisms import Clock

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from psst_core import tf
+from psst_core.arrays import Array
 from psst_core.configuration import Config, HardwareConfig
-from psst_core.integrate.backend import Array, Ending, Segment, Task, joined, joined_endings
+from psst_core.integrate.backend import Ending, Segment, Task, joined, joined_endings
 from psst_core.integrate.batch import Run
 from psst_core.integrate.integration import Integration
 from psst_core.integrate.lanes import padded

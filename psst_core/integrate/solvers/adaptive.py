@@ -1,12 +1,20 @@
 """Embedded pairs of methods that choose their own steps."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from psst_core import tf
-from psst_core.integrate.solvers.base import Relaxations, Solver, State, Until, zip_states
-from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.arrays import DType, Tensor
+from psst_core.integrate.solvers.base import Memory, Relaxations, Solver, State, Until, zip_states
+from psst_core.model.mechanisms import Clock
 from psst_core.registry import register
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float64
+
 
 SAFETY, LEAST, MOST = 0.9, 0.2, 5.0
 SHORTEST = 1e-7
@@ -41,18 +49,26 @@ class DormandPrince(Solver):
     relative_tolerance: float = 1e-6
     absolute_tolerance: float = 1e-9
 
-    def memory(self, lanes: int, dtype: Any) -> dict[str, Tensor]:
+    def memory(self, lanes: int, dtype: DType) -> Memory:
         return {"length": tf.ones([1, lanes], dtype)}
 
     def advance(
-        self, relaxations: Relaxations, state: State, memory: dict[str, Tensor], step: Tensor, dt: float, until: Until
-    ) -> tuple[State, dict[str, Tensor]]:
+        self,
+        relaxations: Relaxations,
+        state: State,
+        memory: Memory,
+        step: Float64[Tensor, ""],
+        dt: float,
+        until: Until,
+    ) -> tuple[State, Memory]:
         """Return the state after one dt, and the length of the next step.
 
-        Steps are counted in shares of dt: `done` so far, `length` the next one, both [1, run].
+        Steps are counted in shares of dt: `done` so far, `length` the next one.
         """
 
-        def attempt(x: State, done: Tensor, length: Tensor) -> tuple[State, Tensor, Tensor]:
+        def attempt(
+            x: State, done: Float[Tensor, "1 run"], length: Float[Tensor, "1 run"]
+        ) -> tuple[State, Float[Tensor, "1 run"], Float[Tensor, "1 run"]]:
             end = until(done)
             share = tf.minimum(length, end - done)
             following, error = self._pair(relaxations, x, step, done, share, dt)
@@ -70,9 +86,15 @@ class DormandPrince(Solver):
         return state, {"length": length}
 
     def _pair(
-        self, relaxations: Relaxations, x: State, step: Tensor, done: Tensor, share: Tensor, dt: float
-    ) -> tuple[State, Tensor]:
-        """Return the state after a step, and its error over the tolerance, [1, run]."""
+        self,
+        relaxations: Relaxations,
+        x: State,
+        step: Float64[Tensor, ""],
+        done: Float[Tensor, "1 run"],
+        share: Float[Tensor, "1 run"],
+        dt: float,
+    ) -> tuple[State, Float[Tensor, "1 run"]]:
+        """Return the state after a step, and its error over the tolerance."""
         slopes: list[State] = []
         following = x
         for c, row in zip(self.c, self.a, strict=True):
@@ -94,7 +116,7 @@ class DormandPrince(Solver):
         return following, tf.where(tf.math.is_finite(total), total, tf.ones_like(total) * HUGE)
 
     @staticmethod
-    def _weighted(weights: tuple[float, ...], slopes: list[State], finish: Any, x: State) -> State:
+    def _weighted(weights: tuple[float, ...], slopes: list[State], finish: Callable[..., Tensor], x: State) -> State:
         """Return `finish` of Σ weight·slope and the state."""
         terms = [(w, k) for w, k in zip(weights, slopes, strict=True) if w]
         if not terms:
@@ -106,8 +128,8 @@ class DormandPrince(Solver):
         )
 
 
-def _largest(errors: Tensor) -> Tensor:
-    """Return the largest error over the cells, [1, run].
+def _largest(errors: Float[Tensor, "cell run"]) -> Float[Tensor, "1 run"]:
+    """Return the largest error over the cells.
 
     It is computed in double precision, as XLA's own maximum of many single-precision numbers fails in a loop.
     """

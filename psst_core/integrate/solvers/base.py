@@ -1,18 +1,26 @@
 """The base class of solvers, and the family of explicit Runge–Kutta methods: one function over their tableaus."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from psst_core import tf
-from psst_core.model.mechanisms import Clock, Relaxation, Tensor
+from psst_core.arrays import DType, Tensor
+from psst_core.model.mechanisms import Clock, Relaxation
 
-State = dict[str, dict[str, Tensor]]
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float64, Int
+
+
+State = dict[str, dict[str, "Float[Tensor, '_cell run']"]]  # by population and variable
+Memory = dict[str, "Float[Tensor, '1 run']"]
 Relaxations = Callable[[State, Clock], dict[str, dict[str, Relaxation]]]
-Until = Callable[[Tensor], Tensor]
+Until = Callable[["Float[Tensor, '1 run']"], "Float[Tensor, '1 run']"]
 
 
-def zip_states(function: Callable[..., Tensor], *states: Mapping[str, Mapping[str, Any]]) -> State:
+def zip_states(function: Callable[..., Tensor], *states: Mapping[str, Mapping[str, Tensor | Relaxation]]) -> State:
     """Return `function` of each population's variables in turn, over states of one structure."""
     return {
         population: {name: function(*(state[population][name] for state in states)) for name in states[0][population]}
@@ -20,7 +28,7 @@ def zip_states(function: Callable[..., Tensor], *states: Mapping[str, Mapping[st
     }
 
 
-def precision_of(state: State) -> Any:
+def precision_of(state: State) -> DType:
     """Return the precision of all variables."""
     return next(x.dtype for variables in state.values() for x in variables.values())
 
@@ -40,21 +48,27 @@ class Solver:
     adaptive: ClassVar[bool] = False
     tolerances: ClassVar[tuple[str, ...]] = ()
 
-    def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
-        """Return the state after one step of `dt` ms from `step`·dt; `step` is a scalar in float64."""
+    def step(self, relaxations: Relaxations, state: State, step: Float64[Tensor, ""], dt: float) -> State:
+        """Return the state after one step of `dt` ms from `step`·dt."""
         raise NotImplementedError
 
-    def memory(self, lanes: int, dtype: Any) -> dict[str, Tensor]:
+    def memory(self, lanes: int, dtype: DType) -> Memory:
         """Return the start of the values that the solver remembers from step to step."""
         return {}
 
     def advance(
-        self, relaxations: Relaxations, state: State, memory: dict[str, Tensor], step: Tensor, dt: float, until: Until
-    ) -> tuple[State, dict[str, Tensor]]:
+        self,
+        relaxations: Relaxations,
+        state: State,
+        memory: Memory,
+        step: Float64[Tensor, ""],
+        dt: float,
+        until: Until,
+    ) -> tuple[State, Memory]:
         """Return the state after one step, and the memory.
 
         Args:
-            until: a function of a moment in the step [1, run]. It returns the next edge of the stimulus, or the step's
+            until: a function of a moment in the step. It returns the next edge of the stimulus, or the step's
                 end. Both are shares of the step. A solver of fixed steps does not need it: in a step with an edge it
                 receives the mean of the current.
         """
@@ -86,11 +100,11 @@ class RungeKutta(Solver):
 
     tableau: ClassVar[Tableau]
 
-    def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
+    def step(self, relaxations: Relaxations, state: State, step: Float64[Tensor, ""], dt: float) -> State:
         dtype = precision_of(state)
         c, b = self.tableau.c, self.tableau.b
 
-        def slopes(x: State, fraction: Tensor) -> State:
+        def slopes(x: State, fraction: Float[Tensor, ""]) -> State:
             return zip_states(lambda r, v: r.field(v), relaxations(x, Clock(step, fraction, dt)), x)
 
         if len(c) == 1:
@@ -102,7 +116,7 @@ class RungeKutta(Solver):
         share = tf.constant([*(b[i] / c[i + 1] for i in range(len(c) - 1)), 0.0], dtype)
         own = 1.0 - sum(b[i] / c[i + 1] for i in range(len(c) - 1))
 
-        def stage(i: Tensor, x: State, total: State) -> tuple[Tensor, State, State]:
+        def stage(i: Int[Tensor, ""], x: State, total: State) -> tuple[Int[Tensor, ""], State, State]:
             slope = slopes(x, fractions[i])
             last = i == len(c) - 1
             following = zip_states(lambda y, t, k: tf.where(last, t, y) + dt * reach[i] * k, state, total, slope)

@@ -1,13 +1,21 @@
 """Exponential integrators."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.integrate.solvers.base import Relaxations, Solver, State, precision_of, zip_states
 from psst_core.model.kinetics import exprel
-from psst_core.model.mechanisms import Clock, Relaxation, Tensor
+from psst_core.model.mechanisms import Clock, Relaxation
 from psst_core.registry import register
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float64
 
-def relaxed(relaxation: Relaxation, x: Tensor, dt: float) -> Tensor:
+
+def relaxed(relaxation: Relaxation, x: Float[Tensor, "cell run"], dt: float) -> Float[Tensor, "cell run"]:
     """Return x after dt with source and decay frozen.
 
     That is x + dt φ₁(−decay·dt) (source − decay·x) with φ₁(z) = (exp z − 1)/z.
@@ -26,6 +34,6 @@ class ExponentialEuler(Solver):
     order = 1
     stages = 1
 
-    def step(self, relaxations: Relaxations, state: State, step: Tensor, dt: float) -> State:
+    def step(self, relaxations: Relaxations, state: State, step: Float64[Tensor, ""], dt: float) -> State:
         now = Clock(step, tf.zeros([], precision_of(state)), dt)
         return zip_states(lambda r, x: relaxed(r, x, dt), relaxations(state, now), state)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from psst_core.arrays import Number, Tensor
 from psst_core.model.kinetics import q10
-from psst_core.model.mechanisms import Cell, Channel, Relaxation, States, Tensor, two_state
+from psst_core.model.mechanisms import Cell, Channel, Relaxation, States, two_state
 from psst_core.registry import parameter, register
 
 
@@ -23,7 +24,7 @@ class CalciumPotassium(Channel):
     reversal: float = parameter(-90.0, "mV")
     celsius: float = parameter(26.0, "degC", minimum=-50, maximum=100)
 
-    def phi(self) -> Tensor:
+    def phi(self) -> Number:
         return q10(2.3, self.celsius, 23.0)
 
     def relaxations(self, x: States, cell: Cell) -> dict[str, Relaxation]:

@@ -1,13 +1,19 @@
 """Coloured current noise."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from psst_core import tf
+from psst_core.arrays import Number, Tensor
 from psst_core.model.kinetics import exp
-from psst_core.model.mechanisms import Clock, Current, Event, States, Tensor
+from psst_core.model.mechanisms import Clock, Current, Event, States
 from psst_core.model.noise.base import Sampled
 from psst_core.registry import parameter, register
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 @register("mechanism", "ornstein_uhlenbeck")
@@ -32,14 +38,14 @@ class OrnsteinUhlenbeck(Sampled, Current):
     def unread(self) -> dict[str, str]:
         return {} if self.draws() else dict.fromkeys(("tau", "interval"), "sigma=0")
 
-    def membrane(self, x: States, held: States, v: Tensor, now: Clock) -> tuple[Tensor, Tensor]:
+    def membrane(self, x: States, held: States, v: Float[Tensor, "cell run"], now: Clock) -> tuple[Number, Number]:
         share = held["share"] + now.fraction * (now.dt / self.interval)
         return 0.0, self.mean + self.sigma * (held["past"] + share * (held["coming"] - held["past"]))
 
-    def after_step(self, x: States, held: States, event: Event) -> dict[str, Tensor]:
+    def after_step(self, x: States, held: States, event: Event) -> dict[str, Float[Tensor, "cell run"]]:
         due, number = event.every(self.interval)
 
-        def draw() -> tuple[Tensor, Tensor]:
+        def draw() -> tuple[Float[Tensor, "cell run"], Float[Tensor, "cell run"]]:
             keep = exp(tf.convert_to_tensor(-self.interval / self.tau, held["past"].dtype) * tf.ones_like(held["past"]))
             fresh = event.random.normal(number)
             following = tf.where(number == 1, fresh, keep * held["coming"] + tf.sqrt(1.0 - keep * keep) * fresh)

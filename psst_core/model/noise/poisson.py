@@ -1,17 +1,24 @@
 """Bombardment by many independent inputs."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from psst_core import tf
+from psst_core.arrays import Number, Tensor
 from psst_core.errors import PsstError
 from psst_core.model.kinetics import exp
-from psst_core.model.mechanisms import Cell, Clock, Current, Event, Relaxation, States, Tensor
+from psst_core.model.mechanisms import Cell, Clock, Current, Event, Relaxation, States
 from psst_core.model.noise.base import Sampled
 from psst_core.registry import parameter, register
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float64
+
 
 MOST = 10.0
 TERMS = 56  # at the largest mean, more arrivals have a probability below the smallest random number
@@ -50,25 +57,24 @@ class Poisson(Sampled, Current):
     def relaxations(self, x: States, cell: Cell) -> dict[str, Relaxation]:
         return {"conductance": Relaxation(0.0, 1.0 / self.tau)}
 
-    def membrane(self, x: States, held: States, v: Tensor, now: Clock) -> tuple[Tensor, Tensor]:
+    def membrane(self, x: States, held: States, v: Float[Tensor, "cell run"], now: Clock) -> tuple[Number, Number]:
         return x["conductance"], x["conductance"] * self.reversal
 
-    def after_step(self, x: States, held: States, event: Event) -> dict[str, Tensor]:
+    def after_step(self, x: States, held: States, event: Event) -> dict[str, Float[Tensor, "cell run"]]:
         g = x["conductance"]
         due, number = event.every(self.interval)
 
-        def draw() -> Tensor:
+        def draw() -> Float[Tensor, "cell run"]:
             arrived = count(event.random.complement(number), self.rate * 1e-3 * self.interval)
             return g + self.weight * tf.cast(arrived, g.dtype)
 
         return {"conductance": tf.cond(due, draw, lambda: g)}
 
 
-def count(complement: Tensor, mean: Tensor) -> Tensor:
+def count(complement: Float64[Tensor, "cell run"], mean: Number) -> Float64[Tensor, "cell run"]:
     """Return the Poisson count k for mean `mean` (at most 10): the smallest k with P(more than k) ≤ `complement`.
 
-    Both are in double precision, and the probabilities are summed from the smallest. So a rare spike has its
-    probability.
+    The probabilities are in double precision, and summed from the smallest. So a rare spike has its probability.
     """
     mean = tf.cast(mean, tf.float64)
     terms = [exp(-mean)]

@@ -1,16 +1,21 @@
 """The base class of stimuli."""
 
+from __future__ import annotations
+
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from psst_core.arrays import Array, Number, Tensor
 from psst_core.configuration import Config
 from psst_core.errors import PsstError
-from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.model.mechanisms import Clock
 from psst_core.registry import lookup, setting
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Grid:
     adaptive: bool = False
 
     @classmethod
-    def of(cls, config: Config) -> "Grid":
+    def of(cls, config: Config) -> Grid:
         """Return the grid of a resolved configuration."""
         solver: Any = lookup("solver", config.solver.name, "solver.name")
         return cls(config.run.dt, config.run.duration, solver.adaptive)
@@ -78,29 +83,29 @@ class Stimulus:
             return {"share": "cells names the cells"}
         return {}
 
-    def waveform(self, now: Clock, table: Tensor) -> Tensor:
+    def waveform(self, now: Clock, table: Float[Tensor, "row column"]) -> Number:
         """Return the current at a moment, without weights, in float64.
 
         Use `now.reached(time)` for the time of a jump or a kink, wherever in a step it lies. Then the charge is correct
         under every solver. It is wrong where a waveform compares `now.t` with a time.
 
         Returns:
-            µA/cm²: a scalar, [1, run], or [cell, 1] for all cells of the network.
+            µA/cm²: one number, one for each run, or one for each cell of the network.
         """
         raise NotImplementedError
 
-    def table(self, n_cells: int, grid: Grid) -> npt.NDArray[np.float64]:
+    def table(self, n_cells: int, grid: Grid) -> Float[Array, "row column"]:
         """Return the numbers that the waveform looks up, one row a sample; most stimuli need none."""
         return np.zeros((1, 1))
 
-    def amplitudes(self, n_targets: int) -> npt.NDArray[np.float64]:
-        """Return a factor for each cell that receives the stimulus, [target]."""
+    def amplitudes(self, n_targets: int) -> Float[Array, " target"]:
+        """Return a factor for each cell that receives the stimulus."""
         return np.ones(n_targets)
 
     def weights(
         self, sizes: dict[str, int], targets: np.random.Generator, spread: np.random.Generator
-    ) -> npt.NDArray[np.float64]:
-        """Return the factor of each cell of the network, populations one after the other, shape [cell]."""
+    ) -> Float[Array, " cell"]:
+        """Return the factor of each cell of the network, populations one after the other."""
         chosen, cells = self._eligible(sizes), sum(sizes.values())
         if self.cells:
             chosen = chosen[self.cells]
@@ -131,7 +136,7 @@ class Stimulus:
         """Return how many of `eligible` cells receive the stimulus."""
         return len(self.cells) or int(np.floor(self.share * eligible + 1e-9))
 
-    def _eligible(self, sizes: dict[str, int]) -> npt.NDArray[np.int64]:
+    def _eligible(self, sizes: dict[str, int]) -> Int[Array, " target"]:
         """Return the cells of the populations that may receive the stimulus, counted through the network."""
         offsets = np.cumsum([0, *sizes.values()])
         ranges = [

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.arrays import Number, Tensor
+from psst_core.model.mechanisms import Clock
 from psst_core.model.stimuli.base import Stimulus
 from psst_core.registry import parameter, register
 
@@ -16,5 +17,5 @@ class Constant(Stimulus):
     scaled: ClassVar[bool] = True
     amplitude: float = parameter(0.0, "uA/cm2")
 
-    def waveform(self, now: Clock, table: Tensor) -> Tensor:
+    def waveform(self, now: Clock, table: Tensor) -> Number:
         return self.amplitude

@@ -1,19 +1,24 @@
 """A current from a file."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from psst_core import tf
+from psst_core.arrays import Array, Number, Tensor
 from psst_core.datafiles import Variable, in_unit, read_variable, variable_names
 from psst_core.errors import PsstError
-from psst_core.model.mechanisms import Clock, Tensor, cast, in_steps
+from psst_core.model.mechanisms import Clock, cast, in_steps
 from psst_core.model.stimuli.base import Grid, Stimulus
 from psst_core.registry import data_file, parameter, register, setting
 
-Array = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float64, Int
+
+
 WAYS = ("held", "linear")
 PATH, TIME, CELL = "stimulus.path", "time", "cell"
 SHORTEST = 1e-7  # in steps: an adaptive solver does not divide a step further
@@ -55,11 +60,11 @@ class FromFile(Stimulus):
                 "lines join them)"
             )
 
-    def table(self, n_cells: int, grid: Grid) -> Array:
+    def table(self, n_cells: int, grid: Grid) -> Float[Array, "stretch column"]:
         """Return the stretches of steps in which the current is one straight line, a row each.
 
         Returns:
-            [stretch, 1 + 2 cells]: the first step of the stretch, each cell's current there, and the growth of each
+            1 + 2 cells columns: the first step of the stretch, each cell's current there, and the growth of each
             current in a step.
         """
         times, samples = self._read(n_cells)
@@ -91,13 +96,13 @@ class FromFile(Stimulus):
         values[is_mixed], growing[is_mixed] = _means(edges, samples, rises, first[is_mixed]), 0.0
         return np.concatenate([first[:, None], values, growing], axis=1)
 
-    def waveform(self, now: Clock, table: Tensor) -> Tensor:
+    def waveform(self, now: Clock, table: Float[Tensor, "row column"]) -> Number:
         row = tf.gather(table, _last_until(table[:, 0], cast(now.step, tf.float64)))
         value, growing = tf.split(row[1:], 2)
         return self.amplitude * (value[:, None] + (now.steps - row[0]) * growing[:, None])
 
-    def _read(self, n_cells: int) -> tuple[Array, Array]:
-        """Return the times of the samples [time], ms, and the samples [time, cell], µA/cm², for one cell or all."""
+    def _read(self, n_cells: int) -> tuple[Float[Array, " time"], Float[Array, " time #cell"]]:
+        """Return the times of the samples, ms, and the samples, µA/cm², for one cell or all."""
         found = read_variable(self.path, self.variable, PATH)
         by_cell = replace(found, coordinates={dim: c for dim, c in found.coordinates.items() if dim != TIME})
         samples = by_cell.along(TIME, CELL) if found.values.ndim == 2 else by_cell.along(TIME)[:, None]
@@ -108,8 +113,8 @@ class FromFile(Stimulus):
             )
         return self._times(found, len(samples)), in_unit(samples, found.unit, "uA/cm2", found.where)
 
-    def _times(self, found: Variable, count: int) -> Array:
-        """Return the times of the samples, ms, [time]."""
+    def _times(self, found: Variable, count: int) -> Float[Array, " time"]:
+        """Return the times of the samples, ms."""
         given = self._given(found)
         if given is None:
             if self.interval is None:
@@ -137,7 +142,7 @@ class FromFile(Stimulus):
             )
         return given
 
-    def _given(self, found: Variable) -> Array | None:
+    def _given(self, found: Variable) -> Float[Array, " time"] | None:
         """Return the times that the file holds, ms, or None."""
         if found.dims is None:
             known = TIME in variable_names(self.path, PATH)
@@ -147,7 +152,7 @@ class FromFile(Stimulus):
         time = found.coordinates[TIME]
         return in_unit(time.values, time.unit, "ms", f"{found.where}: its coordinate {TIME}")
 
-    def _check_reach(self, times: Array, grid: Grid) -> None:
+    def _check_reach(self, times: Float[Array, " time"], grid: Grid) -> None:
         """Raise a PsstError unless the samples reach to the end of the run."""
         held = self.between == "held"
         end = times[-1] + (times[-1] - times[-2] if held else 0.0)
@@ -159,8 +164,13 @@ class FromFile(Stimulus):
             )
 
 
-def _means(edges: Array, samples: Array, rises: Array, steps: Array) -> Array:
-    """Return the mean of the current over each of these steps, [step, cell]."""
+def _means(
+    edges: Float[Array, " time"],
+    samples: Float[Array, "time cell"],
+    rises: Float[Array, "time cell"],
+    steps: Float[Array, " step"],
+) -> Float[Array, "step cell"]:
+    """Return the mean of the current over each of these steps."""
     cuts = np.unique(np.concatenate([edges, steps, steps + 1]))
     left, right = cuts[:-1], cuts[1:]
     inside = np.isin(np.floor(left), steps)
@@ -173,7 +183,7 @@ def _means(edges: Array, samples: Array, rises: Array, steps: Array) -> Array:
     return means
 
 
-def _last_until(steps: Tensor, step: Tensor) -> Tensor:
+def _last_until(steps: Float64[Tensor, " stretch"], step: Float64[Tensor, ""]) -> Int[Tensor, ""]:
     """Return the index of the last of `steps`, which rise from 0, that is not after `step`."""
     place, last = tf.constant(0), steps.shape[0] - 1
     for reach in [2**i for i in reversed(range(last.bit_length()))]:

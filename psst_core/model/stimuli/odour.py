@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from psst_core import tf
+from psst_core.arrays import Number, Tensor
 from psst_core.errors import PsstError
-from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.model.mechanisms import Clock
 from psst_core.model.stimuli.base import Grid, Stimulus
 from psst_core.registry import parameter, register
 
@@ -33,7 +34,7 @@ class Odour(Stimulus):
         if self.offset <= self.onset:
             raise PsstError(f"stimulus.offset={self.offset:g} ms: must come after stimulus.onset={self.onset:g} ms")
 
-    def waveform(self, now: Clock, table: Tensor) -> Tensor:
+    def waveform(self, now: Clock, table: Tensor) -> Number:
         t = now.t
         rising = 1.0 - tf.exp((self.onset - t) / self.rise)
         falling = self.decay_from * tf.exp((self.offset - t) / self.fall)

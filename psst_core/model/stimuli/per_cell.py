@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from psst_core.arrays import Array, Number, Tensor
 from psst_core.errors import PsstError
-from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.model.mechanisms import Clock
 from psst_core.model.stimuli.base import Stimulus
 from psst_core.registry import parameter, register, setting
 
@@ -27,10 +27,10 @@ class PerCell(Stimulus):
         listed = dict.fromkeys(("first", "last"), "values lists the currents") if self.values else {}
         return listed | super().unread()
 
-    def waveform(self, now: Clock, table: Tensor) -> Tensor:
+    def waveform(self, now: Clock, table: Tensor) -> Number:
         return self.amplitude
 
-    def amplitudes(self, n_targets: int) -> npt.NDArray[np.float64]:
+    def amplitudes(self, n_targets: int) -> Array:
         if not self.values:
             return np.linspace(self.first, self.last, n_targets)
         if len(self.values) != n_targets:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from psst_core import tf
+from psst_core.arrays import Number, Tensor
 from psst_core.errors import PsstError
-from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.model.mechanisms import Clock
 from psst_core.model.stimuli.base import Stimulus
 from psst_core.registry import parameter, register, setting
 
@@ -31,7 +32,7 @@ class Steps(Stimulus):
             if onset >= offset:
                 raise PsstError(f"stimulus.offsets={offset:g} ms: must come after its onset, {onset:g} ms")
 
-    def waveform(self, now: Clock, table: Tensor) -> Tensor:
+    def waveform(self, now: Clock, table: Tensor) -> Number:
         current = tf.zeros_like(now.fraction)
         for onset, offset, level in zip(self.onsets, self.offsets, self.levels, strict=True):
             on = now.reached(onset) & ~now.reached(offset)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.errors import PsstError
-from psst_core.model.mechanisms import Cell, Clock, Relaxation, States, Tensor, two_state
+from psst_core.model.mechanisms import Cell, Clock, Relaxation, States, two_state
 from psst_core.model.synapses.base import PulsedSynapse
 from psst_core.registry import parameter, register
 

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from psst_core.model.mechanisms import Cell, Event, LinearSynapse, Relaxation, States, Tensor
+from psst_core.arrays import Tensor
+from psst_core.model.mechanisms import Cell, Event, LinearSynapse, Relaxation, States
 from psst_core.registry import parameter, register
 
 

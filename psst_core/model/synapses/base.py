@@ -1,11 +1,17 @@
 """The base class of synapses with a pulse of transmitter at each spike."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from psst_core import tf
-from psst_core.model.mechanisms import Clock, Event, KineticSynapse, States, Tensor, in_steps
+from psst_core.arrays import Tensor
+from psst_core.model.mechanisms import Clock, Event, KineticSynapse, States, in_steps
 from psst_core.registry import parameter, setting
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 @dataclass(kw_only=True)
@@ -24,11 +30,11 @@ class PulsedSynapse(KineticSynapse):
         """Return the length of the pulse in steps, whole or not."""
         return float(in_steps(self.duration, dt))
 
-    def transmitter_now(self, held: States, now: Clock) -> Tensor:
+    def transmitter_now(self, held: States, now: Clock) -> Float[Tensor, "cell run"]:
         """Return [T], mM."""
         return self.concentration * tf.minimum(held["pulse"], tf.ones_like(held["pulse"]))
 
-    def after_step(self, x: States, held: States, event: Event) -> dict[str, Tensor]:
+    def after_step(self, x: States, held: States, event: Event) -> dict[str, Float[Tensor, "cell run"]]:
         """Return `pulse`, the number of steps that are left of the pulse at the start of the next step."""
         rest = tf.maximum(held["pulse"] - 1.0, tf.zeros_like(held["pulse"]))
         return {"pulse": tf.where(event.fired, self.steps(event.dt) * tf.ones_like(rest), rest)}

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from psst_core.model.mechanisms import Cell, Event, LinearSynapse, Relaxation, States, Tensor
+from psst_core.arrays import Tensor
+from psst_core.model.mechanisms import Cell, Event, LinearSynapse, Relaxation, States
 from psst_core.registry import parameter, register
 
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from psst_core.arrays import Tensor
 from psst_core.model.kinetics import exponential
-from psst_core.model.mechanisms import Cell, Clock, Relaxation, States, Tensor, two_state
+from psst_core.model.mechanisms import Cell, Clock, Relaxation, States, two_state
 from psst_core.model.synapses.base import PulsedSynapse
 from psst_core.registry import parameter, register, setting
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from psst_core.arrays import Array
 from psst_core.model.mechanisms import Clock, Relaxation, States, System
 from psst_core.registry import parameter, register
 
@@ -24,5 +25,5 @@ class Exponential(System):
     def field(self, x: States, now: Clock) -> dict[str, Relaxation]:
         return {"x": Relaxation(0.0, -self.rate)}
 
-    def exact(self, start: Mapping[str, Any], t: Any) -> dict[str, Any] | None:
+    def exact(self, start: Mapping[str, float], t: Array) -> dict[str, Array] | None:
         return {"x": start["x"] * np.exp(self.rate * t)}

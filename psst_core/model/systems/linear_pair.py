@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from psst_core.arrays import Array
 from psst_core.model.mechanisms import Clock, Relaxation, States, System
 from psst_core.registry import register
 
@@ -23,6 +24,6 @@ class LinearPair(System):
     def field(self, x: States, now: Clock) -> dict[str, Relaxation]:
         return {"x": Relaxation(-x["y"], -1.0), "y": Relaxation(-x["x"], -1.0)}
 
-    def exact(self, start: Mapping[str, Any], t: Any) -> dict[str, Any] | None:
+    def exact(self, start: Mapping[str, float], t: Array) -> dict[str, Array] | None:
         total, difference = start["x"] + start["y"], (start["x"] - start["y"]) * np.exp(2.0 * t)
         return {"x": (total + difference) / 2.0, "y": (total - difference) / 2.0}

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import scipy
 
 from psst_core import tf
+from psst_core.arrays import Array
 from psst_core.model.mechanisms import Clock, Relaxation, States, System
 from psst_core.registry import parameter, register
 
@@ -33,7 +34,7 @@ class Pendulum(System):
             "omega": Relaxation(-self.gravity_over_length * tf.sin(x["theta"]), 0.0),
         }
 
-    def exact(self, start: Mapping[str, Any], t: Any) -> dict[str, Any] | None:
+    def exact(self, start: Mapping[str, float], t: Array) -> dict[str, Array] | None:
         if np.any(start["omega"]) or np.any(np.abs(start["theta"]) >= np.pi):
             return None
         k, frequency = np.sin(np.asarray(start["theta"]) / 2.0), np.sqrt(self.gravity_over_length)

@@ -25,6 +25,7 @@ from problem import locust_config
 from widths import CHECKED_RUNS, arguments, report, speed
 
 from psst_core import tf
+from psst_core.arrays import Tensor
 from psst_core.configuration import HardwareConfig
 from psst_core.host.hardware import prepare
 from psst_core.integrate import dynamics
@@ -32,7 +33,7 @@ from psst_core.integrate.batch import Run
 from psst_core.integrate.integration import Integration
 from psst_core.integrate.program import Program
 from psst_core.integrate.solvers.base import Relaxations, RungeKutta, State, zip_states
-from psst_core.model.mechanisms import Clock, Tensor
+from psst_core.model.mechanisms import Clock
 
 BUFFERS = "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,WHILE,CONDITIONAL,DYNAMIC_SLICE_FUSION"
 FLAGS = {
