@@ -16,7 +16,8 @@ from psst_core.errors import PsstError
 
 LENGTH = 16
 PACKAGE = "psst_core"
-UNCOUNTED = ("kind", "type_comment")  # these fields of a syntax tree's nodes do not count
+TYPES = ("__future__", "typing", f"{PACKAGE}.arrays")  # what is imported from there says types alone
+UNCOUNTED = ("kind", "type_comment", "returns")  # these fields of a syntax tree's nodes do not count
 
 
 def digest(data: object) -> str:
@@ -28,7 +29,8 @@ def digest(data: object) -> str:
 def code_digest(modules: Iterable[str]) -> str:
     """Return the digest of what some modules do, each named by the last part of its name.
 
-    The folder of a module, comments, docstrings, layout, the texts of errors and the Python version do not count.
+    The folder of a module, comments, docstrings, layout, types of arguments and results, the texts of errors and the
+    Python version do not count.
     """
     return digest(sorted([module.rpartition(".")[2], _read(module)[1]] for module in modules))
 
@@ -54,6 +56,7 @@ def imported(modules: Iterable[str]) -> set[str]:
 def _read(module: str) -> tuple[tuple[str, ...], str]:
     """Read a module once: what it imports from near, and the digest of its code."""
     tree = ast.parse(_file(module).read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if not _is_for_types(node)]
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -65,6 +68,12 @@ def _read(module: str) -> tuple[tuple[str, ...], str]:
     imports = tuple(name for name in near if _source(name) is not None)
     imported_names = sorted(_imported_names(tree, module))
     return imports, digest([imported_names, _plain(_Deciding(module).visit(tree))])
+
+
+def _is_for_types(node: ast.stmt) -> bool:
+    """Return whether a line of a module only serves those who check types."""
+    checked = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return checked or (isinstance(node, ast.ImportFrom) and node.module in TYPES)
 
 
 def _imported_names(tree: ast.Module, module: str) -> set[tuple[str, str, str]]:
@@ -135,8 +144,8 @@ def _places(package: ModuleSpec) -> list[str]:
 class _Deciding(ast.NodeTransformer):
     """A filter of a module's syntax tree, which keeps what decides numbers.
 
-    It removes docstrings, imports from PSST or from the module's own package, and the texts of errors. These texts are
-    what stands in `raise`, and what is assigned to names that are read there alone.
+    It removes docstrings, imports from PSST or from the module's own package, types of arguments and results, and the
+    texts of errors. These texts are what stands in `raise`, and what is assigned to names that are read there alone.
     """
 
     def __init__(self, module: str) -> None:
@@ -147,6 +156,10 @@ class _Deciding(ast.NodeTransformer):
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
         return None if _imports_near(node, self.module) else node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
         return self._undocumented(node)

@@ -109,6 +109,19 @@ def test_an_error_may_be_reworded(here, tmp_path):
     assert copy.answer() == here
 
 
+def test_types_may_change(here, tmp_path):
+    copy = Copy(tmp_path)
+    sodium = "psst_core/model/channels/sodium.py"
+    copy.edit(r"x: States, v: Tensor\) -> Tensor:", "x: Any, v: Number) -> float:", sodium)
+    copy.edit(
+        r"import Tensor\n",
+        "import Number\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import os\n",
+        sodium,
+    )
+    copy.edit(r"from typing import ClassVar\n", "from typing import Any, ClassVar\n", sodium)
+    assert copy.answer() == here
+
+
 @pytest.mark.parametrize(
     "file",
     ["job/chunk", "job/checkpoint", "results/gather", "commands/cli", "figures/raster", "figures/style", "job/team"],

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from psst_core.arrays import Tensor
 from psst_core.model.kinetics import exponential, sigmoid
-from psst_core.model.mechanisms import Cell, Channel, Relaxation, States, Tensor, towards
+from psst_core.model.mechanisms import Cell, Channel, Relaxation, States, towards
 from psst_core.registry import parameter, register
 
 
