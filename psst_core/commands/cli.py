@@ -234,7 +234,7 @@ def show_audit(given: argparse.Namespace) -> None:
     print(f"{given.name}: {', '.join(f'{count:,} {status}' for status, count in found.counts.items())}")
     for measure, count in found.undefined.items():
         if count:
-            print(f"  {measure}: undefined in {count:,} cells of the cube")
+            print(f"  {measure}: undefined in {counted(count, 'cell')} of the cube")
     for line in (*found.notes, *found.findings):
         print(f"  {line}")
     if found.findings:

@@ -201,7 +201,7 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
     counts = [(reads, number) for reads, number in _counted(runs)]
     notes = [*_axes_read(found, typical, counts, given.keys())]
     notes += _replicates_read(typical.config.sweep.replicates, counts)
-    _check_fixed(choices, fixed, runs, compositions)
+    notes += _fixed_read(choices, fixed, swept, counts, compositions)
     notes += _merged(found, runs)
     bases = {id(run.base): run.base for run in runs}.values()
     notes += dict.fromkeys(note for config in bases if (note := unmeasured(config)) is not None)
@@ -309,7 +309,7 @@ def _variants(
     made: dict[tuple[Any, ...], _Variant] = {}
     for chosen in dict.fromkeys(combinations):
         own = dict(zip(group_keys, map(str, chosen), strict=True))
-        made[chosen] = _Variant(_composed({**choices, **own}, fixed, compositions), points, group_keys, lists)
+        made[chosen] = _Variant(_fitted({**choices, **own}, fixed, group_keys, compositions), points, group_keys, lists)
     populations = {tuple(variant.config.network.populations) for variant in made.values()}
     if len(populations) > 1:
         raise PsstError(
@@ -372,6 +372,20 @@ def _composed(choices: Mapping[str, str], fixed: Mapping[str, object], compositi
     config = compositions.compose(choices)
     _set_all(config, fixed)
     return config
+
+
+def _fitted(
+    choices: Mapping[str, str], fixed: Mapping[str, object], swept: Sequence[str], compositions: Compositions
+) -> DictConfig:
+    """Compose a configuration without those fixed values, in groups that are swept, which its choices do not read."""
+    config = _composed(choices, fixed, compositions)
+    within = [key for key in fixed if key.split(".")[0] in swept]
+    try:
+        unread = reads(resolve(config)).why_not if within else None
+    except PsstError:  # the checks of its runs name what is wrong
+        return config
+    idle = [key for key in within if unread and unread(key) is not None]
+    return _composed(choices, {key: value for key, value in fixed.items() if key not in idle}, compositions)
 
 
 def _set_all(config: DictConfig, fixed: Mapping[str, Any]) -> None:
@@ -602,20 +616,31 @@ def _because(reasons: Sequence[tuple[str | None, int]]) -> str:
     return " or ".join(sorted({why for why, _ in reasons if why is not None}))
 
 
-def _check_fixed(
-    choices: Mapping[str, str], fixed: Mapping[str, object], runs: Sequence[SweepRun], compositions: Compositions
-) -> None:
-    """Raise for a fixed value that no run reads, unless the key has this value anyway."""
-    each = {id(run.reads): run for run in runs}.values()
+def _fixed_read(
+    choices: Mapping[str, str],
+    fixed: Mapping[str, object],
+    swept: Collection[str],
+    counts: Sequence[tuple[Reads, int]],
+    compositions: Compositions,
+) -> Iterator[str]:
+    """Yield a line for each fixed value in a swept group that only some of the choices read.
+
+    Raises:
+        PsstError: for a fixed value that no run reads, unless the key has this value anyway.
+    """
     for key in (*fixed, *choices):
-        reasons = {run.reads.why_not(key) for run in each}
-        if None in reasons or key.split(".")[0] not in SWEEPABLE:
+        if key.split(".")[0] not in SWEEPABLE:
+            continue
+        reasons = [(read.why_not(key), count) for read, count in counts]
+        if (idle := _all_or_some(reasons)) and key.split(".")[0] in swept:
+            yield f"{key} decides nothing in {idle}, where {_because(reasons)}"
+        if idle != "":
             continue
         others = {k: v for k, v in choices.items() if k != key}
-        before = resolve(_composed(others, _without(fixed, key), compositions))
-        if get(before, key) != runs[0].value(key):
-            why = " or ".join(sorted(map(str, reasons)))
-            raise PsstError(f"{key}={(dict(choices) | dict(fixed))[key]}: would change nothing, as {why}; leave it out")
+        without = resolve(_composed(others, _without(fixed, key), compositions))
+        if get(without, key) != get(resolve(_composed(choices, fixed, compositions)), key):
+            written = (dict(choices) | dict(fixed))[key]
+            raise PsstError(f"{key}={written}: would change nothing, as {_because(reasons)}; leave it out")
 
 
 def _without(fixed: Mapping[str, object], key: str) -> dict[str, Any]:

@@ -38,6 +38,7 @@ REFUSED = [
     ("lorenz", "network.populations.system.capacitance=1,2", "has equations of its own"),
     ("lorenz", "network.populations.system.share=1,2", "system is the only population"),
     ("lorenz", "solver.relative_tolerance=1e-6,1e-8", "solver=rk4 has no tolerance of that name"),
+    ("lorenz", "solver=rk4,euler solver.relative_tolerance=1e-9", "1e-09: would change nothing"),
     ("chain_of_three", "stimulus.share=0.1,0.5", CHAIN_CELLS),
     ("chain_of_three", "stimulus.amplitude=0 stimulus.spread=0.1,0.2", "stimulus.amplitude=0"),
     ("f_i_curve", "stimulus.values=[1,2] network.size=2 stimulus.first=1,2", "values lists the currents"),
@@ -91,6 +92,14 @@ def test_the_remedies_work_and_what_stands_there_anyway_is_no_mistake(experiment
             6,
             4,
             "solver.relative_tolerance decides nothing in 4 of 6 rows, where solver=euler has no tolerance of that "
+            "name or solver=rk4 has no tolerance of that name",
+        ),
+        (
+            "lorenz",
+            "solver=rk4,euler,dormand_prince solver.relative_tolerance=1e-9",
+            3,
+            3,
+            "solver.relative_tolerance decides nothing in 2 of 3 rows, where solver=euler has no tolerance of that "
             "name or solver=rk4 has no tolerance of that name",
         ),
         (
