@@ -27,7 +27,7 @@ from psst_core.results.sweep_results import open_sweep
 from psst_core.store.dataset import read_cube
 from psst_core.store.folder import BEFORE, PARTIAL, RESULTS, TWINS, Folder
 from psst_core.store.made import remove_empty
-from psst_core.sweep.expand import split_overrides
+from psst_core.sweep.requests import split_overrides
 from psst_core.terminal.forecast import as_text, duration, error_of, expected
 from psst_core.terminal.outcome import outcome
 

@@ -24,7 +24,7 @@ from psst_core.registry import suggestion
 from psst_core.results.sweep_results import Results, open_sweep
 from psst_core.store.folder import PARTIAL, SweepFolder
 from psst_core.store.made import keep_edited, marking, recipe, remove_made
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 
 FORMATS = ("png", "svg")
 CHARACTERS = 13  # of a title per inch

@@ -14,7 +14,7 @@ from psst_core.configuration import Config
 from psst_core.figures.style import COLUMN, diverged, first_traced, no_traces, population_name
 from psst_core.model.network import Network, Population
 from psst_core.results.sweep_results import Results, RunData
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

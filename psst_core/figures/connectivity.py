@@ -11,7 +11,7 @@ from psst_core.configuration import Config
 from psst_core.figures.raster import strongest
 from psst_core.figures.style import COLUMN, cell_ticks, has_membranes, nothing, population_name
 from psst_core.results.sweep_results import Results
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

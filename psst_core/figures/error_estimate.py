@@ -14,7 +14,7 @@ from psst_core.configuration import Config
 from psst_core.figures.style import PAGE, has_membranes, nothing, population_name
 from psst_core.results.analysis import MEASURES
 from psst_core.results.sweep_results import Results
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

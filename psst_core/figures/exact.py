@@ -16,7 +16,7 @@ from psst_core.model.mechanisms import System
 from psst_core.model.network import Network
 from psst_core.registry import lookup
 from psst_core.results.sweep_results import Results
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -28,7 +28,7 @@ from psst_core.figures.style import (
     why_missing,
 )
 from psst_core.results.sweep_results import Results
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from psst_core.configuration import Config
 from psst_core.figures.maps import draw_maps
 from psst_core.figures.style import numeric_axes
 from psst_core.results.sweep_results import Results
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

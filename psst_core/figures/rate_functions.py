@@ -13,7 +13,7 @@ from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.figures.style import PAGE, axis_names, no_traces
 from psst_core.results.sweep_results import Results
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

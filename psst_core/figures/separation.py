@@ -12,7 +12,7 @@ from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.figures.style import COLUMN, diverged, first_traced, no_traces
 from psst_core.results.sweep_results import Results, RunData
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,7 +15,7 @@ from psst_core.figures.style import COLUMN, PAGE, axis_names, nothing
 from psst_core.model.network import Network
 from psst_core.registry import lookup
 from psst_core.results.sweep_results import Results, RunData
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,7 +15,7 @@ from psst_core.figures.raster import strongest
 from psst_core.figures.style import COLUMN, PAGE, has_membranes, nothing, population_name, short
 from psst_core.results.analysis import band, peak, spectrum, within
 from psst_core.results.sweep_results import Results
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

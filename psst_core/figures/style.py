@@ -19,7 +19,7 @@ from psst_core.errors import PsstError
 from psst_core.results.sweep_results import Results, RunData
 from psst_core.store.folder import PARTIAL
 from psst_core.sweep.axes import RUN
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,8 +19,8 @@ from psst_core.plan.ledger import Key, Place, recording, reuse
 from psst_core.plan.machine import Machine, portions
 from psst_core.store.manifest import Manifest, PlannedRun
 from psst_core.sweep.axes import RUN
-from psst_core.sweep.expand import Sweep, SweepRun
 from psst_core.sweep.identity import deciding_modules, maker, plugin_modules
+from psst_core.sweep.runs import Sweep, SweepRun
 
 OWN_MATRIX_BYTES = 4_000_000
 

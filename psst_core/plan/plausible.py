@@ -14,7 +14,7 @@ from psst_core.errors import PsstError
 from psst_core.integrate.solvers.base import RungeKutta
 from psst_core.model.mechanisms import Channel
 from psst_core.registry import lookup
-from psst_core.sweep.expand import Sweep
+from psst_core.sweep.runs import Sweep
 
 PARTS = ("network", "stimulus", "run")
 CLAMP = 1e9  # µF/cm²; from here on a capacitance holds the potential where it is, as in conf/network/clamped.yaml

@@ -25,7 +25,9 @@ from psst_core.store.manifest import Manifest
 from psst_core.store.provenance import checkout, doubts
 from psst_core.store.records import records_digest
 from psst_core.sweep.axes import RUN
-from psst_core.sweep.expand import PAPER, Axis, Sweep, expand, split_overrides
+from psst_core.sweep.expand import expand
+from psst_core.sweep.requests import PAPER, split_overrides
+from psst_core.sweep.runs import Axis, Sweep
 from psst_core.sweep.twins import sweep_of, twins
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")

@@ -27,8 +27,8 @@ from psst_core.store.made import check_unchanged
 from psst_core.store.manifest import read_manifest
 from psst_core.store.records import AGAIN, read_record, read_table
 from psst_core.sweep.axes import RUN
-from psst_core.sweep.expand import Axis
 from psst_core.sweep.lists import text_of
+from psst_core.sweep.runs import Axis
 from psst_core.written import number, scalar, shown
 
 TRACE = "trace_"

@@ -6,8 +6,8 @@ from dataclasses import replace
 from psst_core.config.checks import check
 from psst_core.configuration import Config
 from psst_core.keys import put
-from psst_core.sweep.expand import Sweep, SweepRun
 from psst_core.sweep.identity import Identity
+from psst_core.sweep.runs import Sweep, SweepRun
 
 
 def twins(sweep: Sweep) -> dict[str, SweepRun]:

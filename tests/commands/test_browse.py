@@ -14,7 +14,7 @@ from psst_core.commands.browse import Browser
 from psst_core.errors import PsstError
 from psst_core.figures import views
 from psst_core.results.sweep_results import Results
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 from support.configurations import small_locust
 from support.made_up import made_up_sweep
 from support.sweeps import TINY, run_sweep

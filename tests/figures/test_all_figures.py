@@ -11,7 +11,7 @@ from psst_core.figures.raster import strongest
 from psst_core.figures.scatter import means
 from psst_core.figures.style import first_traced, slices
 from psst_core.store.folder import Folder
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 from support.configurations import small_locust
 from support.drawn import drawn_files, drawn_text
 from support.made_up import COUPLING, SOLVER, made_up_sweep

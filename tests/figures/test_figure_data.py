@@ -26,7 +26,7 @@ from psst_core.figures.style import mean_and_confidence
 from psst_core.keys import put
 from psst_core.model.network import Network
 from psst_core.results.gather import gather
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 from support.configurations import small_locust
 from support.drawn import drawn_text
 from support.made_up import COUPLING, SOLVER, made_up_sweep

@@ -16,7 +16,8 @@ from psst_core.files import write_text
 from psst_core.keys import put
 from psst_core.store.folder import SweepFolder
 from psst_core.store.made import marking
-from psst_core.sweep.expand import Axis, expand
+from psst_core.sweep.expand import expand
+from psst_core.sweep.runs import Axis
 from support.configurations import configuration, small_locust
 from support.drawn import drawn_files
 from support.made_up import made_up_sweep

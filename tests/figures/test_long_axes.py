@@ -11,7 +11,7 @@ from psst_core.figures import coupling_curves
 from psst_core.figures.scatter import binned_median
 from psst_core.figures.style import heat_map, scale_x
 from psst_core.results.gather import gather
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 from support.configurations import small_locust
 from support.made_up import made_up, made_up_plan
 

@@ -16,7 +16,7 @@ from psst_core.results.gather import gather
 from psst_core.store.dataset import read_whole, write
 from psst_core.store.folder import CHUNKS, Folder
 from psst_core.store.records import table_of
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 from support.made_up import made_up, made_up_plan, made_up_sweep, make_up_chunk, summarise_chunk, write_records
 
 COUPLING = Axis("network.coupling", "coupling", (0.0, 0.5, 1.0), "coupling")

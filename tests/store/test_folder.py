@@ -15,7 +15,7 @@ from psst_core.results.gather import gather
 from psst_core.store import folder
 from psst_core.store.folder import OURS, STATES, Comparison, Folder, SweepFolder, cubes, edited
 from psst_core.store.records import records_digest
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 from support.made_up import made_up, made_up_plan, made_up_sweep, make_up_chunk, summarise_chunk
 from support.paths import ROOT
 

@@ -16,7 +16,7 @@ from psst_core.results.about import page
 from psst_core.results.sweep_results import open_sweep
 from psst_core.store import provenance
 from psst_core.store.dataset import CIRCUMSTANCES, read
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 from support.configurations import configuration
 from support.made_up import made_up_sweep
 from support.sweeps import TINY, run_sweep

@@ -20,7 +20,7 @@ from psst_core.store.chunk_file import ChunkFile
 from psst_core.store.dataset import atomic_netcdf, read, write
 from psst_core.store.folder import CHUNKS, PLANS, Folder
 from psst_core.store.records import records_digest
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 from support.configurations import small_locust
 
 COUPLING = Axis("network.coupling", "coupling", (0.0, 0.5, 1.0), "coupling")

@@ -10,8 +10,9 @@ from psst_core.config.compose import compose, resolve, update
 from psst_core.configuration import Config
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
-from psst_core.sweep.expand import expand, split_overrides
+from psst_core.sweep.expand import expand
 from psst_core.sweep.identity import Identity, deciding_modules
+from psst_core.sweep.requests import split_overrides
 from support.paths import DATA
 
 QUICK = ["network.size=8", "network.coupling=0.5", "solver=rk4", "sweep.networks=1", "sweep.trials=1"]

@@ -11,7 +11,7 @@ import pytest
 from psst_core.errors import PsstError
 from psst_core.logs import last_words, logged
 from psst_core.plan.sweep_plan import make_plan
-from psst_core.sweep.expand import Axis
+from psst_core.sweep.runs import Axis
 from psst_core.terminal.outcome import Failure, outcome, stopped
 from psst_core.terminal.progress import Progress
 from psst_core.terminal.snakemake_output import Terminal
