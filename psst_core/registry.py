@@ -21,6 +21,7 @@ T = TypeVar("T")
 KINDS = ("mechanism", "synapse", "system", "stimulus", "connectivity", "distribution", "solver", "backend")
 PLAIN = ("solver", "backend")  # their classes need not be dataclasses
 _CLASSES: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
+_BASES: dict[str, type] = {}
 
 
 def parameter(default: float, unit: str = "1", *, minimum: float = -math.inf, maximum: float = math.inf) -> Any:
@@ -78,6 +79,16 @@ def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
     return add
 
 
+def base(kind: str) -> Callable[[type[T]], type[T]]:
+    """Decorate the class from which every class of a kind derives."""
+
+    def note(cls: type[T]) -> type[T]:
+        _BASES[kind] = cls
+        return cls
+
+    return note
+
+
 def import_all(package: str, path: Iterable[str]) -> None:
     """Import every module of a package, so that a new file is a new entry."""
     for module in pkgutil.iter_modules(path):
@@ -104,7 +115,7 @@ def lookup(kind: str, name: object, key: str) -> type:
 
     Raises:
         NeedsPluginError: when there is no such class, and plugins have not been imported.
-        PsstError: when there is no such class.
+        PsstError: when there is no such class, or it does not derive from the base class of its kind.
     """
     known = _CLASSES[kind]
     if name not in known:
@@ -117,7 +128,14 @@ def lookup(kind: str, name: object, key: str) -> type:
             f"{key}={name}: no such {kind}{suggestion(name, known)}; there are: {', '.join(sorted(known))}; "
             f"one of your own is a file in {plugins.FOLDER}/ where you start"
         )
-    return known[name]
+    cls, wanted = known[name], _BASES.get(kind, object)
+    if not issubclass(cls, wanted):
+        own, other, place = cls.__qualname__, wanted.__qualname__, cls.__module__.removeprefix("psst_core.")
+        raise PsstError(
+            f"{key}={name}: {own} of {place} does not derive from {other}; write class {own}({other}), with "
+            f"from {wanted.__module__} import {other}"
+        )
+    return cls
 
 
 def suggestion(word: object, known: Iterable[str]) -> str:

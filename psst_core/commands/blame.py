@@ -64,7 +64,7 @@ def blame(sweep: Results, row: Mapping[str, Any]) -> dict[str, Any]:
             "position": position,
             "code_digest": manifest.code,
         }
-    return found | {"job": job, "configuration": manifest.config_of(planned)}
+    return found | {"job": job, "configuration": dict(manifest.config_of(planned))}
 
 
 def reproduce(sweep: Results, row: Mapping[str, Any], report: Report) -> str:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from psst_core.arrays import Array
 from psst_core.datafiles import InputFile, in_unit, read_variable
 from psst_core.errors import PsstError
-from psst_core.registry import data_file, register, setting
+from psst_core.registry import base, data_file, register, setting
 
 if TYPE_CHECKING:
     from jaxtyping import Float64, Int64, Num
@@ -85,6 +85,7 @@ def _unequal(one: int, other: int, weight: float, back: float) -> PsstError:
     )
 
 
+@base("connectivity")
 class Connectivity:
     """A rule for connections: `connect` draws them, `in_degree` is their expected number onto a cell.
 

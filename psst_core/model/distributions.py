@@ -16,7 +16,7 @@ import scipy
 
 from psst_core.arrays import Array
 from psst_core.errors import PsstError
-from psst_core.registry import build, register, setting
+from psst_core.registry import base, build, register, setting
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -27,6 +27,7 @@ LEAST = 1e-290  # the smallest probability in which double precision still tells
 Given: TypeAlias = float | Mapping[str, Any]  # a number, or the settings of a distribution in its place
 
 
+@base("distribution")
 @dataclass
 class Distribution:
     """A distribution, cut off below `low` and above `high`."""

@@ -19,7 +19,7 @@ import numpy as np
 from psst_core import tf
 from psst_core.arrays import Array, DType, Number, Tensor
 from psst_core.errors import PsstError
-from psst_core.registry import setting
+from psst_core.registry import base, setting
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, Real, Shaped
@@ -196,6 +196,7 @@ class Event:
         return self.step % steps == 0, self.step // steps
 
 
+@base("mechanism")
 class Mechanism:
     """A part of a population with states of its own; subclasses are dataclasses of parameters.
 
@@ -272,6 +273,7 @@ class Pool(Mechanism):
     units: ClassVar[Mapping[str, str]] = {"concentration": "mM"}
 
 
+@base("system")
 class System(Mechanism):
     """Equations that replace those of a membrane; the first state is recorded by default.
 
@@ -287,6 +289,7 @@ class System(Mechanism):
         return None
 
 
+@base("synapse")
 @dataclass(kw_only=True)
 class Synapse(Mechanism):
     """Transmission from one cell to another, after an axonal delay.

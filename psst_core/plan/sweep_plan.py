@@ -72,7 +72,8 @@ class Plan:
     def analysis(self) -> str:
         """The digest of the analysis, by which its summaries are named."""
         window = self.config.recorder.window
-        return digest([self.config["analysis"], window, code_digest(("psst_core.results.analysis",))])
+        code = code_digest(("psst_core.attributes", "psst_core.results.analysis"))
+        return digest([self.config["analysis"], window, code])
 
     @cached_property
     def digest(self) -> str:

@@ -64,7 +64,7 @@ def test_an_unknown_backend_and_one_that_cannot_are_refused(tmp_path):
         make_plan("linear_pair", "hardware.same_maker=true hardware.device=auto", results=tmp_path)
 
 
-@pytest.mark.usefixtures("numpy", "tensorflow")
+@pytest.mark.usefixtures("numpy")
 @pytest.mark.parametrize("backend", ["numpy", "tensorflow"])
 def test_a_round_goes_on_from_its_state(tmp_path, backend):
     plan = make_plan("linear_pair", f"solver=euler hardware.backend={backend} run.dt=0.1 " + JITTER, results=tmp_path)

@@ -22,7 +22,7 @@ from support.sweeps import run_sweep
 
 def test_the_worked_example_is_a_channel_in_twenty_lines():
     code = FILES["plugins/m_current.py"]
-    assert set(FILES) == {"plugins/m_current.py", "conf/network/adapting.yaml"}
+    assert set(FILES) == {"plugins/m_current.py", "conf/network/adapting.yaml", "plugins/ramp.py", "plugins/ralston.py"}
     assert len([line for line in code.splitlines() if line.strip()]) <= 20
 
 
@@ -34,6 +34,27 @@ def test_the_worked_example_is_swept(project):
     assert np.all(np.diff(rates) < 0)
     assert results.cube["conductance"].attrs["units"] == "mS/cm^2"
     assert results.run(conductance=0.1).connections() == {}
+
+
+def test_the_stimulus_and_the_solver_of_the_guide_run(project):
+    """Under the ramp the neurons fire less than under the whole current; Ralston's method has Heun's spikes."""
+    write(project, {"conf/stimulus/ramp.yaml": "type: ramp\n", "conf/solver/ralston.yaml": "name: ralston\n"})
+    forget()
+    results = run_sweep(project / "results", "f_i_curve", "stimulus=ramp stimulus.amplitude=5,10 solver=ralston,heun")
+    rates = results.cube["firing_rate"].squeeze(drop=True)
+    assert 0 < float(rates.sel(amplitude=5, solver="heun")) < float(rates.sel(amplitude=10, solver="heun"))
+    np.testing.assert_array_equal(rates.sel(solver="ralston"), rates.sel(solver="heun"))
+
+
+def test_a_class_without_its_base_class_is_refused_by_name(project):
+    write(project, {"plugins/ralston.py": FILES["plugins/ralston.py"].replace("(RungeKutta)", "")})
+    write(project, {"conf/solver/ralston.yaml": "name: ralston\n"})
+    forget()
+    wanted = (
+        r"solver.name=ralston: Ralston of plugins.ralston does not derive from Solver; write class Ralston\(Solver\)"
+    )
+    with pytest.raises(PsstError, match=wanted):
+        expand("f_i_curve", ["solver=ralston"])
 
 
 @pytest.fixture

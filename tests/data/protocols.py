@@ -61,6 +61,11 @@ def integrate(pairs, start, times, threshold=0.0):
     return dict(zip(start, found.y, strict=True)), found.t_events[0]
 
 
+def gate(target, rate):
+    """Return a gate over time that begins closed and relaxes to its target."""
+    return target * (1 - np.exp(-rate * np.array(TIMES)))
+
+
 def clamp(v):
     """Each channel's current, and calcium, after v jumps to that value with all gates closed and none inactivated."""
     start = dict.fromkeys(("n", "m", "m_a", "m_ca", "m_k"), 0.0) | dict.fromkeys(("h", "h_a", "h_ca"), 1.0)
@@ -73,7 +78,11 @@ def clamp(v):
     for name in start.keys() - {"m_k"}:
         source, decay = pairs(start | {"ca": CALCIUM})[name]
         x[name] = source / decay + (start[name] - source / decay) * np.exp(-decay * np.array(TIMES))
+    slow = gate(1 / (1 + np.exp(-(v + 35) / 10)), (3.3 * np.exp((v + 35) / 20) + np.exp(-(v + 35) / 20)) / 1000)
+    h = gate(1 / (1 + np.exp((v + 75) / 5.5)), np.exp(-14.59 - 0.086 * v) + np.exp(-1.87 + 0.0701 * v))
     return {
+        "m_type": 0.07 * slow * (v + 95),
+        "h_current": 0.05 * h * (v + 43),
         "leak": 0.15 * (v + 55) * np.ones(len(TIMES)),
         "sodium": 100 * x["m"] ** 3 * x["h"] * (v - 50),
         "delayed_rectifier": 10 * x["n"] ** 4 * (v + 95),

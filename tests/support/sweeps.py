@@ -9,6 +9,8 @@ import numpy as np
 
 import psst_core
 from psst_core.attributes import STATUS
+from psst_core.configuration import HardwareConfig
+from psst_core.host.hardware import prepare
 from psst_core.results.sweep_results import Results
 from psst_core.store.dataset import atomic_netcdf
 from psst_core.store.folder import CHUNKS
@@ -19,6 +21,7 @@ TINY += "stimulus.onset=0 stimulus.share=1 stimulus.amplitude=30 stimulus.rise=1
 
 def run_sweep(folder: Path, experiment: str, overrides: str = "", name: str = "sweep") -> Results:
     """All stages but drawing, in this process; what is there already stays."""
+    prepare(HardwareConfig())
     return psst_core.run_sweep(experiment, overrides, name, results=folder, figures=False, report=lambda line: None)
 
 

@@ -52,9 +52,9 @@ def experiment(wildcards):
 
 def showing(name):
     """What makes the figures of a sweep, their tables, and the page about it."""
-    sweep, settings = SWEEPS[name], {"style": ""} | RECORDS[name]["config"]
+    sweep = SWEEPS[name]
     estimated = sweep.files.error_estimate.is_file()
-    return list(shown(sweep.files.path, drawn_of(sweep), settings, estimated))
+    return list(shown(sweep.files.path, drawn_of(sweep), sweep.config, estimated))
 
 
 DRAWN = {name: showing(name) for name in SWEEPS if name not in KEPT}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from psst_core import tf
 from psst_core.arrays import DType, Tensor
 from psst_core.model.mechanisms import Clock, Relaxation
+from psst_core.registry import base
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Float64, Int
@@ -33,6 +34,7 @@ def precision_of(state: State) -> DType:
     return next(x.dtype for variables in state.values() for x in variables.values())
 
 
+@base("solver")
 class Solver:
     """A method of integration.
 

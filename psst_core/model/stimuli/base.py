@@ -12,7 +12,7 @@ from psst_core.arrays import Array, Number, Tensor
 from psst_core.configuration import Config
 from psst_core.errors import PsstError
 from psst_core.model.mechanisms import Clock
-from psst_core.registry import lookup, setting
+from psst_core.registry import base, lookup, setting
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -39,6 +39,7 @@ class Grid:
         return cls(config.run.dt, config.run.duration, solver.adaptive)
 
 
+@base("stimulus")
 @dataclass(kw_only=True)
 class Stimulus:
     """An injected current [µA/cm²]: a waveform of time, times a weight for each cell.
