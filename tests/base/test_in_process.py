@@ -53,6 +53,7 @@ def files(folder):
     }
 
 
+@pytest.mark.slow
 def test_snakemake_and_this_process_take_each_others_files(tmp_path):
     """A sweep, made longer, and mended where a chunk was lost; after each the other has nothing to do."""
     overrides = TWINS + "network.coupling="

@@ -188,6 +188,7 @@ def test_a_folder_is_locked_as_long_as_a_workflow_runs(folder):
     Folder(folder / "results").lock().close()
 
 
+@pytest.mark.slow
 def test_a_sample_from_a_file_and_the_same_from_the_command_line(folder):
     (folder / "mine.yaml").write_text(
         "axes: {network.ach: 'interval(0,2)', network.gaba: 'loginterval(0.01,1)', solver: 'rk4,euler'}\n"
