@@ -16,8 +16,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from psst_core import plugins, registry
 from psst_core.commands.cli import parser
-from psst_core.config import schema
 from psst_core.config.compose import CONF
+from psst_core.configuration import PsstConfig
 from psst_core.files import from_yaml
 
 DOI = re.compile(r"doi:(10\.\d+/(?:\([^()]*\)|[^\s(),;]|;(?=\d))*[^\s(),;.])")
@@ -41,7 +41,7 @@ class Configuration(Generated):
     """Every key of the schema, a section for each group."""
 
     def lines(self) -> Iterator[str]:
-        yield from group(schema.PsstConfig)
+        yield from group(PsstConfig)
 
 
 class Choices(Generated):
