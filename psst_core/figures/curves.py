@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import xarray as xr
 
 from psst_core.figures.style import (
@@ -61,7 +62,8 @@ def draw_curves(results: Results, bands: Bands, what: str) -> Figure:
                 empty(panel, why_missing(cube["status"]))
             scale_x(panel, cube[x])
             if measure != "dominant_frequency":
-                panel.set_ylim(bottom=0)
+                highest = float(panel.dataLim.ymax)
+                panel.set_ylim(0, 1.05 * highest if np.isfinite(highest) and highest > 0 else None)
             if panel in axes[0]:
                 panel.set_title(heading(cube[measure]))
         row[0].set_ylabel(population_name(population))

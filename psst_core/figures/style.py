@@ -162,6 +162,7 @@ def caption(
     """
     cube = results.cube
     count = " × ".join(f"{cube.sizes[name]} {name}{'s'[: cube.sizes[name] > 1]}" for name in REPLICATES)
+    said = f"{what} over {count}" if max(cube.sizes[name] for name in REPLICATES) > 1 else "one run at each point"
     place = slices(results, shown) if place is None else place
     place = {name: value for name, value in place.items() if cube.sizes[name] > 1}
     if RUN in place:
@@ -169,9 +170,7 @@ def caption(
         place = {axis.name: point[axis.name].item() for axis in results.axes.values() if axis.dimension == RUN} | {
             name: value for name, value in place.items() if name != RUN
         }
-    return f"{what} over {count}{''.join(f', {name} {short(value)}' for name, value in place.items())}".replace(
-        "_", " "
-    )
+    return f"{said}{''.join(f', {name} {short(value)}' for name, value in place.items())}".replace("_", " ")
 
 
 def first_traced(results: Results, figure: str, **point: object) -> RunData | None:
