@@ -25,13 +25,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give more time to the tests that `make test` leaves out, and any time to those that count their kills.
-
-    Set TensorFlow up for the tests of all rooms but those that plan.
-    """
+    """Give more time to the tests that `make test` leaves out, and any time to those that count their kills."""
     for item in items:
-        if item.path.parent.name not in PLANNING:
-            item.add_marker(pytest.mark.usefixtures("tensorflow"))
         marks = {mark.name for mark in item.iter_markers()}
         if "chaos" in marks:
             item.add_marker(pytest.mark.timeout(0))
@@ -43,6 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def tensorflow():
     """TensorFlow as in a job; XLA reads its flags only once in a process."""
     prepare(HardwareConfig())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tensorflow_where_it_is_tested(request):
+    if request.path.parent.name not in PLANNING:
+        request.getfixturevalue("tensorflow")
 
 
 @pytest.fixture(scope="module")

@@ -163,17 +163,25 @@ class SharedRound:
         self.team.gather([])  # waits for the others
 
     def advance(self, end: int) -> Segment:
-        own = [share.advance(end) for share in self.share]
+        own = [self._arrays(share.advance(end)) for share in self.share]
         found = []
-        for (first, steps), events, means, *traces in self.team.gather(list(map(_arrays, own))):
+        for (first, steps), events, means, *traces in self.team.gather(own):
             kept = dict(zip(self.traced, traces, strict=True))
             found.append(Segment(int(first), int(steps), events[0], events[1], events[2], means, kept))
         self.step += found[0].steps
         return joined(found)
 
+    def _arrays(self, segment: Segment) -> list[Array]:
+        """Return a segment as arrays that can be sent."""
+        events = np.stack([segment.spike_step, segment.spike_cell, segment.spike_run])
+        traces = [segment.traces[name] for name in self.traced]
+        return [np.array([segment.first_step, segment.steps]), events, segment.mean_potential, *traces]
+
     def ending(self) -> Ending:
         own = [share.ending() for share in self.share]
-        found = self.team.gather([[ending.finite, *ending.moments.values()] for ending in own])
+        found = self.team.gather(
+            [[ending.finite, *(ending.moments[name] for name in self.populations)] for ending in own]
+        )
         return joined_endings(
             [Ending(finite, dict(zip(self.populations, moments, strict=True))) for finite, *moments in found]
         )
@@ -214,9 +222,3 @@ class LedRound(SharedRound):
     def restore(self, step: int, state: Sequence[Array]) -> None:
         self.team.order("restore", step)
         super().restore(step, state[: len(state) // self.batches * len(self.own)])
-
-
-def _arrays(segment: Segment) -> list[Array]:
-    """Return a segment as arrays that can be sent."""
-    events = np.stack([segment.spike_step, segment.spike_cell, segment.spike_run])
-    return [np.array([segment.first_step, segment.steps]), events, segment.mean_potential, *segment.traces.values()]
