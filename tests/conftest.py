@@ -12,14 +12,7 @@ from psst_core.host.hardware import prepare
 from support.integrating import program
 
 LONG = {"slow", "slurm", "peers", "browser"}
-PLANNING = {
-    "base",
-    "config",
-    "sweep",
-    "plan",
-    "store",
-    "terminal",
-}  # tests there load TensorFlow only where they ask to
+PLANNING = {"config", "sweep", "plan", "store", "terminal"}
 LONG_SECONDS = 1800
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -42,6 +35,7 @@ def tensorflow():
 
 @pytest.fixture(scope="module", autouse=True)
 def _tensorflow_where_it_is_tested(request):
+    """Set TensorFlow up; tests of planning load it only where they ask for it."""
     if request.path.parent.name not in PLANNING:
         request.getfixturevalue("tensorflow")
 
