@@ -160,7 +160,7 @@ def test_every_figure_has_a_caption():
 
 
 def test_styles_and_formats_are_configuration(tmp_path):
-    """Of the configuration, drawn and digested."""
+    """Styles and formats are drawn, and count for the digest of a figure."""
     (tmp_path / "own.mplstyle").write_text("axes.facecolor: red\n")
     config = small_locust(sweep__networks=1, sweep__trials=1, style=str(tmp_path / "own.mplstyle"), formats=["pdf"])
     results = made_up_sweep(tmp_path, [], config=config | {"figures": ["raster"]})

@@ -49,7 +49,7 @@ class Clone:
             self.workflow.wait()
 
     def said(self) -> str:
-        """What the last workflow wrote."""
+        """Return the output of the last workflow."""
         return (self.folder / "stderr").read_text()
 
     def done(self, seconds: float = 400) -> None:
@@ -73,7 +73,7 @@ class Clone:
             time.sleep(0.2)
 
     def kept(self) -> str:
-        """What all of Slurm's logs say; those of jobs that ended well are kept too."""
+        """Return the text of all of Slurm's logs; those of jobs that ended well are kept too."""
         return "".join(log.read_text() for log in self.folder.glob("results/logs/slurm/**/*.log"))
 
     def psst(self, *arguments: str) -> str:
@@ -96,5 +96,5 @@ class Clone:
 
 
 def _heed_interrupts() -> None:
-    """What is started in the background of a shell ignores SIGINT, and so would all that it starts."""
+    """Let a process hear SIGINT, which a shell makes background processes, and all that they start, ignore."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

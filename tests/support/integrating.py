@@ -57,5 +57,5 @@ def program(arguments: str) -> Program:
 
 
 def slope(dts: Any, errors: Any) -> float:
-    """Of log error over log dt: the order of convergence."""
+    """Return the slope of log error over log dt: the order of convergence."""
     return float(np.polyfit(np.log(dts), np.log(errors), 1)[0])
