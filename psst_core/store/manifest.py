@@ -14,6 +14,8 @@ from psst_core.errors import PsstError
 from psst_core.keys import get, put
 from psst_core.store.records import AGAIN, manifest_data
 
+CHANGED = f"changed since it was written, its digest is another; move it away, or delete it, and {AGAIN}"
+
 
 @dataclass(frozen=True)
 class PlannedRun:
@@ -111,8 +113,9 @@ class Manifest:
         }
 
     def text(self) -> str:
-        """Return the content of the manifest's file."""
-        return json.dumps({"chunk": self.chunk} | self.data(), indent=1)
+        """Return the content of the manifest's file, with a digest of all of it."""
+        data = self.data()
+        return json.dumps({"chunk": self.chunk, "content": digest(data)} | data, indent=1)
 
     def planned(self) -> dict[str, Any]:
         """Return what the chunk's file repeats: all but where the manifest comes from, and where and how it is made."""
@@ -149,14 +152,18 @@ def read_manifest(path: Path) -> Manifest:
     """Read the manifest of a chunk. Its name is not checked.
 
     Raises:
-        PsstError: when it cannot be read, or has not the form of one.
+        PsstError: when it cannot be read, has not the form of one, or was changed since it was written.
     """
     try:
-        return Manifest.of(manifest_data(path))
+        data = manifest_data(path)
+        manifest = Manifest.of(data)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, PsstError):
             raise
         raise PsstError(f"{path}: is no manifest of a chunk; move it away, or delete it, and {AGAIN}") from error
+    if digest(manifest.data()) != data["content"]:
+        raise PsstError(f"{path}: {CHANGED}")
+    return manifest
 
 
 def read_claim(path: Path) -> Manifest:
@@ -167,7 +174,5 @@ def read_claim(path: Path) -> Manifest:
     """
     manifest = read_manifest(path)
     if path.stem != manifest.chunk:
-        raise PsstError(
-            f"{path}: changed since it was written, its digest is not its name; move it away, or delete it, and {AGAIN}"
-        )
+        raise PsstError(f"{path}: {CHANGED}")
     return manifest

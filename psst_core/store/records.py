@@ -40,6 +40,7 @@ JOB = {"hardware": {"device": str, "devices": int, "workers": int, "jobs": int}}
 RUN = {"id": ID, "network": int, "trial": int, "values": dict, "traced": bool}
 MANIFEST = {
     "chunk": ID,
+    "content": ID,
     "config": CONFIG | JOB,
     "batches": [[RUN]],
     "lanes": int,

@@ -21,7 +21,7 @@ from psst_core.digest import code_digest
 from psst_core.plan.sweep_plan import claim, make_plan, records_digest
 from psst_core.results.sweep_results import open_sweep
 from psst_core.store.dataset import checksum
-from psst_core.store.manifest import read_manifest
+from psst_core.store.manifest import Manifest, read_manifest
 from support.sweeps import TINY, run_sweep
 
 WORDS = TINY + "network.size=8,12 network.coupling=0,0.5 solver=rk4"
@@ -59,11 +59,11 @@ def rewrite(path, change, sealed=False):
             file.checksum = found
 
 
-def edit(path, change):
-    """Change a manifest."""
+def edit(path, change, sealed=False):
+    """Change a manifest; `sealed`: with a digest that fits again."""
     manifest = json.loads(path.read_text())
     change(manifest)
-    path.write_text(json.dumps(manifest))
+    path.write_text(Manifest.of(manifest).text() if sealed else json.dumps(manifest))
 
 
 def content(file):
@@ -114,12 +114,16 @@ def edited_manifest(results):
     edit(chunks(results)[0].with_suffix(".json"), lambda m: m["batches"][0][0].update(trial=7))
 
 
+def renamed_manifest(results):
+    edit(chunks(results)[0].with_suffix(".json"), lambda m: m["batches"][0][0].update(trial=7), True)
+
+
 def edited_configuration(results):
-    edit(chunks(results)[0].with_suffix(".json"), lambda m: m["config"]["stimulus"].update(amplitude=31.0))
+    edit(chunks(results)[0].with_suffix(".json"), lambda m: m["config"]["stimulus"].update(amplitude=31.0), True)
 
 
 def wrong_code(results):
-    edit(chunks(results)[0].with_suffix(".json"), lambda m: m.update(code="0" * 16))
+    edit(chunks(results)[0].with_suffix(".json"), lambda m: m.update(code="0" * 16), True)
 
 
 def nan_without_status(results):
@@ -214,7 +218,8 @@ FAULTS = {
     swapped_chunks: r"\.nc: is that of chunk",
     edited_plan: "edited, their digest is not their name",
     edited_copy_of_the_plan: r"plan\.csv: edited, or of an earlier plan",
-    edited_manifest: r"\.json: edited, its digest is not its name",
+    edited_manifest: r"\.json: changed since it was written, its digest is another",
+    renamed_manifest: r"\.json: edited, its digest is not its name",
     edited_configuration: "is not what its configuration computes",
     wrong_code: "was made from another manifest than the one that is here, which was edited",
     nan_without_status: "not finite in run .* whose status is ok",

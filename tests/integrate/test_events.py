@@ -290,6 +290,7 @@ import sys
 sys.path.insert(0, "tests")
 from psst_core.host.hardware import prepare
 if sys.argv[2] == "as in a job":
+    from psst_core.configuration import HardwareConfig
     prepare(HardwareConfig())
 if sys.argv[2] == "on another device":
     import tensorflow

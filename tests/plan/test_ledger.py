@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import psst_core.sweep.identity
 from psst_core.commands.clean import unused
+from psst_core.digest import digest
 from psst_core.errors import PsstError
 from psst_core.files import write_text
 from psst_core.plan.sweep_plan import claim, make_plan
@@ -200,7 +201,8 @@ def test_manifests_are_plain_json(tmp_path):
     plan = make_plan("locust_coupling", gaba(0.5) + " network.ach=interval(0,1) sweep.sample.points=3", "x", tmp_path)
     claim(plan, tmp_path)
     for chunk, manifest in plan.manifests.items():
-        assert json.loads((tmp_path / "chunks" / f"{chunk}.json").read_text()) == {"chunk": chunk} | manifest.data()
+        found = json.loads((tmp_path / "chunks" / f"{chunk}.json").read_text())
+        assert found == {"chunk": chunk, "content": digest(manifest.data())} | manifest.data()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

@@ -17,7 +17,15 @@ from psst_core.store.dataset import read_whole, write
 from psst_core.store.folder import CHUNKS, Folder
 from psst_core.store.records import table_of
 from psst_core.sweep.runs import Axis
-from support.made_up import made_up, made_up_plan, made_up_sweep, make_up_chunk, summarise_chunk, write_records
+from support.made_up import (
+    made_up,
+    made_up_plan,
+    made_up_sweep,
+    make_up_chunk,
+    summarise_chunk,
+    write_manifest,
+    write_records,
+)
 
 COUPLING = Axis("network.coupling", "coupling", (0.0, 0.5, 1.0), "coupling")
 SOLVER = Axis("solver", "solver", ("rk4", "euler"), "solver")
@@ -222,7 +230,7 @@ def test_traces_come_in_the_order_of_the_plan_and_end_with_their_run(tmp_path):
     for chunk in dict.fromkeys(table["chunk"]):
         manifest = json.loads((tmp_path / CHUNKS / f"{chunk}.json").read_text())
         manifest["config"]["run"]["duration"] = 30.0 if int(chunk, 16) == 1 else 20.0
-        (tmp_path / CHUNKS / f"{chunk}.json").write_text(json.dumps(manifest))
+        write_manifest(tmp_path, manifest)
         make_up_chunk(tmp_path, chunk)
         summarise_chunk(tmp_path, chunk)
     records = tmp_path / "plans" / f"{made_up(tmp_path)}.csv"

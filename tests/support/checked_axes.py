@@ -86,6 +86,10 @@ def integrate_one() -> None:
 def integrate_all() -> None:
     """Integrate with other solvers, in single precision, and a plain system; run a small sweep with twins."""
     install()
+    from psst_core.configuration import HardwareConfig
+    from psst_core.host.hardware import prepare
+
+    prepare(HardwareConfig())
     from psst_core.integrate.batch import Run
     from psst_core.keys import put
     from psst_core.results.analysis import summarise

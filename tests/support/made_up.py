@@ -12,6 +12,7 @@ import pandas as pd
 from psst_core.attributes import STATUS
 from psst_core.config.schema import units
 from psst_core.configuration import Config
+from psst_core.digest import digest
 from psst_core.files import to_yaml, write_text
 from psst_core.results.analysis import summarise
 from psst_core.results.gather import gather
@@ -19,6 +20,7 @@ from psst_core.results.sweep_results import Results, open_sweep
 from psst_core.store.chunk_file import ChunkFile
 from psst_core.store.dataset import atomic_netcdf, read, write
 from psst_core.store.folder import CHUNKS, PLANS, Folder
+from psst_core.store.manifest import Manifest
 from psst_core.store.records import records_digest
 from psst_core.sweep.runs import Axis
 from support.configurations import small_locust
@@ -83,8 +85,14 @@ def made_up_plan(
             "files": {},
             "maker": {"backend": "made up", "code": "", "device": "cpu"},
         }
-        write_text(folder / CHUNKS / f"{chunk}.json", json.dumps(claim))
+        write_manifest(folder, claim)
     return table
+
+
+def write_manifest(folder: Path, claim: dict[str, Any]) -> None:
+    """The manifest of a chunk, with the digest of its content and whatever name."""
+    content = digest(Manifest.of(claim).data())
+    write_text(folder / CHUNKS / f"{claim['chunk']}.json", json.dumps(claim | {"content": content}))
 
 
 def write_records(folder: Path, table: pd.DataFrame, record: dict[str, Any]) -> str:
