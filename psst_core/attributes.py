@@ -14,35 +14,6 @@ REPLICATES = ("network", "trial")
 STATUS = {"ok": 0, "diverged": 1, "not_run": 2, "not_planned": 3, "failed": 4}
 
 ATTRIBUTES: dict[str, dict[str, Any]] = {
-    "firing_rate": {"long_name": "firing rate", "units": "Hz"},
-    "active_share": {"long_name": "share of cells that fire", "units": "1"},
-    "isi_cv": {
-        "long_name": "variation of intervals",
-        "units": "1",
-        "comment": "coefficient of variation of a cell's intervals, mean over cells with 3 or more; NaN without any",
-    },
-    "isi_count": {"long_name": "number of inter-spike intervals", "units": "1"},
-    "synchrony": {
-        "long_name": "synchrony χ",
-        "units": "1",
-        "comment": "Golomb's measure of the membrane potential: 1 when all cells move as one",
-        "references": "Golomb & Rinzel 1993, doi:10.1103/PhysRevE.48.4810",
-    },
-    "dominant_frequency": {
-        "long_name": "dominant frequency",
-        "units": "Hz",
-        "comment": "where the spectrum of the population's mean potential is largest in the band; NaN at an end of it",
-    },
-    "band_power": {
-        "long_name": "oscillation power",
-        "units": "mV^2",
-        "comment": "power of the population's mean potential in the band",
-    },
-    "band_ratio": {
-        "long_name": "oscillation over background",
-        "units": "1",
-        "comment": "mean spectral density in the band over that outside it, up to analysis.background",
-    },
     "status": {
         "long_name": "what became of the run",
         "units": "1",
@@ -57,6 +28,8 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "network": {"long_name": "network replicate", "units": "1"},
     "trial": {"long_name": "trial on one network", "units": "1"},
     "population": {"long_name": "population"},
+    "other": {"long_name": "other population"},
+    "cell": {"long_name": "cell, counted through all populations", "units": "1"},
     "population_size": {"long_name": "number of cells", "units": "1"},
     "cell_population": {"long_name": "population of the cell, counted from 0", "units": "1"},
     "time": {"long_name": "time", "units": "ms"},
@@ -94,3 +67,15 @@ def file_units(text: str) -> str:
 def trace_name(key: str) -> str:
     """Return the name that the traces of `population.variable` have in a file."""
     return f"trace_{key.replace('.', '_')}"
+
+
+def measures_of(data: Any) -> list[str]:
+    """List the variables of a cube or a summary that are measures."""
+    return [str(name) for name, variable in data.data_vars.items() if "measure" in variable.attrs]
+
+
+def scalar_measures(data: Any) -> list[str]:
+    """List the measures of a cube or a summary that are one number for each population."""
+    own = ("population",)
+    places = data["status"].dims
+    return [name for name in measures_of(data) if tuple(d for d in data[name].dims if d not in places) == own]

@@ -8,6 +8,7 @@ from psst_core.registry import data_file, setting
 
 T = TypeVar("T")
 MOST = 1_000_000
+USUAL = ("rates", "intervals", "synchrony", "oscillation")  # the measures of every sweep that leaves none of them out
 Settings = Mapping[str, Any]  # of a part with a registered class: the name of the class, and values of its fields
 
 
@@ -125,9 +126,11 @@ class RecorderConfig:
 
 @dataclass
 class AnalysisConfig:
-    """The analysis of the spectrum of each population's mean potential.
+    """The analysis: which measures are taken of each run, and what several of them share.
 
     Attributes:
+        measures: by name, the `type` of a measure and its parameters. A file in psst_core/measures/ is a type, or one
+            of a plugin. Without a type, the name is the type; `null` leaves a measure out.
         spectrum: the stretch of time of which the spectrum is taken.
         band: the frequencies at which the oscillation is looked for. A file in conf/network/ may give them. Without a
             band it is looked for from the frequency with two periods in that stretch up to `background`. A spectrum
@@ -136,6 +139,7 @@ class AnalysisConfig:
             compared with it, but only where a band is given.
     """
 
+    measures: dict[str, Any] = field(default_factory=lambda: {name: {"type": name} for name in USUAL})
     spectrum: list[float] = setting([200.0, 600.0], "ms", minimum=0)
     band: list[float] | None = setting(None, "Hz", minimum=0)
     background: float = setting(200.0, "Hz", minimum=0)

@@ -29,7 +29,8 @@ from psst_core.plan.cost import CostModel, fit
 from psst_core.plan.sweep_plan import EXPERIMENT, Plan, make_plan, unclaimed, work
 from psst_core.results.about import save_page
 from psst_core.results.error_estimate import estimate
-from psst_core.results.gather import gather, write_summary
+from psst_core.results.gather import gather
+from psst_core.results.summary import write_summary
 from psst_core.results.sweep_results import Results, open_sweep
 from psst_core.store.folder import RESULTS, Folder
 from psst_core.terminal.forecast import as_text, expected
@@ -38,9 +39,7 @@ from psst_core.terminal.progress import Progress
 from psst_core.terminal.snakemake_output import Terminal
 
 MAKE: dict[str, Callable[[Task, Plan, Path], Any]] = {
-    "summarise": lambda task, plan, folder: write_summary(
-        task.read[0], task.files[0], plan.config.recorder.window, plan.config.analysis
-    ),
+    "summarise": lambda task, plan, folder: write_summary(task.read[0], task.files[0], plan.config),
     "gather": lambda task, plan, folder: gather(folder, plan.digest),
     "estimate": lambda task, plan, folder: estimate(folder, plan.digest),
     "draw": lambda task, plan, folder: save(task.name, open_sweep(folder, whole=True), task.files),

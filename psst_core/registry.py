@@ -18,7 +18,7 @@ from psst_core.datafiles import InputFile
 from psst_core.errors import PsstError
 
 T = TypeVar("T")
-KINDS = ("mechanism", "synapse", "system", "stimulus", "connectivity", "distribution", "solver", "backend")
+KINDS = ("mechanism", "synapse", "system", "stimulus", "connectivity", "distribution", "solver", "backend", "measure")
 PLAIN = ("solver", "backend")  # their classes need not be dataclasses
 _CLASSES: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
 _BASES: dict[str, type] = {}
@@ -42,6 +42,11 @@ def setting(
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def shared(key: str, unit: str = "1") -> Any:
+    """Declare a field of a measure that takes the value of another key, such as recorder.window, unless it is given."""
+    return dataclasses.field(default=None, metadata={"shared": key, "unit": unit, "minimum": 0})
 
 
 def data_file(default: str | list[str] | None = "") -> Any:

@@ -18,12 +18,11 @@ import pandas as pd
 import xarray as xr
 
 from psst_core import plugins
-from psst_core.attributes import STATUS
+from psst_core.attributes import STATUS, measures_of
 from psst_core.digest import code_digest, code_of
 from psst_core.errors import PsstError
 from psst_core.files import read_text
 from psst_core.plan.ledger import foreign_run
-from psst_core.results.analysis import MEASURES
 from psst_core.results.gather import cube
 from psst_core.store.dataset import damage, read, status_counts
 from psst_core.store.folder import CHUNKS, OURS, RECORDS, TWINS, Folder, SweepFolder
@@ -99,8 +98,8 @@ def audit(results: Path, name: str) -> Audit:
     again = cube(records.config, records.table, sound.get)
     whole = sound.keys() >= set(records.table["chunk"])
     findings += _cube_faults(home.sweep(name), again if whole else None, bool(unmade))
-    masks = zip(MEASURES, again["undefined"].attrs["flag_masks"], strict=True)
-    undefined = {measure: int(np.count_nonzero(again["undefined"].values & mask)) for measure, mask in masks}
+    ok = again["status"] == STATUS["ok"]
+    undefined = {measure: int((ok & np.isnan(again[measure])).sum()) for measure in measures_of(again)}
     return Audit(status_counts(again), undefined, findings, [*_unmade_lines(unmade), *_other_lines(others)])
 
 
@@ -259,22 +258,18 @@ def _chunk_fault(data: xr.Dataset, manifest: Manifest) -> str | None:  # noqa: P
 
 
 def _summary_fault(data: xr.Dataset, manifest: Manifest) -> str | None:
-    """Return a fault unless a summary belongs to its chunk, and each measure is there or marked as undefined."""
+    """Return a fault unless a summary belongs to its chunk, and holds no measure of a run that is not ok."""
     if data["run_id"].values.tolist() != [run.id for run in manifest.runs]:
         return "holds other runs than its chunk's manifest"
     return unexplained(data)
 
 
 def unexplained(data: xr.Dataset) -> str | None:
-    """Return a fault for the first measure that is missing without a reason, or there in spite of one.
-
-    A reason is a status other than ok, or a mark in `undefined`.
-    """
-    ok = (data["status"] == STATUS["ok"]).broadcast_like(data["undefined"]).transpose(*data["undefined"].dims)
-    for measure, mask in zip(MEASURES, data["undefined"].attrs["flag_masks"], strict=True):
-        explained = ~ok.values | ((data["undefined"].values & mask) != 0)
-        if (np.isnan(data[measure].transpose(*data["undefined"].dims).values) != explained).any():
-            return f"{measure} is missing where no status or mark says why, or is there in spite of one"
+    """Return a fault for the first measure that is there although its run is not ok."""
+    lost = data["status"] != STATUS["ok"]
+    for measure in measures_of(data):
+        if (~np.isnan(data[measure]) & lost).any():
+            return f"{measure} is there for a run whose status is not ok"
     return None
 
 

@@ -12,7 +12,8 @@ from psst_core.errors import PsstError
 from psst_core.host.hardware import accelerators, processor
 from psst_core.job.chunk import simulate_chunk
 from psst_core.logs import Report
-from psst_core.results.sweep_results import TRACE, Results
+from psst_core.measures.recordings import TRACE
+from psst_core.results.sweep_results import Results
 from psst_core.store.dataset import read
 from psst_core.store.manifest import Manifest, PlannedRun, read_claim
 

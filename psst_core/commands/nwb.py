@@ -11,7 +11,8 @@ import xarray as xr
 from psst_core.attributes import REPLICATES
 from psst_core.errors import PsstError
 from psst_core.files import atomic, to_yaml
-from psst_core.results.sweep_results import Results, RunData
+from psst_core.measures.recordings import RunData
+from psst_core.results.sweep_results import Results
 from psst_core.store.dataset import read
 
 MS, MV = 1e-3, 1e-3

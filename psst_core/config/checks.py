@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from psst_core import plugins
@@ -17,6 +17,7 @@ from psst_core.integrate import backends, solvers  # noqa: F401  (importing fill
 from psst_core.integrate.backend import backend_of
 from psst_core.integrate.solvers import Solver
 from psst_core.keys import get, is_start, part_file_keys, start_values
+from psst_core.measures.chosen import check_measures
 from psst_core.model import stimuli  # noqa: F401  (importing fills the registry)
 from psst_core.model.distributions import is_distribution, of
 from psst_core.model.mechanisms import Mechanism
@@ -65,6 +66,7 @@ def check(config: Config) -> None:
     for ending in config.formats:
         _check_choice(ending, FORMATS, "formats")
     _check_times(config)
+    _check_measures(config)
     built = Network.from_config(draw_parameters(config, 0).network)
     _check_steps(built, run.dt)
     with asking("stimulus", made := build("stimulus", stimulus, "stimulus"), "check"):
@@ -248,34 +250,71 @@ def _check_choice(value: str, known: Sequence[str], key: str) -> None:
 
 
 def _check_times(config: Config) -> None:
-    run, recorder = config.run, config.recorder
+    run, recorder, analysis = config.run, config.recorder, config.analysis
     _check_multiple(run.duration, "run.duration", run.dt, "run.dt")
     _check_multiple(recorder.interval, "recorder.interval", run.dt, "run.dt")
     _check_multiple(run.duration, "run.duration", recorder.interval, "recorder.interval")
-    analysis, window = config.analysis, recorder.window
-    for key in ("recorder.window", "analysis.spectrum", "analysis.band"):
-        values = get(config, key)
-        if key == "analysis.band" and values is None:
-            continue
-        if len(values) != 2 or values[0] >= values[1]:
-            raise PsstError(f"{key}={values}: must be two numbers, the first below the second")
-    for time in window:
-        if time:
-            _check_multiple(time, "recorder.window", recorder.interval, "recorder.interval")
-    _check_within(window, "recorder.window", run.duration)
+    _check_stretch(recorder.window, "recorder.window", config)
     if analysis.spectrum != AnalysisConfig().spectrum:
-        for time in filter(None, analysis.spectrum):
-            _check_multiple(time, "analysis.spectrum", recorder.interval, "recorder.interval")
-        _check_within(analysis.spectrum, "analysis.spectrum", run.duration)
-    nyquist = 500.0 / recorder.interval
-    shown = f"{nyquist:g} Hz that samples every recorder.interval={recorder.interval:g} ms can show"
-    if analysis.band is not None and not 0 < analysis.band[0] < analysis.band[1] <= nyquist:
-        raise PsstError(f"analysis.band={analysis.band}: must lie above 0 and within the {shown}")
-    if analysis.background > nyquist:
-        raise PsstError(
-            f"analysis.background={analysis.background:g} Hz: must lie within the {shown}; "
-            f"set analysis.background={nyquist:g}"
-        )
+        _check_stretch(analysis.spectrum, "analysis.spectrum", config)
+    SHARED["analysis.band"](analysis.band, "analysis.band", config)
+    SHARED["analysis.background"](analysis.background, "analysis.background", config)
+
+
+def _check_measures(config: Config) -> None:
+    """Check the measures: parameters, windows that fit the run, bands that samples can show, names of variables."""
+    for name, settings in config.analysis.measures.items():
+        key = f"analysis.measures.{name}"
+        _check_part("measure", settings, key)
+        for field in dataclasses.fields(lookup("measure", settings["type"], f"{key}.type")):
+            if (of := field.metadata.get("shared")) and settings.get(field.name) is not None:
+                SHARED[of](settings[field.name], f"{key}.{field.name}", config)
+    check_measures(config)
+
+
+def _check_stretch(stretch: Sequence[float], key: str, config: Config) -> None:
+    """Raise unless a stretch of time lies within the run, and begins and ends with samples."""
+    _check_pair(stretch, key)
+    interval = config.recorder.interval
+    for time in filter(None, stretch):
+        _check_multiple(time, key, interval, "recorder.interval")
+    _check_within(stretch, key, config.run.duration)
+
+
+def _check_pair(values: Sequence[float], key: str) -> None:
+    if len(values) != 2 or values[0] >= values[1]:
+        raise PsstError(f"{key}={values}: must be two numbers, the first below the second")
+
+
+def _check_band(band: Sequence[float] | None, key: str, config: Config) -> None:
+    """Raise unless a band lies within the frequencies that samples show."""
+    if band is None:
+        return
+    _check_pair(band, key)
+    nyquist, shown = _highest(config)
+    if not 0 < band[0] < band[1] <= nyquist:
+        raise PsstError(f"{key}={band}: must lie above 0 and within the {shown}")
+
+
+def _check_background(highest: float, key: str, config: Config) -> None:
+    nyquist, shown = _highest(config)
+    if highest > nyquist:
+        raise PsstError(f"{key}={highest:g} Hz: must lie within the {shown}; set {key}={nyquist:g}")
+
+
+def _highest(config: Config) -> tuple[float, str]:
+    """Return the highest frequency that samples show, Hz, and say so."""
+    nyquist, interval = 500.0 / config.recorder.interval, config.recorder.interval
+    return nyquist, f"{nyquist:g} Hz that samples every recorder.interval={interval:g} ms can show"
+
+
+# By the key that a measure's field stands in for, the check of its value.
+SHARED: dict[str, Callable[[Any, str, Config], None]] = {
+    "recorder.window": _check_stretch,
+    "analysis.spectrum": _check_stretch,
+    "analysis.band": _check_band,
+    "analysis.background": _check_background,
+}
 
 
 def unmeasured(config: Config) -> str | None:

@@ -24,7 +24,11 @@ from hydra.version import setbase
 from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from psst_core import names, plugins
+from psst_core import (
+    measures,  # noqa: F401
+    names,
+    plugins,
+)
 from psst_core.config import yaml_files
 from psst_core.config.schema import known_transmitters, network_schema
 from psst_core.configuration import Config, NetworkConfig, PsstConfig, SweepConfig
@@ -40,6 +44,7 @@ from psst_core.written import shown, typed
 
 HEADER = "# @package _global_"
 OPEN = {"recorder.variables": "pn=[v]", "recorder.runs": "trial=[0]"}  # begin empty; checks.py has what they take
+MEASURES = ["analysis", "measures"]
 ALIKE = 0.95  # the similarity of two keys from which on one is the other with a wrong letter
 CONF = CHECKOUT / "conf"
 
@@ -199,15 +204,11 @@ def update(config: DictConfig, key: str, value: object) -> None:
     Raises:
         PsstError: naming the key and the value, when there is no such key or the value is of another type.
     """
-    if key in OPEN:
-        raise PsstError(f"{key}={shown(value)}: name what it is for, such as {key}.{OPEN[key]}")
-    for name in OPEN:
-        if key.startswith(f"{name}."):
-            value = typed(value, list[str] if name == "recorder.variables" else list[Any], key)
-            with _messages(f"{key}={shown(value)}"), open_dict(config):
-                OmegaConf.select(config, name)[key.removeprefix(f"{name}.")] = value
-            return
+    if _update_open(config, key, value):
+        return
     *path, last = key.split(".")
+    if _update_measure(config, path, last, value):
+        return
     if last == "type":
         raise PsstError(f"{key}={shown(value)}: a type cannot be overridden; choose another file in conf/ or write one")
     node: Any = config
@@ -225,6 +226,33 @@ def update(config: DictConfig, key: str, value: object) -> None:
             f"{key}={shown(value)}: is a group of keys ({', '.join(map(str, node[last]))}); name one of them"
         )
     _set(node, last, value, key)
+
+
+def _update_open(config: DictConfig, key: str, value: object) -> bool:
+    """Add an entry to a group that begins empty; return whether that was asked for."""
+    if key in OPEN:
+        raise PsstError(f"{key}={shown(value)}: name what it is for, such as {key}.{OPEN[key]}")
+    for name in OPEN:
+        if key.startswith(f"{name}."):
+            value = typed(value, list[str] if name == "recorder.variables" else list[Any], key)
+            with _messages(f"{key}={shown(value)}"), open_dict(config):
+                OmegaConf.select(config, name)[key.removeprefix(f"{name}.")] = value
+            return True
+    return False
+
+
+def _update_measure(config: DictConfig, path: list[str], last: str, value: object) -> bool:
+    """Add a measure, by its type, or take one out, by `null`; return whether that was asked for."""
+    chosen = config.analysis.measures
+    with open_dict(config):
+        if path == MEASURES and last in chosen and value is None:
+            del chosen[last]
+            return True
+        if path[:-1] == MEASURES and last == "type" and path[-1] not in chosen:
+            names.check_part(path[-1], "measure", ".".join(MEASURES))
+            chosen[path[-1]] = _typed("measure", OmegaConf.create({"type": str(value)}), ".".join(path))
+            return True
+    return False
 
 
 def _set(node: DictConfig, name: str, value: object, key: str) -> None:
@@ -284,6 +312,20 @@ def _complete(config: DictConfig) -> None:
         projection.connectivity = _typed("connectivity", projection.connectivity, key)
         projection.weight = _number_or_distribution(projection.weight, f"network.projections.{name}.weight")
     config.stimulus = _typed("stimulus", config.stimulus, "stimulus")
+    _complete_measures(config.analysis.measures)
+
+
+def _complete_measures(chosen: DictConfig) -> None:
+    """Give every measure the fields of its class. One without a type has that of its name; `null` takes one out."""
+    for name in list(map(str, chosen)):
+        key, settings = f"{'.'.join(MEASURES)}.{name}", chosen[name]
+        names.check_part(name, "measure", ".".join(MEASURES))
+        if settings is None:
+            del chosen[name]
+        elif not isinstance(settings, DictConfig):
+            raise PsstError(f"{key}={shown(settings)}: must be a measure's type and parameters, {{type: …}}, or null")
+        else:
+            chosen[name] = _typed("measure", OmegaConf.merge({"type": name}, settings), key)
 
 
 def _complete_factors(config: DictConfig) -> None:

@@ -119,6 +119,8 @@ def kind_of(part: str) -> str:
             return "system"
         case ["network", "synapses", _]:
             return "synapse"
+        case ["analysis", "measures", _]:
+            return "measure"
         case [*_, name]:
             return name
     raise KeyError(part)

@@ -12,7 +12,6 @@ import xarray as xr
 from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.figures.style import PAGE, has_membranes, nothing, population_name
-from psst_core.results.analysis import MEASURES
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.runs import Axis
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHOWN = tuple(name for name in MEASURES if name not in ("isi_count", "active_share"))
+COUNTS = ("isi_count", "active_share")  # they say what other measures rest on
 
 
 def applies(axes: Sequence[Axis], config: Config) -> bool:
@@ -34,23 +33,24 @@ def draw(results: Results) -> Figure:
     data, lost = compared(results)
     if not data.sizes["run"]:
         return nothing(results, "no pair of runs to compare", "diverged")
+    shown = shown_of(data)
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 3.0), gridspec_kw={"width_ratios": [1, 1.5]})
     populations = [str(name) for name in data["population"].values]
     for i, name in enumerate(populations):
         _survival(left, data["first_shift"].sel(population=name).values, float(data.attrs["duration"]), i, name)
         offset = (i - (len(populations) - 1) / 2) * 0.3
-        for row, measure in enumerate(SHOWN):
+        for row, measure in enumerate(shown):
             ratio = relative(data.sel(population=name), measure)
             right.plot(ratio, np.full(len(ratio), row + offset), "|", color=f"C{i}", markersize=6)
     left.set(xlabel="time (ms)", ylabel="share of runs without a spike\nshifted by more than 1 ms", ylim=(-0.03, 1.03))
     left.legend()
-    names = [str(data[f"delta_{measure}"].attrs["long_name"]).partition(" at dt/2")[0] for measure in SHOWN]
-    right.set_yticks(range(len(SHOWN)), names)
+    names = [str(data[f"delta_{measure}"].attrs["long_name"]).partition(" at dt/2")[0] for measure in shown]
+    right.set_yticks(range(len(shown)), names)
     right.invert_yaxis()
     right.axvspan(-1, 1, color="0.9", linewidth=0)
     right.axvline(0, color="0.4", lw=0.6)
     right.set_xlabel("at dt/2 minus at dt, in s.d. between trials")
-    if not np.isfinite([relative(data, measure) for measure in SHOWN]).any():
+    if not np.isfinite([relative(data, measure) for measure in shown]).any():
         right.text(0.5, 0.5, "no spread: take sweep.trials=2 or more", transform=right.transAxes, ha="center")
     text = f"{data.sizes['run']} of {len(results.plan)} runs integrated once more at half the step"
     figure.suptitle(text + (f"; {lost} more diverged" if lost else ""), size=8)
@@ -67,8 +67,14 @@ def table(results: Results) -> pd.DataFrame:
         row: dict[str, Any] = {"population": name, "runs": len(shift), "diverged": lost}
         row |= {"shifted": int(np.isfinite(shift).sum())}
         row |= {"earliest shift (ms)": _finite(np.min, shift), "median shift (ms)": _finite(np.median, shift)}
-        rows.append(row | {f"{measure} (s.d.)": _finite(_rms, relative(here, measure)) for measure in SHOWN})
+        rows.append(row | {f"{measure} (s.d.)": _finite(_rms, relative(here, measure)) for measure in shown_of(data)})
     return pd.DataFrame(rows)
+
+
+def shown_of(data: xr.Dataset) -> list[str]:
+    """List the measures whose differences are shown."""
+    measures = [str(name).removeprefix("delta_") for name in data.data_vars if str(name).startswith("delta_")]
+    return [name for name in measures if name not in COUNTS]
 
 
 def compared(results: Results) -> tuple[xr.Dataset, int]:

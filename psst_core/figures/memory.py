@@ -10,8 +10,9 @@ import pandas as pd
 
 from psst_core.configuration import Config
 from psst_core.figures.style import COLUMN, nothing
+from psst_core.measures.recordings import RunData
 from psst_core.model.network import Network
-from psst_core.results.sweep_results import Results, RunData
+from psst_core.results.sweep_results import Results
 from psst_core.store.dataset import read
 from psst_core.sweep.runs import Axis
 

@@ -10,7 +10,8 @@ import numpy as np
 from psst_core.attributes import REPLICATES, STATUS
 from psst_core.configuration import Config
 from psst_core.figures.style import PAGE, cell_ticks, diverged, empty, has_membranes, nothing, population_name, short
-from psst_core.results.sweep_results import Results, RunData
+from psst_core.measures.recordings import RunData
+from psst_core.results.sweep_results import Results
 from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:

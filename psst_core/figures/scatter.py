@@ -12,7 +12,7 @@ import scipy
 import xarray as xr
 
 from psst_core.arrays import Array
-from psst_core.attributes import REPLICATES
+from psst_core.attributes import REPLICATES, scalar_measures
 from psst_core.configuration import Config
 from psst_core.figures.style import (
     MANY,
@@ -27,7 +27,6 @@ from psst_core.figures.style import (
     slices,
     why_missing,
 )
-from psst_core.results.analysis import MEASURES
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.axes import RUN
 from psst_core.sweep.runs import Axis
@@ -106,7 +105,7 @@ def table(results: Results) -> pd.DataFrame:
     values = means(results)
     rows = []
     for population in values["population"].values:
-        for measure in MEASURES:
+        for measure in scalar_measures(values):
             for parameter in numeric_parameters(results.axes.values()):
                 y = values[measure].sel(population=population).values
                 row = {"population": population, "measure": measure, "parameter": parameter}
@@ -117,7 +116,7 @@ def table(results: Results) -> pd.DataFrame:
 def means(results: Results) -> xr.Dataset:
     """Return the means of measures over networks and trials, at one value of each other axis, [run, population]."""
     cube = results.cube.sel(slices(results, [RUN]))
-    return cube[list(MEASURES)].mean(REPLICATES, keep_attrs=True)
+    return cube[scalar_measures(cube)].mean(REPLICATES, keep_attrs=True)
 
 
 def rank_correlation(x: Array | xr.DataArray, y: Array) -> float:

@@ -11,7 +11,8 @@ import pandas as pd
 from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.figures.style import COLUMN, diverged, first_traced, no_traces
-from psst_core.results.sweep_results import Results, RunData
+from psst_core.measures.recordings import RunData
+from psst_core.results.sweep_results import Results
 from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.errors import PsstError
 from psst_core.figures.style import COLUMN, PAGE, axis_names, nothing
+from psst_core.measures.recordings import RunData
 from psst_core.model.network import Network
 from psst_core.registry import lookup
-from psst_core.results.sweep_results import Results, RunData
+from psst_core.results.sweep_results import Results
 from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from psst_core.attributes import REPLICATES
 from psst_core.configuration import Config
 from psst_core.figures.raster import strongest
 from psst_core.figures.style import COLUMN, PAGE, has_membranes, nothing, population_name, short
-from psst_core.results.analysis import band, peak, spectrum, within
+from psst_core.measures.oscillation import Oscillation, peak, spectrum, within
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.runs import Axis
 
@@ -83,8 +83,9 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def _band(results: Results) -> tuple[float, float]:
-    config = results.config
-    return band(config.analysis, config.recorder.interval)
+    analysis = results.config.analysis
+    oscillation = Oscillation(analysis.spectrum, analysis.band, analysis.background)
+    return oscillation.limits(results.config.recorder.interval)
 
 
 def densities(results: Results) -> tuple[Array, dict[str, Array], list[str]] | None:

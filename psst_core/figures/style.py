@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 from psst_core.attributes import REPLICATES, STATUS
 from psst_core.configuration import Config
 from psst_core.errors import PsstError
-from psst_core.results.sweep_results import Results, RunData
+from psst_core.measures.recordings import RunData
+from psst_core.results.sweep_results import Results
 from psst_core.store.folder import PARTIAL
 from psst_core.sweep.axes import RUN
 from psst_core.sweep.runs import Axis

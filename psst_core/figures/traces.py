@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from psst_core.attributes import REPLICATES
 from psst_core.configuration import Config
 from psst_core.figures.style import PAGE, VARIABLES, diverged, first_traced, no_traces, population_name, short
-from psst_core.results.sweep_results import Results, RunData
+from psst_core.measures.recordings import RunData
+from psst_core.results.sweep_results import Results
 from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:

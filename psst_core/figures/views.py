@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from psst_core.attributes import REPLICATES
+from psst_core.attributes import REPLICATES, scalar_measures
 from psst_core.figures.style import (
     PAGE,
     caption,
@@ -29,7 +29,6 @@ from psst_core.figures.style import (
     short,
     why_missing,
 )
-from psst_core.results.analysis import MEASURES
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.axes import RUN
 
@@ -42,7 +41,7 @@ Place = Mapping[str, int]
 
 def measures(cube: xr.Dataset) -> dict[str, str]:
     """Return the names of the measures that a view may show, by their labels."""
-    return {label(cube[name]): name for name in (*MEASURES, "wall_time") if name in cube}
+    return {label(cube[name]): name for name in (*scalar_measures(cube), "wall_time")}
 
 
 def draw_map(results: Results, measure: str, x: str, y: str, place: Place) -> Figure:

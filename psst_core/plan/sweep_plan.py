@@ -13,9 +13,10 @@ from typing import Any
 
 from psst_core.config.schema import units
 from psst_core.configuration import Config
-from psst_core.digest import LENGTH, code_digest, digest
+from psst_core.digest import LENGTH, digest
 from psst_core.errors import PsstError
 from psst_core.files import to_yaml, write_text
+from psst_core.measures.chosen import analysis_digest, described
 from psst_core.plan.before import place_of_earlier, set_aside
 from psst_core.plan.ledger import Place
 from psst_core.plan.machine import Machine
@@ -71,9 +72,7 @@ class Plan:
     @cached_property
     def analysis(self) -> str:
         """The digest of the analysis, by which its summaries are named."""
-        window = self.config.recorder.window
-        code = code_digest(("psst_core.attributes", "psst_core.results.analysis"))
-        return digest([self.config["analysis"], window, code])
+        return analysis_digest(self.config)
 
     @cached_property
     def digest(self) -> str:
@@ -107,6 +106,7 @@ class Plan:
             "experiment": self.sweep.experiment,
             "overrides": list(self.sweep.overrides),
             "analysis_digest": self.analysis,
+            "measures": described(self.config),
             "plugins": {m: code for manifest in self.manifests.values() for m, code in manifest.plugins.items()},
             "axes": [_entry(axis, self.config) for axis in self.axes],
             "config": self.config,

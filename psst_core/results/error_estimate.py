@@ -14,10 +14,9 @@ import pandas as pd
 import xarray as xr
 
 from psst_core.arrays import Array
-from psst_core.attributes import REPLICATES, STATUS
+from psst_core.attributes import REPLICATES, STATUS, scalar_measures
 from psst_core.configuration import Config
 from psst_core.files import write_text
-from psst_core.results.analysis import MEASURES
 from psst_core.results.gather import axis_attributes, gather_digest, typed, word_axes
 from psst_core.store.dataset import read, read_whole, write
 from psst_core.store.folder import TWINS, Folder, SweepFolder
@@ -84,11 +83,12 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, results: Path, cube: xr
     @functools.lru_cache(maxsize=4)
     def summary(chunk: str) -> xr.Dataset:
         with read_whole(folder.summary_file(chunk, record["analysis_digest"])) as file:
-            return file[[*MEASURES, "status"]].load()
+            return file[[*measures, "status"]].load()
 
+    measures = scalar_measures(cube)
     populations = cube["population"].values
     shape = (len(pairs), len(populations))
-    values = {name: np.full(shape, np.nan) for name in ("first_shift", *(f"delta_{name}" for name in MEASURES))}
+    values = {name: np.full(shape, np.nan) for name in ("first_shift", *(f"delta_{name}" for name in measures))}
     lost, longest = np.zeros(len(pairs), "i1"), 0.0
     places = zip(pairs["chunk"], pairs["position"], pairs["chunk_of_twin"], pairs["position_of_twin"], strict=True)
     for number, (chunk, position, other, other_position) in enumerate(places):
@@ -100,13 +100,13 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, results: Path, cube: xr
             values["first_shift"][number] = [_earliest(shift[owner == i]) for i in range(len(populations))]
         else:
             lost[number] = 1
-        for name in MEASURES:
+        for name in measures:
             difference = summary(other)[name].values[there] - summary(chunk)[name].values[here]
             values[f"delta_{name}"][number] = difference
     replicates = cube.sizes["network"] * cube.sizes["trial"]
     ids, first = np.unique(cube["run_id"].values, return_index=True)
     points = first[np.searchsorted(ids, pairs["run_id"].to_numpy(str))] // replicates
-    for name in MEASURES:
+    for name in measures:
         spread = cube[name].var("trial", ddof=1).mean("network") ** 0.5
         values[f"spread_{name}"] = spread.values.reshape(-1, len(populations))[points]
     axes = {axis["name"]: axis_attributes(axis) for axis in record["axes"]}
@@ -120,7 +120,7 @@ def compare(record: dict[str, Any], pairs: pd.DataFrame, results: Path, cube: xr
     )
     result["diverged"] = (("run",), lost, {"long_name": "whether the run or its twin has diverged", "units": "1"})
     result["first_shift"].attrs = {"long_name": "time of the first spike shifted by more than 1 ms", "units": "ms"}
-    for name in MEASURES:
+    for name in measures:
         long_name, unit = (cube[name].attrs[key] for key in ("long_name", "units"))
         result[f"delta_{name}"].attrs = {"long_name": f"{long_name} at dt/2 minus that at dt", "units": unit}
         result[f"spread_{name}"].attrs = {"long_name": f"{long_name}, s.d. between trials", "units": unit}

@@ -8,27 +8,26 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from psst_core import plugins
 from psst_core.arrays import Array
 from psst_core.attributes import STATUS, file_units
-from psst_core.configuration import AnalysisConfig, Config
+from psst_core.configuration import Config
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
 from psst_core.files import to_yaml, write_text
 from psst_core.plan.before import remove_partial
 from psst_core.plan.ledger import OTHER_RUNS
-from psst_core.results.analysis import MEASURES, PER_RUN, UNDEFINED, band_attributes, summarise
+from psst_core.results.summary import PER_RUN, summarise
 from psst_core.store.dataset import read_whole, write
 from psst_core.store.folder import PARTIAL, TWINS, Folder, SweepFolder
 from psst_core.store.made import marking, recipe, remove_made
-from psst_core.store.manifest import read_claim
 from psst_core.store.provenance import CONVENTIONS, now, source
-from psst_core.store.records import AGAIN, record_of, table_of
+from psst_core.store.records import record_of, table_of
 from psst_core.sweep.axes import RUN
 from psst_core.sweep.lists import padded
 
 BLANK: dict[str, tuple[str, Any]] = {
     "status": ("i1", STATUS["not_planned"]),
-    "undefined": ("i2", 0),
     "seed": ("i8", -1),
     "run_id": ("U16", ""),
 }
@@ -53,6 +52,7 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
     records = home.records(plan)
     table, config = records["csv"], records["yaml"]
     record = record_of(config, home.record_file(plan, "yaml"))
+    plugins.load()
 
     def finished(chunk: str) -> xr.Dataset | None:
         try:
@@ -65,7 +65,7 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
         _check_finished(sweep, rows["chunk"].drop_duplicates(), record["analysis_digest"])
 
     def required(chunk: str) -> xr.Dataset | None:
-        return _load_summary(home.summary_file(chunk, record["analysis_digest"]))
+        return _load_summary(home.summary_file(chunk, record["analysis_digest"]), record)
 
     def failed(chunk: str) -> bool:
         return home.state(chunk)[0] == "failed"
@@ -118,7 +118,9 @@ def cube(
     summary: Callable[[str], xr.Dataset | None],
     failed: Callable[[str], bool] = lambda chunk: False,
 ) -> xr.Dataset:
-    """Return the measures of all runs, with dimensions ([run,] axes…, network, trial[, population]).
+    """Return the measures of all runs, with dimensions ([run,] axes…, network, trial, …).
+
+    The last dimensions are those of the measure, such as population.
 
     There is a dimension `run` if axes move together; these axes are coordinates along it. A point in no row of the
     table has the status not_planned. A run without a summary has not_run, or failed.
@@ -143,36 +145,31 @@ def cube(
         pd.Index([str(value) for value in values]).get_indexer(pd.Index(table[name]))
         for name, values in dimensions.items()
     )
-    shape, populations = tuple(map(len, dimensions.values())), list(config.network.populations)
-    arrays = {name: _blank(name, shape) for name in PER_RUN}
-    arrays |= {name: _blank(name, (*shape, len(populations))) for name in (*MEASURES, "undefined")}
-    arrays["run_id"][places] = table["run_id"].to_numpy(str)
+    populations = list(config.network.populations)
+    filled = Filling(tuple(map(len, dimensions.values())), populations, record["measures"])
+    filled.arrays["run_id"][places] = table["run_id"].to_numpy(str)
     sources: set[str] = set()
     finished, rows = set[str](), table.groupby("chunk", sort=False).indices
     for chunk, mine in rows.items():
         at = tuple(place[mine] for place in places)
         if (found := summary(str(chunk))) is None:
-            arrays["status"][at] = STATUS["failed" if failed(str(chunk)) else "not_run"]
+            filled.arrays["status"][at] = STATUS["failed" if failed(str(chunk)) else "not_run"]
             continue
         position = table["position"].to_numpy(str)[mine].astype(int)
         wanted, ids = table["run_id"].to_numpy(str)[mine], found["run_id"]
         if ids.dims != ("run",) or position.max() >= ids.size or (ids.values[position] != wanted).any():
             file = Folder(Path()).summary_file(str(chunk), record["analysis_digest"])
             raise PsstError(f"{file}: {OTHER_RUNS}")
-        for name, array in arrays.items():
-            array[at] = found[name].values[position]
+        filled.put(at, found, position)
         finished |= set(wanted)
         sources.add(found.attrs.get("source", source({})))
-    dims = tuple(dimensions)
     result = xr.Dataset(
-        {name: (dims if name in PER_RUN else (*dims, "population"), array) for name, array in arrays.items()},
+        filled.variables(tuple(dimensions)),
         {name: (name, np.asarray(values)) for name, values in dimensions.items()}
         | {name: (RUN, typed(points[name], name in words)) for name in together}
+        | filled.coordinates
         | {"population": np.asarray(populations)},
     )
-    result["undefined"].attrs = UNDEFINED
-    for name, attributes in band_attributes(config.analysis, config.recorder.interval).items():
-        result[name].attrs = attributes
     for axis in axes:
         result[axis["name"]].attrs = axis_attributes(axis)
         if "lists" in axis:
@@ -192,6 +189,74 @@ def cube(
         **part,
     }
     return result
+
+
+class Filling:
+    """The variables of a cube while they are filled, chunk by chunk.
+
+    A dimension that belongs to a measure, and `cell`, is as long as the union of what the chunks have along it. Where a
+    run has nothing, there is NaN.
+
+    Attributes:
+        arrays: by name, an array over the sweep's dimensions and those of the variable.
+        coordinates: of the dimensions that belong to measures.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], populations: Sequence[str], measures: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self.shape, self.measures = shape, measures
+        self.dims: dict[str, list[str]] = {name: [] for name in PER_RUN}
+        self.dims |= {name: list(about["dims"]) for name, about in measures.items()}
+        self.along = {dim: pd.Index(populations) for dim in ("population", "other")}
+        self.arrays: dict[str, Array] = {}
+        self.coordinates: dict[str, xr.Variable] = {}
+        self._add()
+
+    def put(self, at: tuple[Array, ...], found: xr.Dataset, position: Array) -> None:
+        """Put runs of a summary into the cube.
+
+        Args:
+            at: where, on each of the sweep's dimensions.
+            position: where the runs are in the summary.
+        """
+        mine = {str(dim): found.indexes.get(dim, pd.RangeIndex(size)) for dim, size in found.sizes.items()}
+        for dim in {dim for dims in self.dims.values() for dim in dims}:
+            self._widen(dim, mine[dim])
+            if dim in found.variables and dim != "population":
+                self.coordinates[dim] = xr.Variable(dim, self.along[dim].to_numpy(), found[dim].attrs)
+        for name, array in self.arrays.items():
+            own = [self.along[dim].get_indexer(mine[dim]) for dim in self.dims[name]]
+            places = (*(place.reshape(-1, *[1] * len(own)) for place in at), *(np.ix_(*own) if own else ()))
+            array[places] = found[name].values[position]
+
+    def variables(self, dims: tuple[str, ...]) -> dict[str, tuple[tuple[str, ...], Array, dict[str, Any]]]:
+        """Return the variables; those of which no run has the dimensions are left out."""
+        about = {name: {k: v for k, v in self.measures.get(name, {}).items() if k != "dims"} for name in self.dims}
+        return {
+            name: ((*dims, *self.dims[name]), self.arrays[name], about[name])
+            for name in self.dims
+            if name in self.arrays
+        }
+
+    def _widen(self, dim: str, values: pd.Index) -> None:
+        known = self.along.get(dim)
+        if known is not None and values.isin(known).all():
+            return
+        self.along[dim] = values if known is None else known.union(values)
+        for name in [name for name in self.arrays if dim in self.dims[name]]:
+            old, axis = self.arrays.pop(name), len(self.shape) + self.dims[name].index(dim)
+            self._add()
+            places: list[Any] = [slice(None)] * old.ndim
+            places[axis] = self.along[dim].get_indexer(known)  # type: ignore[arg-type]
+            self.arrays[name][tuple(places)] = old
+        self._add()
+
+    def _add(self) -> None:
+        """Add an array for each variable whose dimensions are known by now."""
+        for name, dims in self.dims.items():
+            if name not in self.arrays and all(dim in self.along for dim in dims):
+                self.arrays[name] = _blank(name, (*self.shape, *(len(self.along[dim]) for dim in dims)))
 
 
 def _check_finished(sweep: SweepFolder, names: Iterable[str], analysis: str) -> None:
@@ -233,46 +298,20 @@ def axis_attributes(axis: Mapping[str, Any]) -> dict[str, str]:
 
 def _summary(chunk: str, record: dict[str, Any], home: Folder) -> xr.Dataset:
     """Return the summary of a finished chunk; compute it here if its job has not made it yet."""
-    config = Config(record["config"])
     file = home.chunk_file(chunk)
     if not file.exists():
         raise PsstError(f"{file}: is missing; start the sweep again")
     try:
-        return _load_summary(home.summary_file(chunk, record["analysis_digest"]))
+        return _load_summary(home.summary_file(chunk, record["analysis_digest"]), record)
     except PsstError:
         with read_whole(file) as data:  # `cube` compares its runs with the plan's
-            return summarise(data, config.recorder.window, config.analysis).load()
+            return summarise(data, Config(record["config"])).load()
 
 
-def write_summary(chunk: Path, target: Path, window: Sequence[float], analysis: AnalysisConfig) -> None:
-    """Write the measures of a chunk's runs, if its file holds the runs of its manifest, as they were written.
-
-    Raises:
-        PsstError: when the file does not.
-    """
-    with read_chunk(chunk) as data:
-        write(summarise(data, window, analysis), target)
-
-
-def read_chunk(path: Path) -> xr.Dataset:
-    """Open a chunk's file, if it is whole and belongs to its manifest.
-
-    Raises:
-        PsstError: when it is not, or does not.
-    """
-    data = read_whole(path)
-    claim = Folder.of_chunk(path).manifest_file(path.stem)
-    runs = [run.id for run in read_claim(claim).runs]
-    if data.attrs.get("chunk") != path.stem or data["run_id"].values.tolist() != runs:
-        data.close()
-        raise PsstError(f"{path}: is not the file of this chunk, its runs are others; delete it and {AGAIN}")
-    return data
-
-
-def _load_summary(path: Path) -> xr.Dataset:
+def _load_summary(path: Path, record: Mapping[str, Any]) -> xr.Dataset:
     with read_whole(path) as data:
         found = data.load()
-    if missing := {*MEASURES, *PER_RUN, "undefined"} - set(map(str, found.variables)):
+    if missing := {*record["measures"], *PER_RUN} - set(map(str, found.variables)):
         raise PsstError(f"{path}: holds no {', '.join(sorted(missing))}; it is of another version, run snakemake again")
     return found
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from psst_core.configuration import Config
 from psst_core.digest import code_of
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
-from psst_core.model.network import Network, connect
+from psst_core.measures.recordings import TRACE, RunData
 from psst_core.plan.ledger import OTHER_RUNS
 from psst_core.results.gather import typed, word_axes
 from psst_core.store.dataset import read, read_cube, read_whole
@@ -31,49 +30,8 @@ from psst_core.sweep.lists import text_of
 from psst_core.sweep.runs import Axis
 from psst_core.written import number, scalar, shown
 
-TRACE = "trace_"
 SHOWN = 20
 ROUNDING = 4  # in units of the last place: a computed number may differ so far from the planned one
-
-
-@dataclass(frozen=True)
-class RunData:
-    """The data of one run, from its chunk's file.
-
-    Attributes:
-        point: the run's value on each axis and its replicate numbers.
-        populations: cells by population.
-        spike_time, spike_cell: one entry a spike, ms and index through all populations.
-        mean_potential: [population, time], mV.
-        traces: by `trace_population_variable`, [cell, time]; empty when none were kept.
-        config: the resolved configuration.
-        status: ok or diverged.
-        diverged_time: when the run was first seen not finite, ms; NaN if it was always finite.
-    """
-
-    point: dict[str, Any]
-    populations: dict[str, int]
-    spike_time: Array
-    spike_cell: Array
-    mean_potential: xr.DataArray
-    traces: xr.Dataset
-    config: Config
-    status: str = "ok"
-    diverged_time: float = float("nan")
-
-    def connections(self) -> dict[str, Array]:
-        """Draw the weights [post, pre] of the run's network again from its seed, by projection.
-
-        Raises:
-            NeedsPluginError: for a network of plugins, before `psst_core.plugins.load()` has imported them.
-        """
-        network = Network.from_config(self.config.network)
-        drawn = connect(network, self.config.run.seed, int(self.point["network"]))
-        sizes = network.sizes
-        return {
-            name: drawn[name].matrix(sizes[projection.post], sizes[projection.pre])
-            for name, projection in network.projections.items()
-        }
 
 
 class Results:

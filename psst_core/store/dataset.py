@@ -206,7 +206,7 @@ def read_cube(path: Path) -> xr.Dataset:
     """
     with _naming_errors(path), read(path) as file:
         found = file.load()
-    runs = [name for name in ("status", "run_id", "undefined") if name not in found]
+    runs = [name for name in ("status", "run_id") if name not in found]
     if runs or found["status"].dtype.kind != "i" or found["status"].dims != found["run_id"].dims:
         what = f"no {runs[0]}" if runs else "no status"
         raise PsstError(f"{path}: holds {what} of runs; it is no cube that psst gather made, gather the sweep again")

@@ -100,6 +100,10 @@ class Folder:
         """
         return self.chunks / f"{chunk}.{analysis}{SUMMARY}"
 
+    def summary_files(self, chunk: str) -> list[Path]:
+        """List the summaries of a chunk, one for each analysis, in the order of their names."""
+        return sorted(self.chunks.glob(f"{chunk}.{HEX}{SUMMARY}"))
+
     def manifest_files(self) -> list[Path]:
         """List all manifests, in the order of their names."""
         return sorted(self.chunks.glob(f"{HEX}{MANIFEST}"))

@@ -54,6 +54,7 @@ SWEEP = {
     "experiment": str,
     "overrides": [str],
     "analysis_digest": ID,
+    "measures": {ANY: {"measure": str, "digest": ID, "dims": [str], "long_name": str, "units": str}},
     "plugins": {ANY: str},
     "axes": [{"key": str, "name": str, "dimension": str}],
     "config": CONFIG | JOB | {"sweep": {"networks": int, "trials": int}, "figures": [str], "analysis": dict},

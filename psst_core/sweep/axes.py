@@ -26,7 +26,7 @@ from psst_core.sweep.grammar import Interval
 from psst_core.written import DECIMAL, scalar
 
 RUN = "run"
-RESERVED = {*ATTRIBUTES, RUN, "cell", "spike", "chunk", "position", "undefined", "twin_id", "first_shift"}
+RESERVED = {*ATTRIBUTES, RUN, "spike", "chunk", "position", "twin_id", "first_shift"}
 Columns = dict[str, list[Any]]
 
 
@@ -81,6 +81,7 @@ def visit(
     whole: Callable[[str], bool],
     words: Collection[str] = (),
     cells: Callable[[str, list[Any]], list[Any]] = lambda key, column: column,
+    taken: Collection[str] = (),
 ) -> Points:
     """Find every point of the sweep. Values that no point has are left out.
 
@@ -90,6 +91,7 @@ def visit(
         whole: returns whether a key takes whole numbers only.
         words: keys whose values in a table stay text, even where they look like numbers.
         cells: converts a column of a table to values of its key.
+        taken: names that axes cannot have in the cube, such as those of measures.
 
     Raises:
         PsstError: for an axis, a table or a constraint that leaves no point, or that cannot be.
@@ -101,7 +103,7 @@ def visit(
     for key, values in axes.items():
         if not values:
             raise PsstError(f"axis {key}: is empty; give at least one value")
-    names = _short_names([*axes, *file])
+    names = _short_names([*axes, *file], {*RESERVED, *taken})
     lists = {key: value for key, value in axes.items() if isinstance(value, list)}
     intervals = {key: value for key, value in axes.items() if isinstance(value, Interval)}
     tables = [_zipped(keys, lists) for keys in _zips(settings.zip, axes, names)]
@@ -124,12 +126,12 @@ def visit(
     return Points(columns, {key: names[key] for key in columns}, dimensions, places)
 
 
-def _short_names(keys: Sequence[str]) -> dict[str, str]:
+def _short_names(keys: Sequence[str], taken: Collection[str] = RESERVED) -> dict[str, str]:
     """Name each key's axis in the cube: by the key's last part, or by the whole key where that part is taken."""
     last = [key.rpartition(".")[2] for key in keys]
     names = {}
     for key, short in zip(keys, last, strict=True):
-        free = last.count(short) == 1 and short not in RESERVED
+        free = last.count(short) == 1 and short not in taken
         names[key] = short if free else (key.replace(".", "_") if "." in key else f"{key}_choice")
     by_name = {name: key for key, name in names.items()}
     for key, name in names.items():

@@ -8,10 +8,11 @@ from itertools import product
 from typing import Any
 
 from psst_core.config.checks import unmeasured
-from psst_core.config.compose import Compositions, entry, groups
+from psst_core.config.compose import Compositions, entry, groups, resolve
 from psst_core.config.schema import text_keys, units
 from psst_core.configuration import MOST
 from psst_core.errors import PsstError
+from psst_core.measures.chosen import names_taken
 from psst_core.names import check_word
 from psst_core.sweep.axes import RUN, Points, visit
 from psst_core.sweep.grammar import RUNS
@@ -41,7 +42,7 @@ def expand(experiment: str, overrides: Sequence[str] = ()) -> Sweep:
         found = entry(first, key)
         return found is not None and isinstance(found._value(), int)
 
-    points = visit(axes, first.sweep, whole, {*known, *text_keys()}, table)
+    points = visit(axes, first.sweep, whole, {*known, *text_keys()}, table, names_taken(resolve(first)))
     check_keys(points, axes, choices, fixed, first)
     swept = [key for key in points.columns if key in known]
     variants = variants_of(points, choices, fixed, swept, lists, compositions)

@@ -198,7 +198,7 @@ def fitted(
 
 
 def _set_all(config: DictConfig, fixed: Mapping[str, Any]) -> None:
-    for key, value in fixed.items():
+    for key, value in sorted(fixed.items(), key=lambda item: not item[0].endswith(".type")):
         update(config, key, [*config.sweep.where, *value] if key == WHERE else value)
 
 

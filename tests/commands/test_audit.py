@@ -133,11 +133,11 @@ def nan_without_status(results):
     rewrite(chunks(results)[0], change, sealed=True)
 
 
-def measure_without_mark(results):
+def measure_of_a_lost_run(results):
     summary = next((results / "chunks").glob("*.summary.nc"))
 
     def change(file):
-        file["firing_rate"][0, 0] = np.nan
+        file["status"][0] = 1
 
     rewrite(summary, change, sealed=True)
 
@@ -223,7 +223,7 @@ FAULTS = {
     edited_configuration: "is not what its configuration computes",
     wrong_code: "was made from another manifest than the one that is here, which was edited",
     nan_without_status: "not finite in run .* whose status is ok",
-    measure_without_mark: "firing_rate is missing where no status or mark says why",
+    measure_of_a_lost_run: "firing_rate is there for a run whose status is not ok",
     status_that_cannot_be: "a status that a finished run cannot have",
     other_runs: "holds other runs than its manifest",
     duplicate_run: "more than once",

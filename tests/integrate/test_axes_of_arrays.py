@@ -37,7 +37,7 @@ def test_functions_receive_and_return_the_axes_that_their_annotations_state():
 @pytest.mark.slow
 def test_so_do_those_of_other_solvers_and_of_a_sweep():
     called = process("integrate_all")
-    for name in ("integrate.solvers.adaptive", "results.analysis.spectrum", "results.error_estimate.first_shifts"):
+    for name in ("integrate.solvers.adaptive", "measures.oscillation.spectrum", "results.error_estimate.first_shifts"):
         assert any(line.startswith(f"psst_core.{name}") for line in called), name
 
 

@@ -8,15 +8,16 @@ import pytest
 import xarray as xr
 
 from psst_core import open_sweep
-from psst_core.attributes import ATTRIBUTES, STATUS
+from psst_core.attributes import ATTRIBUTES, STATUS, measures_of
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml
-from psst_core.results.analysis import MASKS, MEASURES
+from psst_core.measures.chosen import described
 from psst_core.results.gather import gather
 from psst_core.store.dataset import read_whole, write
 from psst_core.store.folder import CHUNKS, Folder
 from psst_core.store.records import table_of
 from psst_core.sweep.runs import Axis
+from support.configurations import small_locust
 from support.made_up import (
     made_up,
     made_up_plan,
@@ -36,11 +37,12 @@ NUMBERS = {number: name for name, number in STATUS.items()}
 
 
 def invariant(cube):
-    """NaN in a measure: the run has no result, or its bit says that it is undefined."""
-    assert cube["status"].dtype == np.int8 and cube["undefined"].dtype.kind == "i"
-    ok = cube["status"] == STATUS["ok"]
-    for name, mask in zip(MEASURES, MASKS, strict=True):
-        assert (cube[name].isnull() == (~ok | ((cube["undefined"] & mask) > 0))).all(), name
+    """No measure where a run has no result, and some where it has."""
+    assert cube["status"].dtype == np.int8 and len(measures_of(cube)) == 8
+    lost = cube["status"] != STATUS["ok"]
+    assert (cube["firing_rate"].isnull() == lost).all()
+    for name in measures_of(cube):
+        assert cube[name].where(lost).isnull().all(), name
 
 
 def opened(results):
@@ -146,7 +148,6 @@ def test_the_cube_can_be_opened_by_anyone(tmp_path):
     for variable in cube.variables.values():
         assert variable.dtype.kind in "iufU"
         assert not any(value is None or isinstance(value, bool) for value in variable.attrs.values())
-    assert cube["undefined"].attrs["flag_masks"].dtype == cube["undefined"].dtype
     assert set(STATUS) == set(ATTRIBUTES["status"]["flag_meanings"].split())
 
 
@@ -158,12 +159,12 @@ def test_of_fifty_thousand_runs_each_summary_is_read_once(tmp_path, monkeypatch)
     table = made_up_plan(tmp_path, [ach], chunk_runs=per_chunk)
     (tmp_path / CHUNKS).mkdir()
     for chunk, rows in table.groupby("chunk"):
-        shape, dims = (len(rows), 2), ("run", "population")
-        data = {name: (dims, np.tile(rows["run"].to_numpy(float)[:, None], 2)) for name in MEASURES}
-        data |= {"undefined": (dims, np.zeros(shape, "i2")), "status": ("run", np.zeros(len(rows), "i1"))}
+        dims = ("run", "population")
+        data = {name: (dims, np.tile(rows["run"].to_numpy(float)[:, None], 2)) for name in described(small_locust())}
+        data |= {"status": ("run", np.zeros(len(rows), "i1"))}
         data |= {name: ("run", np.zeros(len(rows))) for name in ("diverged_time", "wall_time", "seed")}
         data |= {"run_id": ("run", rows["run_id"].to_numpy(str))}
-        write(xr.Dataset(data), Folder(tmp_path).summary_file(str(chunk), 16 * "a"))
+        write(xr.Dataset(data, {"population": ["pn", "ln"]}), Folder(tmp_path).summary_file(str(chunk), 16 * "a"))
     read: list[Path] = []
     monkeypatch.setattr("psst_core.results.gather.read_whole", lambda path: read.append(path) or read_whole(path))
     folder = gather(tmp_path / "sweep", made_up(tmp_path))

@@ -17,7 +17,13 @@ from pathlib import Path
 import beartype
 import jaxtyping
 
-ROOMS = ("psst_core.model", "psst_core.integrate", "psst_core.store.chunk_file", "psst_core.results")
+ROOMS = (
+    "psst_core.model",
+    "psst_core.integrate",
+    "psst_core.store.chunk_file",
+    "psst_core.results",
+    "psst_core.measures",
+)
 NAMES = ("Bool", "Float", "Float64", "Int", "Int64", "Num", "Real", "Shaped", "UInt32")
 NUMBERS = beartype.BeartypeConf(is_pep484_tower=True)  # an int may stand where a float is asked for
 checked: set[str] = set()  # functions that check their axes
@@ -92,7 +98,7 @@ def integrate_all() -> None:
     prepare(HardwareConfig())
     from psst_core.integrate.batch import Run
     from psst_core.keys import put
-    from psst_core.results.analysis import summarise
+    from psst_core.results.summary import summarise
     from psst_core.store.dataset import read_whole
     from psst_core.store.folder import Folder
     from support.configurations import configuration, small_locust
@@ -109,7 +115,7 @@ def integrate_all() -> None:
         run_sweep(Path(folder), "locust_coupling", TINY + words)  # a process of its own integrates and summarises
         for file in Folder(Path(folder)).chunk_files():
             with read_whole(file) as chunk:
-                summarise(chunk, (0.0, 20.0), small_locust(analysis__spectrum=[0.0, 20.0]).analysis)
+                summarise(chunk, small_locust(analysis__spectrum=[0.0, 20.0]))
     print(*sorted(called), sep="\n")
 
 

@@ -14,8 +14,9 @@ from psst_core.config.schema import units
 from psst_core.configuration import Config
 from psst_core.digest import digest
 from psst_core.files import to_yaml, write_text
-from psst_core.results.analysis import summarise
+from psst_core.measures.chosen import described
 from psst_core.results.gather import gather
+from psst_core.results.summary import summarise
 from psst_core.results.sweep_results import Results, open_sweep
 from psst_core.store.chunk_file import ChunkFile
 from psst_core.store.dataset import atomic_netcdf, read, write
@@ -63,7 +64,7 @@ def made_up_plan(
         for axis in axes
     ]
     record = {"experiment": "locust_coupling", "overrides": [], "analysis_digest": 16 * "a", "plugins": {}}
-    record["axes"] = entries
+    record |= {"axes": entries, "measures": described(Config(config))}
     write_records(folder, table, record | {"config": config})
     keys = {axis.key: axis.name for axis in axes}
     for chunk, rows in table.groupby("chunk"):
@@ -148,7 +149,7 @@ def summarise_chunk(folder: Path, chunk: str) -> None:
     """As the job does, for a made-up plan."""
     config = Config(json.loads((folder / CHUNKS / f"{chunk}.json").read_text())["config"])
     with read(folder / CHUNKS / f"{chunk}.nc") as data:
-        summary = summarise(data, config.recorder.window, config.analysis)
+        summary = summarise(data, config)
     write(summary, Folder(folder).summary_file(chunk, 16 * "a"))
 
 

@@ -167,7 +167,7 @@ def test_deciding_modules_are_those_in_use():
     assert {"psst_core.model.network", "psst_core.integrate.dynamics", "psst_core.integrate.solvers.classical"} <= set(
         deciding_modules(chain)
     )
-    assert not {"psst_core.results.analysis", "psst_core.integrate.program"} & set(deciding_modules(locust))
+    assert not {"psst_core.measures.oscillation", "psst_core.integrate.program"} & set(deciding_modules(locust))
 
 
 @settings(max_examples=15, deadline=None)

@@ -36,9 +36,9 @@ if stage == "simulate":
     from psst_core.store.manifest import read_claim
     simulate_chunk(read_claim(source), target, lambda line: print(line, flush=True))
 elif stage == "summarise":
-    from psst_core.configuration import AnalysisConfig
-    from psst_core.results.gather import write_summary
-    write_summary(source, target, given["window"], AnalysisConfig(**given["analysis"]))
+    from psst_core.configuration import Config
+    from psst_core.results.summary import write_summary
+    write_summary(source, target, Config(given["config"]))
 else:
     from psst_core.results.gather import gather
     gather(target.parent, given["plan"])
@@ -54,10 +54,9 @@ class Jobs:
         claim(self.plan, folder)
         (chunk,) = self.plan.manifests
         chunks = folder / CHUNKS
-        config = self.plan.config
         manifest, data = chunks / f"{chunk}.json", chunks / f"{chunk}.nc"
         summary, cube = Folder(self.folder).summary_file(chunk, self.plan.analysis), folder / "sweep" / "sweep.nc"
-        settings = {"window": config.recorder.window, "analysis": config["analysis"], "plan": self.plan.digest}
+        settings = {"config": self.plan.config, "plan": self.plan.digest}
         ends = {"simulate": (manifest, data), "summarise": (data, summary), "gather": (summary, cube)}
         self.files = {stage: target for stage, (_, target) in ends.items()}
         self.commands = {

@@ -258,13 +258,13 @@ def test_only_simulation_imports_tensorflow(folder):
 import sys
 from pathlib import Path
 from psst_core import make_plan, open_sweep
-from psst_core.results.analysis import summarise
+from psst_core.results.summary import summarise
 from psst_core.store.dataset import read
 from psst_core.figures import available, save
 from psst_core.results.gather import gather
 plan = make_plan("locust_coupling")
 chunk = next(f for f in Path("results/chunks").glob("*.nc") if "summary" not in f.name)
-summarise(read(chunk), plan.config.recorder.window, plan.config.analysis)
+summarise(read(chunk), plan.config)
 gather(Path("results/tiny"), Path("results/tiny/planned").read_text().strip())
 results = open_sweep("results/tiny")
 for name in available(plan.figures, plan.axes, plan.config):

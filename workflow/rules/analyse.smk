@@ -9,8 +9,7 @@ rule summarise:
     log:
         FOLDER.log("summarise", "{chunk}", "{analysis}"),
     params:
-        window=lambda wildcards: plan().config.recorder.window,
-        analysis=lambda wildcards: plan().config.analysis,
+        config=lambda wildcards: dict(plan().config),
     script:
         "../scripts/summarise.py"
 

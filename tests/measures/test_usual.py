@@ -1,47 +1,44 @@
-"""Measures on signals whose values are known, and all of a chunk's runs at once as one by one."""
+"""The usual measures on signals whose values are known, and all of a chunk's runs at once as one by one."""
 
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
 from scipy import signal
 
-from psst_core.attributes import STATUS
+from psst_core.attributes import STATUS, measures_of
 from psst_core.config.compose import CONF
-from psst_core.configuration import AnalysisConfig
+from psst_core.configuration import USUAL
 from psst_core.errors import PsstError
 from psst_core.figures.style import label
-from psst_core.results.analysis import (
-    MASKS,
-    MEASURES,
-    PER_RUN,
-    band,
-    band_attributes,
-    spectral_measures,
-    spike_measures,
-    summarise,
-    synchrony,
-)
+from psst_core.measures.oscillation import Oscillation
+from psst_core.measures.synchrony import synchrony
+from psst_core.results.summary import PER_RUN, summarise
 from psst_core.sweep.expand import expand
+from support.recordings import analysed, run_of, summary_of
 from support.sweeps import run_sweep
 
-ANALYSIS = AnalysisConfig(spectrum=[200.0, 600.0], band=[10.0, 60.0], background=200.0)
+BAND = {"spectrum": [200.0, 600.0], "band": [10.0, 60.0], "background": 200.0}
+LOCUST = Oscillation([200.0, 600.0], [10.0, 60.0], 200.0)
+BROAD = Oscillation([200.0, 600.0], None, 200.0)
 TIME = np.arange(2000) * 0.5
+MEASURES = ("firing_rate", "active_share", "isi_cv", "isi_count", "synchrony")
+MEASURES += ("dominant_frequency", "band_power", "band_ratio")
 
 
-def of_one(time, cell, cells, duration):
+def usual(window=(0.0, 1000.0), duration=1000.0, **settings):
+    return analysed(dict.fromkeys(USUAL), duration, window=window, **(BAND | settings))
+
+
+def of_one(trains, duration=500.0):
     """The measures of one population in one run."""
-    run = np.zeros(len(time), int)
-    found = spike_measures(np.asarray(time), np.asarray(cell), run, np.array([cells]), 1, duration)
-    return {name: values.item() for name, values in found.items()}
+    found = summary_of(dict.fromkeys(["rates", "intervals"]), [run_of({"p": trains}, duration)]).squeeze()
+    return {name: found[name].item() for name in measures_of(found)}
 
 
 def test_rates_and_intervals():
-    time = np.array([10.0, 20, 30, 40, 15, 35])
-    cell = np.array([0, 0, 0, 0, 3, 3])
-    found = of_one(time, cell, 4, 500.0)
+    found = of_one([[10.0, 20, 30, 40], [], [], [15, 35]])
     assert found["firing_rate"] == pytest.approx(6 / 4 / 0.5)
     assert found["active_share"] == 0.5
     assert found["isi_count"] == 4
@@ -50,25 +47,22 @@ def test_rates_and_intervals():
 
 def test_variation_is_that_of_each_cell_not_between_cells():
     """A clock of 10 ms and one of 50 ms: each is regular, however different they are."""
-    fast, slow = np.arange(0, 500, 10.0), np.arange(0, 500, 50.0)
-    cell = np.repeat([0, 1], [len(fast), len(slow)])
-    found = of_one(np.concatenate([fast, slow]), cell, 2, 500.0)
+    found = of_one([np.arange(1, 500, 10.0), np.arange(1, 500, 50.0)])
     assert found["isi_cv"] == pytest.approx(0, abs=1e-12)
     assert found["isi_count"] == 49 + 9
 
 
 def test_a_poisson_train_varies_by_one_and_a_clock_by_none():
     random = np.random.default_rng(1)
-    train = np.cumsum(random.exponential(20.0, 20_000))
-    assert of_one(train, np.zeros(20_000, int), 1, train[-1])["isi_cv"] == pytest.approx(1, abs=0.02)
-    assert of_one(np.arange(100.0), np.zeros(100, int), 1, 100.0)["isi_cv"] == pytest.approx(0, abs=1e-12)
+    train = np.cumsum(random.exponential(2.0, 20_000))
+    assert of_one([train], np.ceil(train[-1]))["isi_cv"] == pytest.approx(1, abs=0.02)
+    assert of_one([np.arange(100.0)], 100.0)["isi_cv"] == pytest.approx(0, abs=1e-12)
 
 
 def test_silence_is_undefined_not_zero():
-    found = of_one(np.zeros(0), np.zeros(0, int), 5, 500.0)
+    found = of_one([[]] * 5)
     assert found["firing_rate"] == found["active_share"] == found["isi_count"] == 0
     assert np.isnan(found["isi_cv"])
-    assert np.isnan(list(of_one(np.zeros(0), np.zeros(0, int), 5, 0.0).values())).all()
 
 
 def test_synchrony_is_one_together_and_one_over_root_n_apart():
@@ -83,57 +77,54 @@ def test_synchrony_is_one_together_and_one_over_root_n_apart():
 @pytest.mark.parametrize("frequency", [15.0, 30.0, 42.5])
 def test_a_sine_on_a_trend_is_found_with_its_power(frequency):
     signal = -60 + 0.01 * TIME + 3 * np.sin(2 * np.pi * frequency * TIME / 1000)
-    found = spectral_measures(signal, 0.5, ANALYSIS)
+    found = LOCUST.of_potential(signal, 0.5)
     assert found["dominant_frequency"] == pytest.approx(frequency, abs=2.5)
     assert found["band_power"] == pytest.approx(3**2 / 2, rel=0.02)
     assert found["band_ratio"] > 100
-
-
-BROAD = replace(ANALYSIS, band=None)
 
 
 @pytest.mark.parametrize("frequency", [12.5, 42.5, 85.0, 120.0, 195.0])
 def test_without_a_band_any_frequency_is_found(frequency):
     """From two periods in the stretch up to the background's end; no background is left outside."""
     signal = -60 + 0.01 * TIME + 3 * np.sin(2 * np.pi * frequency * TIME / 1000)
-    found = spectral_measures(signal, 0.5, BROAD)
+    found = BROAD.of_potential(signal, 0.5)
     assert found["dominant_frequency"] == pytest.approx(frequency, abs=1e-9)
     assert found["band_power"] == pytest.approx(3**2 / 2, rel=0.02) and np.isnan(found["band_ratio"])
-    assert band(BROAD, 0.5) == (5.0, 200.0) and band(ANALYSIS, 0.5) == (10.0, 60.0)
+    assert BROAD.limits(0.5) == (5.0, 200.0) and LOCUST.limits(0.5) == (10.0, 60.0)
 
 
-@pytest.mark.parametrize("analysis", [ANALYSIS, BROAD], ids=["10 to 60 Hz", "no band"])
+@pytest.mark.parametrize("oscillation", [LOCUST, BROAD], ids=["10 to 60 Hz", "no band"])
 @pytest.mark.parametrize("slope", ["falls", "rises"])
-def test_a_slope_has_no_dominant_frequency(analysis, slope):
+def test_a_slope_has_no_dominant_frequency(oscillation, slope):
     """It is largest at an end of whatever band is looked at; its power there is a number."""
     falling, rising = np.exp(-(TIME - 200) / 30), np.zeros(2000)
     rising[799:802] = 1, -2, 1
-    found = spectral_measures(falling if slope == "falls" else rising, 0.5, analysis)
+    found = oscillation.of_potential(falling if slope == "falls" else rising, 0.5)
     assert np.isnan(found["dominant_frequency"]) and found["band_power"] > 1e-9
 
 
 def test_an_oscillation_outside_the_band_is_not_taken_for_its_edge():
     """The 32.5 Hz that a network at 85 Hz was said to have in the locust's band."""
     signal = -60 + 3 * np.sin(2 * np.pi * 70.0 * TIME / 1000)
-    assert np.isnan(spectral_measures(signal, 0.5, ANALYSIS)["dominant_frequency"])
+    assert np.isnan(LOCUST.of_potential(signal, 0.5)["dominant_frequency"])
 
 
 def test_a_stretch_too_short_for_two_periods_is_undefined():
-    short = replace(BROAD, spectrum=[0.0, 8.0])
-    assert np.isnan(list(spectral_measures(np.sin(TIME), 0.5, short).values())).all()
-    assert band_attributes(short, 0.5)["band_power"] == {}
+    short = Oscillation([0.0, 8.0], None, 200.0)
+    assert np.isnan(list(short.of_potential(np.sin(TIME), 0.5).values())).all()
+    assert short.described(0.5)["band_power"].more == {}
 
 
 def test_noise_has_no_ridge():
     signal = np.random.default_rng(1).standard_normal(2000)
-    assert spectral_measures(signal, 0.5, ANALYSIS)["band_ratio"] == pytest.approx(1, abs=0.5)
+    assert LOCUST.of_potential(signal, 0.5)["band_ratio"] == pytest.approx(1, abs=0.5)
 
 
 def test_too_short_or_flat():
-    assert np.isnan(list(spectral_measures(np.zeros(400), 0.5, ANALYSIS).values())).all()
-    flat = spectral_measures(np.full(2000, -60.0), 0.5, ANALYSIS)
+    assert np.isnan(list(LOCUST.of_potential(np.zeros(400), 0.5).values())).all()
+    flat = LOCUST.of_potential(np.full(2000, -60.0), 0.5)
     assert flat["band_power"] == pytest.approx(0, abs=1e-20) and np.isnan(flat["dominant_frequency"])
-    narrow = spectral_measures(np.arange(2000.0), 0.5, replace(ANALYSIS, band=[11.0, 12.0]))
+    narrow = Oscillation([200.0, 600.0], [11.0, 12.0], 200.0).of_potential(np.arange(2000.0), 0.5)
     assert np.isnan(list(narrow.values())).all()
 
 
@@ -208,23 +199,23 @@ def one_by_one(chunk, window):
 
 @pytest.mark.parametrize(("runs", "sizes"), [(1, [3]), (40, [6, 2]), (23, [1])])
 def test_all_runs_at_once_are_as_one_by_one(runs, sizes, monkeypatch):
-    monkeypatch.setattr("psst_core.results.analysis.BLOCK", 2000 * 5)
+    monkeypatch.setattr("psst_core.measures.recordings.BLOCK", 2000 * 5)
     chunk = made_up(runs, sizes, 20 * runs * sum(sizes))
-    found, expected = summarise(chunk, (100.0, 1000.0), ANALYSIS), one_by_one(chunk, (100.0, 1000.0))
+    found, expected = summarise(chunk, usual((100.0, 1000.0))), one_by_one(chunk, (100.0, 1000.0))
     for name in MEASURES:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-9, atol=1e-15, err_msg=name)
     assert list(found["population"].values) == [f"p{i}" for i in range(len(sizes))]
 
 
-def test_what_is_not_a_number_is_undefined_or_not_ok():
-    found = summarise(made_up(70, [6, 2], 2000), (100.0, 600.0), ANALYSIS)
+def test_a_measure_is_there_where_its_run_is_ok_and_it_means_something():
+    found = summarise(made_up(70, [6, 2], 2000), usual((100.0, 600.0)))
     ok = found["status"] == STATUS["ok"]
-    for name, mask in zip(MEASURES, MASKS, strict=True):
-        undefined = (found["undefined"] & mask) > 0
-        assert (found[name].isnull() == (~ok | undefined)).all(), name
-        assert not (undefined & ~ok).any(), name
+    assert measures_of(found) == ["firing_rate", "active_share", "isi_cv", "isi_count", *MEASURES[4:]]
+    for name in MEASURES:
+        assert found[name].where(~ok).isnull().all(), name
+    for name in ("firing_rate", "active_share", "isi_count", "band_power"):
+        assert (found[name].notnull() == ok).all(), name
     assert (found["isi_cv"].isnull() & ok).any() and (found["dominant_frequency"].isnull() & ok).any()
-    assert found["undefined"].attrs["flag_meanings"].split() == list(MEASURES)
 
 
 def test_cells_that_fire_together_at_85_hz(tmp_path):
@@ -234,7 +225,7 @@ def test_cells_that_fire_together_at_85_hz(tmp_path):
     cube = results.cube.squeeze()
     assert cube["firing_rate"] == pytest.approx(85, abs=2.5)
     assert cube["dominant_frequency"] == pytest.approx(85, abs=2.5) and cube["band_power"] > 100
-    assert cube["undefined"].item() == MASKS[MEASURES.index("band_ratio")]
+    assert [name for name in measures_of(cube) if cube[name].isnull()] == ["band_ratio"]
     assert label(cube["band_power"]) == "oscillation power, 5–200 Hz (mV²)"
     assert cube["dominant_frequency"].attrs["band"].tolist() == [5, 200]
 
@@ -263,17 +254,16 @@ def test_the_locusts_band_comes_with_its_network(tmp_path, monkeypatch):
 def test_what_ends_after_the_run_is_undefined_and_not_cut_off():
     """Of 1000 ms; each of the two alone."""
     chunk = made_up(40, [6, 2], 4000)
-    ok = chunk["status"] == STATUS["ok"]
     spectral = {"dominant_frequency", "band_power", "band_ratio"}
-    whole = summarise(chunk, (100.0, 1000.0), ANALYSIS)
+    whole = summarise(chunk, usual((100.0, 1000.0)))
     for window, stretch, lost in [
         ((100.0, 1000.5), [200.0, 600.0], {*MEASURES} - spectral),
         ((100.0, 1000.0), [200.0, 1000.5], spectral),
     ]:
-        found = summarise(chunk, window, replace(ANALYSIS, spectrum=stretch))
-        for name, mask in zip(MEASURES, MASKS, strict=True):
+        found = summarise(chunk, usual(window, spectrum=stretch))
+        for name in MEASURES:
             if name in lost:
-                assert found[name].isnull().all() and (((found["undefined"] & mask) > 0) == ok).all(), name
+                assert found[name].isnull().all(), name
             else:
                 np.testing.assert_array_equal(found[name], whole[name], err_msg=name)
 
@@ -283,13 +273,14 @@ def test_a_hundred_times_as_many_runs_take_no_more_calls():
 
     def calls(runs):
         chunk, counted = made_up(runs, [1], 10 * runs, duration=200.0), [0]
+        config = usual((0.0, 200.0), 200.0, spectrum=[0.0, 200.0])
 
         def count(frame, event, argument):
             counted[0] += event in ("call", "c_call")
 
         sys.setprofile(count)
         try:
-            summarise(chunk, (0.0, 200.0), replace(ANALYSIS, spectrum=[0.0, 200.0]))
+            summarise(chunk, config)
         finally:
             sys.setprofile(None)
         return counted[0]

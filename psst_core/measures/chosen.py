@@ -1,0 +1,118 @@
+"""The measures that a configuration chooses in `analysis.measures`, what they give, and their digests."""
+
+import functools
+from dataclasses import fields
+from typing import Any
+
+from psst_core import plugins
+from psst_core.attributes import ATTRIBUTES
+from psst_core.configuration import Config
+from psst_core.datafiles import digest_file
+from psst_core.digest import code_digest, digest, imported
+from psst_core.errors import PsstError, named
+from psst_core.keys import get
+from psst_core.measures.base import SHARED_DIMS, Measure, Variable
+from psst_core.registry import build, file_fields
+
+KEY = "analysis.measures"
+FRAME = ("psst_core.attributes", "psst_core.results.summary")  # they make the files in which measures stand
+
+
+def measures_of(config: Config) -> dict[str, Measure]:
+    """Make the measures that a configuration chooses, by their names; fields that are not given are filled in."""
+    made: dict[str, Measure] = {}
+    for name, settings in config.analysis.measures.items():
+        measure: Measure = build("measure", settings, f"{KEY}.{name}")
+        for field in fields(measure):
+            if (key := field.metadata.get("shared")) and getattr(measure, field.name) is None:
+                setattr(measure, field.name, get(config, key))
+        made[name] = measure
+    return made
+
+
+def check_measures(config: Config) -> None:
+    """Raise a PsstError where a measure has no meaning in a configuration, or two give a variable of one name."""
+    for name, measure in measures_of(config).items():
+        with named(f"{KEY}.{name}"):
+            measure.check(config)
+    variables(config)
+
+
+def variables(config: Config) -> dict[str, tuple[str, list[str], Variable]]:
+    """Return the variables of a configuration's measures.
+
+    Returns:
+        By what it is called in files: the measure, the dimensions beside those of the sweep, and the variable.
+
+    Raises:
+        PsstError: where two variables have one name, or one that means something else.
+    """
+    found: dict[str, tuple[str, list[str], Variable]] = {}
+    for name, measure in measures_of(config).items():
+        kind = config.analysis.measures[name]["type"]
+        for own, variable in measure.described(config.recorder.interval).items():
+            full = variable_name(own, name, kind)
+            if full in found or full in ATTRIBUTES:
+                other = f"{KEY}.{found[full][0]} gives" if full in found else "PSST has"
+                raise PsstError(f"{KEY}.{name}: {other} a variable {full} already; give the measure another name")
+            found[full] = name, [dimension(dim, name) for dim in variable.dims], variable
+    return found
+
+
+def described(config: Config) -> dict[str, dict[str, Any]]:
+    """Describe the variables of a configuration's measures, as they stand in the record of a sweep.
+
+    Returns:
+        By variable: `dims` of its own, the `measure` that gives it, the `digest` of this measure, and its attributes.
+    """
+    digests = {name: measure_digest(name, config, measure) for name, measure in measures_of(config).items()}
+    return {
+        full: {"measure": name, "digest": digests[name], "dims": dims, **variable.attributes}
+        for full, (name, dims, variable) in variables(config).items()
+    }
+
+
+def names_taken(config: Config) -> set[str]:
+    """Return the names of variables and dimensions that a configuration's measures give."""
+    found = variables(config)
+    return {*found, *(dim for _, dims, _ in found.values() for dim in dims)}
+
+
+def variable_name(own: str, name: str, kind: str) -> str:
+    """Return what a variable is called in files: `firing_rate`; `late_firing_rate` of a measure `late` of type rates.
+
+    A variable that has the name of the type has that of the measure: `kappa`; `fine` of a measure `fine` of type kappa.
+    """
+    if name == kind:
+        return own
+    return name if own == kind else f"{name}_{own}"
+
+
+def dimension(own: str, name: str) -> str:
+    """Return what a dimension is called in files: one that belongs to a measure has the measure's name before it."""
+    return own if own in SHARED_DIMS else f"{name}_{own}"
+
+
+def measure_digest(name: str, config: Config, measure: Measure) -> str:
+    """Return the digest of a measure: of its name, its parameters, the files that it reads, and its code."""
+    settings = dict(vars(measure))
+    for field in file_fields(type(measure)):
+        paths = settings[field] if isinstance(settings[field], list) else [settings[field]]
+        settings[field] = [digest_file(str(path), f"{KEY}.{name}.{field}") for path in paths if path]
+    return digest([name, config.analysis.measures[name]["type"], settings, _code(type(measure).__module__)])
+
+
+@functools.cache
+def _code(module: str) -> str:
+    """Return the digest of a measure's code: its module, and what this imports from measures and plugins."""
+    return code_digest(other for other in imported({module}) if _counts(other))
+
+
+def _counts(module: str) -> bool:
+    return plugins.owns(module) or module.startswith(f"{__name__.rpartition('.')[0]}.")
+
+
+def analysis_digest(config: Config) -> str:
+    """Return the digest of all measures of a configuration, by which its summaries are named."""
+    found = {name: part["digest"] for name, part in described(config).items()}
+    return digest([found, code_digest(FRAME)])

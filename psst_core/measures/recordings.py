@@ -1,0 +1,208 @@
+"""The recordings of runs, as measures read them: one run, or some runs of a chunk at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from psst_core.arrays import Array
+from psst_core.attributes import STATUS
+from psst_core.configuration import Config
+from psst_core.model.network import Network, connect
+from psst_core.store.manifest import Manifest
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int, Num
+
+TRACE = "trace_"
+BLOCK = 2**21  # numbers; so many samples of mean potentials are in memory at once
+
+
+@dataclass(frozen=True)
+class RunData:
+    """The data of one run, from its chunk's file.
+
+    Attributes:
+        point: the run's value on each axis and its replicate numbers.
+        populations: cells by population.
+        spike_time, spike_cell: one entry a spike, ms and index through all populations.
+        mean_potential: [population, time], mV.
+        traces: by `trace_population_variable`, [cell, time]; empty when none were kept.
+        config: the resolved configuration.
+        status: ok or diverged.
+        diverged_time: when the run was first seen not finite, ms; NaN if it was always finite.
+    """
+
+    point: dict[str, Any]
+    populations: dict[str, int]
+    spike_time: Array
+    spike_cell: Array
+    mean_potential: xr.DataArray
+    traces: xr.Dataset
+    config: Config
+    status: str = "ok"
+    diverged_time: float = float("nan")
+
+    def cells(self, population: str) -> range:
+        """Return the cells of a population, counted through all populations."""
+        sizes, place = list(self.populations.values()), list(self.populations).index(population)
+        return range(sum(sizes[:place]), sum(sizes[: place + 1]))
+
+    def trains(self, population: str | None = None, window: Sequence[float] | None = None) -> list[Array]:
+        """Return the spike times of each cell, in their order, ms.
+
+        Args:
+            population: of which the cells are; by default those of all populations, one after the other.
+            window: only spikes after its begin and no later than its end.
+        """
+        trains = self._trains if population is None else [self._trains[cell] for cell in self.cells(population)]
+        if window is None:
+            return list(trains)
+        return [train[np.searchsorted(train, window[0], "right") : np.searchsorted(train, window[1], "right")]
+                for train in trains]  # fmt: skip
+
+    @cached_property
+    def _trains(self) -> list[Array]:
+        order = np.lexsort((self.spike_time, self.spike_cell))
+        edges = np.searchsorted(self.spike_cell[order], np.arange(1, sum(self.populations.values())))
+        return np.split(self.spike_time[order], edges)
+
+    def connections(self) -> dict[str, Array]:
+        """Draw the weights [post, pre] of the run's network again from its seed, by projection.
+
+        Raises:
+            NeedsPluginError: for a network of plugins, before `psst_core.plugins.load()` has imported them.
+        """
+        network = Network.from_config(self.config.network)
+        drawn = connect(network, self.config.run.seed, int(self.point["network"]))
+        sizes = network.sizes
+        return {
+            name: drawn[name].matrix(sizes[projection.post], sizes[projection.pre])
+            for name, projection in network.projections.items()
+        }
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """The recordings of some runs of a chunk, in memory.
+
+    Attributes:
+        chunk: the chunk's file.
+        runs: which of its runs.
+        sizes: cells of each population.
+        times: the sampling times, ms.
+        ok: which runs are ok.
+        spike_time, spike_cell, spike_run: one entry a spike: ms, index through all populations, and index of the run.
+        potential: mean potential of each population, mV; 0 in runs that are not ok.
+        cell_variance: variance of a cell's potential in `recorder.window`, mean over each population's cells, mV².
+    """
+
+    chunk: xr.Dataset
+    runs: slice
+    sizes: Int[Array, " population"]
+    times: Float[Array, " time"]
+    ok: Bool[Array, " run"]
+    spike_time: Float[Array, " spike"]
+    spike_cell: Int[Array, " spike"]
+    spike_run: Int[Array, " spike"]
+    potential: Float[Array, "run population time"]
+    cell_variance: Float[Array, "run population"]
+
+    def __len__(self) -> int:
+        return len(self.ok)
+
+    @property
+    def populations(self) -> dict[str, int]:
+        """The cells of each population."""
+        return dict(zip(map(str, self.chunk["population"].values), self.sizes.tolist(), strict=True))
+
+    @property
+    def interval(self) -> float:
+        """The time between two samples, ms."""
+        return float(self.times[1] - self.times[0]) if len(self.times) > 1 else 1.0
+
+    @property
+    def duration(self) -> float:
+        """The length of the runs, ms."""
+        return len(self.times) * self.interval
+
+    def covers(self, window: Sequence[float]) -> bool:
+        """Return whether a window ends before the runs do, or with them."""
+        return window[1] <= self.duration + 1e-6 * self.interval
+
+    def samples(self, window: Sequence[float]) -> Bool[Array, " time"]:
+        """Return which samples lie in a window, its begin included and its end not."""
+        found: Array = (self.times >= window[0]) & (self.times < window[1])
+        return found
+
+    def spikes(
+        self, window: Sequence[float]
+    ) -> tuple[Float[Array, " inside"], Int[Array, " inside"], Int[Array, " inside"]]:
+        """Return time [ms], cell and run of each spike in a window, its end included and its begin not."""
+        inside = (self.spike_time > window[0]) & (self.spike_time <= window[1])
+        return self.spike_time[inside], self.spike_cell[inside], self.spike_run[inside]
+
+    def total(
+        self, trains: Int[Array, " train"], weights: Float[Array, " train"] | None = None
+    ) -> Num[Array, "run population"]:
+        """Sum over the cells of each population; `trains` count the cells of all runs."""
+        shape = (len(self), len(self.sizes))
+        place = np.arange(shape[0])[:, None] * shape[1] + np.repeat(np.arange(shape[1]), self.sizes)
+        found: Array = np.bincount(place.ravel()[trains], weights, shape[0] * shape[1]).reshape(shape)
+        return found
+
+    def run(self, number: int) -> RunData:
+        """Return one of the runs."""
+        mine = slice(*np.searchsorted(self.spike_run, [number, number + 1]))
+        place, planned = self.runs.start + number, self._manifest.runs[self.runs.start + number]
+        kept = self.chunk["traced_run"].values if "traced_run" in self.chunk else ()
+        names = [str(name) for name in self.chunk.data_vars if str(name).startswith(TRACE)]
+        traced = self.chunk[names].sel(traced_run=place).load() if place in kept else xr.Dataset()
+        axes = {"population": list(self.populations), "time": self.times}
+        return RunData(
+            {**planned.values, "network": planned.network, "trial": planned.trial},
+            self.populations,
+            self.spike_time[mine],
+            self.spike_cell[mine],
+            xr.DataArray(self.potential[number], axes, ("population", "time")),
+            traced,
+            self._manifest.config_of(planned),
+        )
+
+    @cached_property
+    def _manifest(self) -> Manifest:
+        return Manifest.of(json.loads(self.chunk.attrs["manifest"]))
+
+
+def recordings(chunk: xr.Dataset) -> Iterator[Recordings]:
+    """Yield the recordings of a few runs at a time; each part of the file is read once."""
+    sizes, times = chunk["population_size"].values, chunk["time"].values
+    ok, variances = chunk["status"].values == STATUS["ok"], chunk["potential_variance"].values
+    run = chunk["spike_run"].values
+    order = np.argsort(run, kind="stable")
+    time, cell, run = chunk["spike_time"].values[order], chunk["spike_cell"].values[order], run[order]
+    variance = np.add.reduceat(variances, np.cumsum([0, *sizes[:-1]]), axis=1) / sizes
+    for runs, potential in _mean_potentials(chunk["mean_potential"]):
+        potential[~ok[runs]] = 0.0
+        mine = slice(*np.searchsorted(run, [runs.start, runs.stop]))
+        spikes = time[mine], cell[mine], run[mine] - runs.start
+        yield Recordings(chunk, runs, sizes, times, ok[runs], *spikes, potential, variance[runs])
+
+
+def _mean_potentials(variable: xr.DataArray) -> Iterator[tuple[slice, Float[Array, "run population time"]]]:
+    potential = variable.transpose("run", "population", "time")
+    runs, *rest = potential.shape
+    few = max(1, BLOCK // max(1, int(np.prod(rest))))
+    stored = (variable.encoding.get("chunksizes") or (1,))[0]
+    at_once = stored * max(1, few // stored)
+    for first in range(0, runs, at_once):
+        read = potential[first : first + at_once].values
+        for start in range(0, len(read), few):
+            part = read[start : start + few].astype(float)
+            yield slice(first + start, first + start + len(part)), part
