@@ -321,7 +321,8 @@ def _complete_measures(chosen: DictConfig) -> None:
         key, settings = f"{'.'.join(MEASURES)}.{name}", chosen[name]
         names.check_part(name, "measure", ".".join(MEASURES))
         if settings is None:
-            del chosen[name]
+            with open_dict(chosen):
+                del chosen[name]
         elif not isinstance(settings, DictConfig):
             raise PsstError(f"{key}={shown(settings)}: must be a measure's type and parameters, {{type: …}}, or null")
         else:

@@ -140,10 +140,14 @@ class Measure:
         """
         if not isinstance(found, Mapping):
             if len(self.variables) != 1:
-                raise PsstError(f"gave {type(found).__name__}; it must give a dict with {', '.join(self.variables)}")
+                raise PsstError(
+                    f"variables: came as {type(found).__name__}; return a dict with {', '.join(self.variables)}"
+                )
             return {next(iter(self.variables)): found}
         if found.keys() != self.variables.keys():
-            raise PsstError(f"gave {', '.join(map(str, found)) or 'nothing'}; it has {', '.join(self.variables)}")
+            raise PsstError(
+                f"variables: came {', '.join(map(str, found)) or 'none'}; return {', '.join(self.variables)}"
+            )
         return found
 
 
