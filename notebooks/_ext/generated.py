@@ -19,6 +19,7 @@ from psst_core.commands.cli import parser
 from psst_core.config.compose import CONF
 from psst_core.configuration import PsstConfig
 from psst_core.files import from_yaml
+from psst_core.measures.chosen import variable_name
 
 DOI = re.compile(r"doi:(10\.\d+/(?:\([^()]*\)|[^\s(),;]|;(?=\d))*[^\s(),;.])")
 NAMES = {"float": "number", "int": "whole number", "str": "word", "bool": "true or false", "Any": ""}
@@ -77,6 +78,29 @@ class Registry(Generated):
                 yield from (f"Order {cls.order}, {cls.stages} evaluations a step.", "")
             if dataclasses.is_dataclass(cls) and dataclasses.fields(cls):
                 yield from keys(cls, notes)
+
+
+class Measures(Generated):
+    """The measures: what each means, its variables and its parameters."""
+
+    def lines(self) -> Iterator[str]:
+        for name in registry.names("measure"):
+            cls = registry.lookup("measure", name, "measure")
+            about, notes = described(cls)
+            yield from (f"## {name}", "", about, "")
+            rows = [
+                (
+                    f"`{variable_name(own, name, name)}`",
+                    variable.long_name,
+                    "" if variable.unit == "1" else variable.unit,
+                    " × ".join(variable.dims),
+                    bounds(variable.low, variable.high),
+                    variable.comment,
+                )
+                for own, variable in cls.variables.items()
+            ]
+            yield from table(("variable", "what", "unit", "for each", "range", "note"), rows)
+            yield from ("Parameters:", "", *keys(cls, notes))
 
 
 class Commands(Generated):
@@ -146,6 +170,8 @@ def kind_of(hint: Any) -> str:
 def default(field: dataclasses.Field[Any]) -> str:
     if field.default is not dataclasses.MISSING:
         value = field.default
+        if shared := field.metadata.get("shared"):
+            return f"that of `{shared}`"
     elif field.default_factory is not dataclasses.MISSING:
         value = field.default_factory()
     else:
@@ -154,7 +180,11 @@ def default(field: dataclasses.Field[Any]) -> str:
 
 
 def interval(field: dataclasses.Field[Any]) -> str:
-    low, high = field.metadata.get("minimum", -math.inf), field.metadata.get("maximum", math.inf)
+    return bounds(field.metadata.get("minimum", -math.inf), field.metadata.get("maximum", math.inf))
+
+
+def bounds(low: float, high: float) -> str:
+    """An interval, in signs."""
     if math.isinf(low) and math.isinf(high):
         return ""
     if math.isinf(high):
@@ -188,6 +218,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
         "configuration": Configuration,
         "choices": Choices,
         "registry": Registry,
+        "measures": Measures,
         "commands": Commands,
         "modules": Modules,
     }.items():

@@ -138,16 +138,13 @@ class Measure:
         Raises:
             PsstError: where names are missing or are no variables.
         """
+        wanted = ", ".join(self.variables)
         if not isinstance(found, Mapping):
             if len(self.variables) != 1:
-                raise PsstError(
-                    f"variables: came as {type(found).__name__}; return a dict with {', '.join(self.variables)}"
-                )
-            return {next(iter(self.variables)): found}
+                raise PsstError(f"variables: came as {type(found).__name__}; return a dict with {wanted}")
+            return {wanted: found}
         if found.keys() != self.variables.keys():
-            raise PsstError(
-                f"variables: came {', '.join(map(str, found)) or 'none'}; return {', '.join(self.variables)}"
-            )
+            raise PsstError(f"variables: came {', '.join(map(str, found)) or 'none'}; return {wanted}")
         return found
 
 

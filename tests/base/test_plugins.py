@@ -1,6 +1,7 @@
 """Mechanisms and configurations of one's own, in a folder or an installed package, without touching PSST."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ from support.sweeps import run_sweep
 
 def test_the_worked_example_is_a_channel_in_twenty_lines():
     code = FILES["plugins/m_current.py"]
-    assert set(FILES) == {"plugins/m_current.py", "conf/network/adapting.yaml", "plugins/ramp.py", "plugins/ralston.py"}
+    names = {"m_current", "ramp", "ralston", "coherence"}
+    assert set(FILES) == {"conf/network/adapting.yaml", *(f"plugins/{name}.py" for name in names)}
     assert len([line for line in code.splitlines() if line.strip()]) <= 20
 
 
@@ -44,6 +46,20 @@ def test_the_stimulus_and_the_solver_of_the_guide_run(project):
     rates = results.cube["firing_rate"].squeeze(drop=True)
     assert 0 < float(rates.sel(amplitude=5, solver="heun")) < float(rates.sel(amplitude=10, solver="heun"))
     np.testing.assert_array_equal(rates.sel(solver="ralston"), rates.sel(solver="heun"))
+
+
+def test_the_measure_of_the_guide_enters_the_cube(project):
+    """Of twenty cells that get different currents; in 25 lines. In wider bins more spikes fall together."""
+    assert len(FILES["plugins/coherence.py"].splitlines()) <= 25
+    words = "analysis.measures.coherence.type=coherence analysis.measures.coarse.type=coherence "
+    results = run_sweep(project / "results", "f_i_curve", words + "analysis.measures.coarse.share=1")
+    cube = results.cube
+    assert cube["coherence"].attrs["long_name"] == "coherence κ" and cube["coarse"].attrs["measure"] == "coarse"
+    assert 0 <= cube["coherence"].item() < cube["coarse"].item() <= 1
+    plugin = sys.modules["psst_core.plugins.coherence"]
+    assert (
+        plugin.Coherence(results.config.recorder.window).of_run(results.run())["coherence"] == cube["coherence"].item()
+    )
 
 
 def test_a_class_without_its_base_class_is_refused_by_name(project):
