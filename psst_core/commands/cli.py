@@ -13,6 +13,7 @@ from psst_core.commands.audit import audit
 from psst_core.commands.blame import blame, find, reproduce
 from psst_core.commands.clean import losses, unused
 from psst_core.commands.crate import export_crate
+from psst_core.commands.explore import RUNS, write_page
 from psst_core.commands.nwb import export_nwb
 from psst_core.commands.status import status
 from psst_core.commands.sums import SUMS, list_faults, write_list
@@ -108,6 +109,13 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--species", metavar="BINOMIAL", help="that is modelled, for --nwb: archives ask for it")
     command.set_defaults(run=export)
+
+    command = commands.add_parser("explore", help="a page of a sweep, in one HTML file: any measure over any axes")
+    command.add_argument("name", metavar="NAME", help="a folder in results/")
+    command.add_argument("--partial", action="store_true", help=f"of results/NAME/{PARTIAL}/, as psst gather made it")
+    command.add_argument("--output", type=Path, metavar="FILE.html", help="by default explore.html in that folder")
+    command.add_argument("--runs", type=int, default=RUNS, metavar="N", help=f"with spikes, {RUNS} by default")
+    command.set_defaults(run=explore)
 
     command = commands.add_parser("clean", help="list what no sweep in results/ uses any more")
     command.add_argument("--remove", action="store_true", help="and remove it")
@@ -271,6 +279,23 @@ def export(given: argparse.Namespace) -> None:
         file, *words = given.nwb
         export_nwb(results, Path(file), given.species, **results.point(words))
         print(file)
+
+
+def explore(given: argparse.Namespace) -> None:
+    """Write the page of a gathered sweep."""
+    sweep = FOLDER.sweep(sweep_name(given.name))
+    sweep = sweep.partial if given.partial else sweep
+    if given.runs < 0:
+        raise PsstError(f"--runs {given.runs}: must be 0 or more")
+    if not sweep.cube.exists():
+        FOLDER.planned(given.name)
+        raise PsstError(
+            f"{given.name}: has no cube yet; psst gather {given.name} --partial makes one of what is finished, and "
+            f"psst explore {given.name} --partial shows it"
+        )
+    target = given.output or sweep.explore
+    write_page(open_sweep(sweep.path, whole=True), target, given.runs)
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB; open it in a browser")
 
 
 def clean(given: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 
+from psst_core.attributes import REPLICATES
 from psst_core.digest import code_digest
 from psst_core.files import to_yaml, write_text
 from psst_core.results.sweep_results import Results
@@ -55,6 +56,7 @@ def about_recipe(folder: Path) -> str:
 def facts(results: Results) -> list[tuple[str, str]]:
     """Return the rows of the page, each a name and a text."""
     cube, record = results.cube, results.record
+    counts = {name: cube.sizes[name] for name in REPLICATES}
     jobs = []
     for chunk in [] if results.alone else results.finished["chunk"].drop_duplicates():
         with read(results.home.chunk_file(chunk)) as file:
@@ -68,7 +70,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
         ("experiment", str(record["experiment"])),
         ("overrides", " ".join(record["overrides"]) or "none"),
         ("axes", "; ".join(axes) or "none: one point"),
-        ("replicates", f"{cube.sizes['network']} networks × {cube.sizes['trial']} trials"),
+        ("replicates", " × ".join(f"{count} {name}{'s'[: count > 1]}" for name, count in counts.items())),
         ("runs", ", ".join(f"{count:,} {word}" for word, count in status_counts(cube).items())),
         ("made by", str(cube.attrs.get("source", ""))),
         ("commit", _distinct(job.get("git_commit") for job in jobs)),

@@ -78,7 +78,7 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
         write_text(target.configuration, config)
     if not partial:
         remove_partial(folder)
-        remove_made(folder, [] if TWINS in records else sweep.estimated)
+        remove_made(folder, [sweep.explore, *([] if TWINS in records else sweep.estimated)])
     return target.path
 
 

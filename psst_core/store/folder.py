@@ -13,7 +13,7 @@ No other module, rule or script knows the names of these files::
         benchmark/, references/             PSST beside other programs, a Comparison
         NAME/                               a sweep, in a SweepFolder
             planned                         the note that names its plan
-            sweep.nc, plan.csv, config.yaml, error_estimate.nc, twins.csv, about.html
+            sweep.nc, plan.csv, config.yaml, error_estimate.nc, twins.csv, about.html, explore.html
             figures/, tables/
             partial/                        what was finished of it when it was gathered
             before/PLAN/                    a sweep that had the name before
@@ -47,7 +47,7 @@ NO_SWEEPS = (CHUNKS, PLANS, LOGS, COMPILED, SAVED, BENCHMARK, REFERENCES, MACHIN
 PLANNED, BEFORE, PARTIAL, MARKS, EDITED = "planned", "before", "partial", ".made", "edited"
 FIGURES, TABLES, KEPT = "figures", "tables", "kept"
 CUBE, TABLE, CONFIGURATION, TWINS = "sweep.nc", "plan.csv", "config.yaml", "twins.csv"
-ERROR_ESTIMATE, ABOUT = "error_estimate.nc", "about.html"
+ERROR_ESTIMATE, ABOUT, EXPLORE = "error_estimate.nc", "about.html", "explore.html"
 RECORDS = ("csv", "yaml", TWINS)  # the endings of a plan's records; the last one where runs have twins
 MANIFEST, CHUNK, SUMMARY, SAVED_STATE, LOG = ".json", ".nc", ".summary.nc", ".zip", ".log"
 
@@ -336,6 +336,11 @@ class SweepFolder:
         return self.path / ABOUT
 
     @property
+    def explore(self) -> Path:
+        """The page in which its measures are seen over any axes."""
+        return self.path / EXPLORE
+
+    @property
     def gathered(self) -> list[Path]:
         """The paths of the cube and of its plan's records."""
         return [self.cube, self.table, self.configuration]
@@ -353,7 +358,7 @@ class SweepFolder:
     @property
     def files(self) -> list[Path]:
         """The paths of all files but the note, figures and tables."""
-        return [*self.records.values(), self.cube, self.error_estimate, self.about]
+        return [*self.records.values(), self.cube, self.error_estimate, self.about, self.explore]
 
     @property
     def figures(self) -> Path:
