@@ -12,7 +12,9 @@ from psst_core.results.sweep_results import Results
 from psst_core.store.dataset import read, status_counts
 from psst_core.store.folder import SweepFolder
 from psst_core.store.made import marking, recipe
+from psst_core.sweep.runs import Axis
 
+SHOWN = 20
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{title}</title>
@@ -61,10 +63,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
     for chunk in [] if results.alone else results.finished["chunk"].drop_duplicates():
         with read(results.home.chunk_file(chunk)) as file:
             jobs.append(dict(file.attrs))
-    axes = [
-        f"{axis.key}: {', '.join(map(str, axis.values[:20]))}{', …' * (len(axis.values) > 20)}"
-        for axis in results.axes.values()
-    ]
+    axes = [f"{axis.key}: {_listed(axis)}" for axis in results.axes.values()]
     versions = _distinct(_versions(job["versions"]) for job in jobs if "versions" in job)
     found = [
         ("experiment", str(record["experiment"])),
@@ -96,6 +95,16 @@ def first_run(results: Results) -> str:
     run = "" if results.alone else f" {results.plan['run_id'].iloc[0]}"
     others = f"; other runs have other values of {', '.join(differing)}" if differing else "; so have all runs"
     return f"Of the first run{run}{', at ' if where else ''}{', '.join(where)}{others}."
+
+
+def _listed(axis: Axis) -> str:
+    """Write the values of an axis; of many numbers their range, of many words the first."""
+    count = len(set(axis.values))
+    if count <= SHOWN:
+        return ", ".join(map(str, dict.fromkeys(axis.values)))
+    if axis.numeric:
+        return f"{count:,} values from {min(axis.values):g} to {max(axis.values):g}"
+    return f"{', '.join(map(str, axis.values[:SHOWN]))}, … ({count:,} values)"
 
 
 def _accelerator(job: Mapping[str, object]) -> str:
