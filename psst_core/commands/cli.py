@@ -15,8 +15,10 @@ from psst_core.commands.clean import losses, unused
 from psst_core.commands.crate import export_crate
 from psst_core.commands.explore import RUNS, write_page
 from psst_core.commands.nwb import export_nwb
+from psst_core.commands.sonata import export_sonata
 from psst_core.commands.status import status
 from psst_core.commands.sums import SUMS, list_faults, write_list
+from psst_core.commands.zarr import export_zarr
 from psst_core.errors import PsstError
 from psst_core.figures import available, draw_all
 from psst_core.files import CHECKOUT, to_yaml
@@ -99,13 +101,21 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--reproduce", action="store_true", help="and make it again, and compare")
     command.set_defaults(run=show_blame)
 
-    command = commands.add_parser("export", help="a finished sweep as an RO-Crate, or one of its runs as NWB")
+    command = commands.add_parser(
+        "export", help="a finished sweep as RO-Crate or Zarr, one of its runs as NWB or SONATA"
+    )
     command.add_argument("name", metavar="NAME", help="a folder in results/")
     command.add_argument("--crate", type=Path, metavar="TARGET", help="a new folder, or a file ending in .zip")
-    command.add_argument("--chunks", action="store_true", help="with the chunks in the crate: spikes and traces")
+    command.add_argument("--chunks", action="store_true", help="with the chunks too: spikes and traces")
     command.add_argument("--licence", metavar="SPDX", help="of the data in the crate, such as CC-BY-4.0")
     command.add_argument(
         "--nwb", nargs="+", metavar=("FILE.nwb", "KEY=VALUE"), help="and the run's point, such as coupling=0.5 trial=0"
+    )
+    command.add_argument(
+        "--zarr", type=Path, metavar="FOLDER", help="a new folder: the cube as Zarr, with --chunks all"
+    )
+    command.add_argument(
+        "--sonata", nargs="+", metavar=("FILE.h5", "KEY=VALUE"), help="the spikes of a run, and the run's point"
     )
     command.add_argument("--species", metavar="BINOMIAL", help="that is modelled, for --nwb: archives ask for it")
     command.set_defaults(run=export)
@@ -268,16 +278,26 @@ def show_blame(given: argparse.Namespace) -> None:
 
 
 def export(given: argparse.Namespace) -> None:
-    """Write a gathered sweep as an RO-Crate, one of its runs as NWB, or both."""
-    if given.crate is None and given.nwb is None:
-        raise PsstError(f"export {given.name}: needs --crate TARGET or --nwb FILE.nwb KEY=VALUE …")
+    """Write a gathered sweep, or one of its runs, in the forms that are asked for."""
+    if given.crate is given.nwb is given.zarr is given.sonata is None:
+        raise PsstError(
+            f"export {given.name}: needs --crate TARGET, --zarr FOLDER, --nwb FILE.nwb KEY=VALUE … or "
+            "--sonata FILE.h5 KEY=VALUE …"
+        )
     results = open_sweep(FOLDER.sweep(sweep_name(given.name)).path, whole=True)
     if given.crate is not None:
         export_crate(results, given.crate, given.chunks, given.licence)
         print(given.crate)
+    if given.zarr is not None:
+        export_zarr(results, given.zarr, given.chunks)
+        print(given.zarr)
     if given.nwb is not None:
         file, *words = given.nwb
         export_nwb(results, Path(file), given.species, **results.point(words))
+        print(file)
+    if given.sonata is not None:
+        file, *words = given.sonata
+        export_sonata(results, Path(file), **results.point(words))
         print(file)
 
 

@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from psst_core.attributes import REPLICATES
 from psst_core.errors import PsstError
 from psst_core.files import atomic, to_yaml
 from psst_core.measures.recordings import RunData
@@ -36,7 +34,7 @@ def export_nwb(results: Results, target: Path, species: str | None = None, **poi
         ) from None
     if target.suffix != ".nwb":
         raise PsstError(f"--nwb {target}: must end in .nwb")
-    row = _only(results, point)
+    row = results.only(point)
     run = results.run(run_id=row["run_id"])
     with read(results.home.chunk_file(row["chunk"])) as chunk:
         made, diverged = chunk.attrs, float(chunk["diverged_time"].values[int(row["position"])])
@@ -72,25 +70,14 @@ def export_nwb(results: Results, target: Path, species: str | None = None, **poi
         io.write(file)
 
 
-def _only(results: Results, point: dict[str, Any]) -> pd.Series:
-    rows = results.select(**point)
-    for name in results.axes:
-        if len(values := rows[name].drop_duplicates()) > 1:
-            raise PsstError(f"{name}: name one of its {len(values)} values there: {', '.join(map(str, values[:9]))}")
-    first: pd.Series = rows.sort_values(list(REPLICATES)).iloc[0]
-    return first
-
-
 def _add_spikes(file: Any, run: RunData) -> None:
     """Add a row to the units table for each cell; spike times in s."""
     file.add_unit_column("population", "the population of the cell")
     file.add_unit_column("cell", "its number in the population, from 0")
-    cells = [(population, cell) for population, size in run.populations.items() for cell in range(size)]
-    order = np.lexsort((run.spike_time, run.spike_cell))
-    trains = np.split(run.spike_time[order] * MS, np.searchsorted(run.spike_cell[order], range(1, len(cells))))
     interval = [[0.0, run.config.run.duration * MS]]
-    for (population, cell), times in zip(cells, trains, strict=True):
-        file.add_unit(spike_times=times, obs_intervals=interval, population=population, cell=cell)
+    for population in run.populations:
+        for cell, times in enumerate(run.trains(population)):
+            file.add_unit(spike_times=times * MS, obs_intervals=interval, population=population, cell=cell)
 
 
 def _series(pynwb: Any, name: str, values: xr.DataArray, what: str) -> Any:

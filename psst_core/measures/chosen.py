@@ -15,7 +15,8 @@ from psst_core.measures.base import SHARED_DIMS, Measure, Variable
 from psst_core.registry import build, file_fields
 
 KEY = "analysis.measures"
-FRAME = ("psst_core.attributes", "psst_core.results.summary")  # they make the files in which measures stand
+# They read the recordings for all measures, and make the files in which measures stand.
+FRAME = ("psst_core.attributes", "psst_core.measures.recordings", "psst_core.results.summary")
 
 
 def measures_of(config: Config) -> dict[str, Measure]:
@@ -104,8 +105,8 @@ def measure_digest(name: str, config: Config, measure: Measure) -> str:
 
 @functools.cache
 def _code(module: str) -> str:
-    """Return the digest of a measure's code: its module, and what this imports from measures and plugins."""
-    return code_digest(other for other in imported({module}) if _counts(other))
+    """Return the digest of a measure's code: its module, what this imports from measures and plugins, and `FRAME`."""
+    return code_digest([*FRAME, *(other for other in imported({module}) - {*FRAME} if _counts(other))])
 
 
 def _counts(module: str) -> bool:
@@ -114,5 +115,4 @@ def _counts(module: str) -> bool:
 
 def analysis_digest(config: Config) -> str:
     """Return the digest of all measures of a configuration, by which its summaries are named."""
-    found = {name: part["digest"] for name, part in described(config).items()}
-    return digest([found, code_digest(FRAME)])
+    return digest({name: part["digest"] for name, part in described(config).items()})

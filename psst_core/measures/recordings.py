@@ -87,6 +87,18 @@ class RunData:
             for name, projection in network.projections.items()
         }
 
+    def to_neo(self) -> Any:
+        """Return the run as a `neo.Block`; see `exchange.to_neo`."""
+        from psst_core.measures.exchange import to_neo
+
+        return to_neo(self)
+
+    def to_pynapple(self) -> dict[str, Any]:
+        """Return the run as pynapple's objects; see `exchange.to_pynapple`."""
+        from psst_core.measures.exchange import to_pynapple
+
+        return to_pynapple(self)
+
 
 @dataclass(frozen=True)
 class Recordings:

@@ -189,6 +189,20 @@ class Results:
             found[names.get(key, key)] = value
         return found
 
+    def only(self, point: Mapping[str, object]) -> pd.Series:
+        """Return the row of the plan of the first network and trial at a point.
+
+        Raises:
+            PsstError: where the point leaves an axis open that has several values there.
+        """
+        rows = self.select(**point)
+        for name in self.axes:
+            if len(values := rows[name].drop_duplicates()) > 1:
+                listed = ", ".join(map(str, values[:9]))
+                raise PsstError(f"{name}: name one of its {len(values)} values there: {listed}")
+        first: pd.Series = rows.sort_values(list(REPLICATES)).iloc[0]
+        return first
+
     def run(self, **point: object) -> RunData:
         """Return the first run at a point.
 

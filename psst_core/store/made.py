@@ -24,7 +24,7 @@ def recipe(settings: object, *read: Path) -> str:
         settings: plain data, the digest of the deciding code in it.
         read: files that are read.
     """
-    return digest([settings, [[file.name, _content(file)] for file in read]])
+    return digest([settings, [[file.name, _known(file)] for file in read]])
 
 
 @contextlib.contextmanager
@@ -101,6 +101,14 @@ def _marked(folder: Path, file: Path) -> list[str]:
         return SweepFolder(folder).mark(file).read_text(encoding="ascii").split()
     except (OSError, ValueError):
         return []
+
+
+def _known(file: Path) -> str | None:
+    """Return the content of a file as `_content` does; only the size where it is not the one in the file's mark."""
+    marked = _marked(file.parent, file)
+    if marked and file.is_file() and (size := str(file.stat().st_size)) != marked[-1].partition(":")[0]:
+        return size
+    return _content(file)
 
 
 def _content(file: Path) -> str | None:

@@ -7,6 +7,7 @@ import zipfile
 import pytest
 import xarray as xr
 
+from psst_core import PsstError, open_sweep
 from psst_core.commands.cli import main
 from support.sweeps import TINY, run_sweep
 
@@ -67,10 +68,26 @@ def test_a_run_without_pynwb(here, capsys, monkeypatch):
     assert "pip install pynwb" in error and "[nwb]" in error and error.count("\n") == 1
 
 
+@pytest.mark.parametrize(("word", "library"), [("--zarr", "zarr"), ("--sonata", "h5py")])
+def test_what_needs_a_library_says_so(here, capsys, monkeypatch, word, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    assert main(["export", "mine", word, "run.h5", *([] if word == "--zarr" else RUN)]) == 1
+    error = capsys.readouterr().err
+    assert f"{word} needs {library}" in error and "pip install" in error and error.count("\n") == 1
+
+
+def test_a_run_in_other_forms_without_their_libraries(here, monkeypatch):
+    run = open_sweep("results/mine").run()
+    for name, method in (("neo", run.to_neo), ("pynapple", run.to_pynapple)):
+        monkeypatch.setitem(sys.modules, name, None)
+        with pytest.raises(PsstError, match=rf"needs {name} .*pip install {name}"):
+            method()
+
+
 @pytest.mark.parametrize(
     "words,message",
     [
-        (["mine"], "needs --crate TARGET or --nwb FILE.nwb KEY=VALUE"),
+        (["mine"], "needs --crate TARGET, --zarr FOLDER, --nwb FILE.nwb KEY=VALUE"),
         (["mine", "--crate", "results"], "--crate results: is there already"),
         (["nothing", "--crate", "new"], "holds no plan.csv"),
         (["mine", "--nwb", "run.nwb", "coupling"], "coupling: write key=value"),
@@ -78,10 +95,13 @@ def test_a_run_without_pynwb(here, capsys, monkeypatch):
         (["mine", "--nwb", "run.nwb", "trial=1"], "coupling: name one of its 2 values there: 0.0, 0.5"),
         (["mine", "--nwb", "run.nwb", "couplin=1"], "couplin=1: no such axis"),
         (["mine", "--nwb", "new/run.hdf5", *RUN], "--nwb new/run.hdf5: must end in .nwb"),
+        (["mine", "--sonata", "new/run.nwb", *RUN], "--sonata new/run.nwb: must end in .h5"),
+        (["mine", "--zarr", "results"], "--zarr results: is there already"),
     ],
 )
 def test_errors_are_one_line(here, capsys, words, message, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pynwb", sys)
+    for name in ("pynwb", "zarr"):
+        monkeypatch.setitem(sys.modules, name, sys)
     assert main(["export", *words]) == 1
     error = capsys.readouterr().err
     assert error.startswith("psst: ") and message in error and error.count("\n") == 1

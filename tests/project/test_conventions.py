@@ -33,12 +33,12 @@ ABSENT = {  # what neither PSST's CITATION.cff nor this sweep's configuration te
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory):
-    """The Python of an environment with the extra `conventions`."""
+    """The Python of an environment with the extras `conventions` and `analysis`, and SONATA's own reader."""
     folder = tmp_path_factory.mktemp("conventions")
     extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, *extras["conventions"]], check=True)
+    subprocess.run([*pip, *extras["conventions"], *extras["analysis"], "libsonata>=0.1"], check=True)
     return folder / "bin" / "python"
 
 
@@ -69,13 +69,19 @@ def found(python):
     return ask
 
 
-def export(python, top, *words):
-    """As `psst export` would with pynwb in its environment."""
+def run(python, top, code, *words):
+    """As PSST would with these libraries in its environment; what the code prints."""
     purelib = sysconfig.get_path("purelib", vars={"base": str(python.parents[1])})
-    code = f"import sys; sys.path.append({purelib!r})\n"
-    code += "from psst_core.commands.cli import main\nsys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", f"import sys; sys.path.append({purelib!r})\n{code}", *words]
     environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
-    subprocess.run([sys.executable, "-c", code, "export", *words], cwd=top, env=environment, check=True)
+    done = subprocess.run(command, cwd=top, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def export(python, top, *words):
+    code = "from psst_core.commands.cli import main\nsys.exit(main(sys.argv[1:]))"
+    run(python, top, code, "export", *words)
 
 
 @pytest.mark.parametrize("name", ["mine", "chain"])
@@ -118,3 +124,73 @@ def test_a_run_is_an_nwb_file_of_no_animal(found, python, sweeps):
     assert content["series"]["mean_hh"] == ["volts", 1e-3, 10000.0, [1300]]
     assert content["series"]["trace_hh_v"] == ["volts", 1e-3, 10000.0, [1300, 3]]
     assert from_yaml(content["notes"]) == run.config
+
+
+ZARR = """
+import xarray
+from psst_core import open_sweep
+sweep = open_sweep("results/mine")
+cube = xarray.open_zarr("mine.zarr", consolidated=False).load()
+assert cube.equals(sweep.cube) and cube["firing_rate"].attrs["units"] == "Hz" and cube.attrs["title"]
+for name in sweep.plan["chunk"].unique():
+    with xarray.open_dataset(sweep.home.chunk_file(name), decode_timedelta=False) as chunk:
+        assert xarray.open_zarr("mine.zarr", f"chunks/{name}", consolidated=False).load().equals(chunk.load())
+import zarr
+assert zarr.open_group("mine.zarr", mode="r").metadata.zarr_format == 3
+"""
+SONATA = """
+import libsonata
+import numpy
+from psst_core import open_sweep
+run = open_sweep("results/chain").run()
+found = libsonata.SpikeReader("run.h5")["hh"]
+assert found.sorting == "by_time" and found.time_units == "ms"
+spikes = found.get()
+assert len(spikes) == len(run.spike_time) > 0
+for cell in range(3):
+    times = [time for node, time in spikes if node == cell]
+    numpy.testing.assert_array_equal(times, run.trains("hh")[cell])
+"""
+NEO = """
+import elephant.statistics
+import numpy
+from psst_core import open_sweep
+sweep = open_sweep("results/chain")
+run = sweep.run()
+(segment,) = run.to_neo().segments
+assert [train.annotations["cell"] for train in segment.spiketrains] == [0, 1, 2]
+rates = [elephant.statistics.mean_firing_rate(train).rescale("Hz").item() for train in segment.spiketrains]
+numpy.testing.assert_allclose(numpy.mean(rates), sweep.cube["firing_rate"].values.ravel())
+signals = {signal.name: signal for signal in segment.analogsignals}
+mean, trace = signals["mean_hh"], signals["trace_hh_v"]
+assert mean.shape == (1300, 1) and trace.shape == (1300, 3) and str(trace.units) == "1.0 mV"
+numpy.testing.assert_array_equal(trace.magnitude.T, run.traces["trace_hh_v"].values)
+assert abs(float(trace.sampling_rate.rescale("Hz")) - 1e4) < 1e-6
+"""
+PYNAPPLE = """
+import numpy
+from psst_core import open_sweep
+run = open_sweep("results/chain").run()
+found = run.to_pynapple()
+for cell, train in enumerate(run.trains()):
+    numpy.testing.assert_allclose(found["spikes"][cell].times("ms"), train)
+assert list(found["spikes"]["population"]) == ["hh"] * 3
+numpy.testing.assert_array_equal(found["trace_hh_v"].values.T, run.traces["trace_hh_v"].values)
+"""
+
+
+def test_a_sweep_is_a_zarr_store(python, sweeps):
+    top, _ = sweeps
+    export(python, top, "mine", "--zarr", "mine.zarr", "--chunks")
+    run(python, top, ZARR)
+
+
+def test_a_run_is_a_file_of_sonata(python, sweeps):
+    top, _ = sweeps
+    export(python, top, "chain", "--sonata", "run.h5")
+    run(python, top, SONATA)
+
+
+@pytest.mark.parametrize("code", [NEO, PYNAPPLE], ids=["neo", "pynapple"])
+def test_a_run_in_the_forms_of_other_libraries(python, sweeps, code):
+    run(python, sweeps[0], code)

@@ -32,7 +32,7 @@ def run_of(populations: Mapping[str, Trains], duration: float = 1000.0, interval
         cell,
         xr.DataArray(np.zeros(shape), {"population": list(populations), "time": times}, ("population", "time")),
         xr.Dataset(),
-        small_locust(),
+        put(small_locust(), {"run.duration": float(duration)}),
     )
 
 
