@@ -93,6 +93,13 @@ class Measure:
     def check(self, config: Config) -> None:
         """Raise a PsstError where this configuration leaves the measure without a meaning."""
 
+    def check_fits(self, name: str, times: int = 1) -> None:
+        """Raise a PsstError unless the time that a parameter gives fits into the window, or so many times."""
+        (begin, end), length = self.span, getattr(self, name)
+        if length is not None and times * length > (end - begin) * (1 + 1e-9):
+            often = "" if times == 1 else f" {times} times"
+            raise PsstError(f"{name}={length:g} ms: must fit{often} into the window from {begin:g} to {end:g} ms")
+
     def described(self, interval: float) -> Mapping[str, Variable]:
         """Return its variables, with what its parameters say of them.
 
