@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from psst_core.measures.recordings import Recordings, RunData
 
+ROUNDING = 1e-9  # of a time: what may be missing where it must fit
 SHARED_DIMS = ("population", "other", "cell")  # every other dimension belongs to the measure that gives it
 
 
@@ -96,7 +97,7 @@ class Measure:
     def check_fits(self, name: str, times: int = 1) -> None:
         """Raise a PsstError unless the time that a parameter gives fits into the window, or so many times."""
         (begin, end), length = self.span, getattr(self, name)
-        if length is not None and times * length > (end - begin) * (1 + 1e-9):
+        if length is not None and times * length > (end - begin) * (1 + ROUNDING):
             often = "" if times == 1 else f" {times} times"
             raise PsstError(f"{name}={length:g} ms: must fit{often} into the window from {begin:g} to {end:g} ms")
 
@@ -160,3 +161,8 @@ def ratio(
     """Return numerator/denominator where `where` holds, NaN elsewhere."""
     result: Array = np.divide(numerator, denominator, out=np.full(np.shape(numerator), np.nan), where=where)
     return result
+
+
+def whole(length: float, part: float) -> int:
+    """Return how often a time fits into another one, in whole numbers."""
+    return int(length / part * (1 + ROUNDING))

@@ -14,7 +14,7 @@ import xarray as xr
 from psst_core.arrays import Array
 from psst_core.attributes import STATUS
 from psst_core.configuration import Config
-from psst_core.measures.base import ratio
+from psst_core.measures.base import ratio, whole
 from psst_core.model.network import Network, connect
 from psst_core.store.manifest import Manifest
 
@@ -77,7 +77,7 @@ class RunData:
             population: of which the cells are; by default those of all populations.
         """
         trains, begin = self.trains(population, window), window[0]
-        bins = int((window[1] - begin) / width * (1 + ROUNDING))
+        bins = whole(window[1] - begin, width)
         cell = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
         place = np.ceil((np.concatenate([*trains, np.zeros(0)]) - begin) / width - ROUNDING).astype(int).clip(1) - 1
         inside = place < bins
