@@ -40,7 +40,7 @@ class Intervals(Measure):
         numbers, owner, lengths = np.unique(owners, return_inverse=True, return_counts=True)
         mean = np.bincount(owner, intervals, len(numbers)) / lengths
         deviation = np.bincount(owner, (intervals - mean[owner]) ** 2, len(numbers))
-        long = lengths >= self.least
+        long = (lengths >= self.least) & (mean > 0)
         variation = np.sqrt(deviation[long] / (lengths[long] - 1)) / mean[long]
         return {
             "isi_cv": recordings.mean(numbers[long], variation),

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class Kappa(Measure):
     """Coherence κ(τ): how often two cells fire in the same bin of length τ; its mean over pairs of cells.
 
-    X is 1 in bins in which a cell fires at least once, and 0 in the others. Then κ₁₂ = Σ X₁ X₂ / √(Σ X₁ Σ X₂), with sums
-    over bins. It is 1 for cells that fire in the same bins, and near τ times the rate for independent ones. Cells that
-    do not fire are left out; κ is undefined for a population in which fewer than two do. What follows the last whole bin
-    of the window is left out. Wang & Buzsáki 1996 (doi:10.1523/JNEUROSCI.16-20-06402.1996).
+    X is 1 in bins in which a cell fires at least once, and 0 in the others. Then κ₁₂ = Σ X₁ X₂ / √(Σ X₁ Σ X₂), with
+    sums over bins. It is 1 for cells that fire in the same bins, and near τ times the rate for independent ones. Cells
+    that do not fire are left out; κ is undefined for a population in which fewer than two do. What follows the last
+    whole bin of the window is left out. Wang & Buzsáki 1996 (doi:10.1523/JNEUROSCI.16-20-06402.1996).
 
     Attributes:
         share: the length of a bin as a share of the population's mean period in this run, which is the inverse of the
