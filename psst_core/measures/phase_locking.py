@@ -99,4 +99,5 @@ def at(
     flat = signal.reshape(-1, signal.shape[-1])
     before = place.astype(int).clip(0, flat.shape[1] - 2)
     first, second = flat[group, before], flat[group, before + 1]
-    return np.exp(1j * np.angle(first + (second - first) * (place - before).clip(0, 1)))
+    direction: Array = np.exp(1j * np.angle(first + (second - first) * (place - before).clip(0, 1)))
+    return direction

@@ -37,7 +37,7 @@ def test_the_van_rossum_distance_is_that_of_filtered_trains():
 
 
 def test_the_spike_distance_of_two_spikes():
-    """At 40 and 60 of 100 ms. S has intervals of 40 and 60, of 60 and 60, and of 60 and 40 ms; it is constant in each."""
+    """At 40 and 60 of 100 ms. S is constant in each of three parts: intervals of 40 and 60, 60 and 60, 60 and 40 ms."""
     outer = 2 * (20 * 60 + 20 * 40) / 100**2
     inner = 2 * (20 * 60 + 20 * 60) / 120**2
     expected = 0.4 * outer + 0.2 * inner + 0.4 * outer
