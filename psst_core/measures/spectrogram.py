@@ -52,4 +52,4 @@ class Spectrogram(Spectrum):
         return super().coordinates(recordings) | time
 
     def of_runs(self, recordings: Recordings) -> dict[str, Array]:
-        return {"spectrogram": self.densities(recordings)}
+        return {"spectrogram": self.densities(recordings.potential, recordings.interval)}

@@ -59,7 +59,7 @@ class Spectrum(Measure):
         return {"frequency": Coordinate(self.frequencies(recordings.interval), "frequency", "Hz")}
 
     def of_runs(self, recordings: Recordings) -> dict[str, Array]:
-        density = self.densities(recordings)
+        density = self.densities(recordings.potential, recordings.interval)
         return {"spectrum": density.mean(axis=-1)} if density.shape[-1] else {}
 
     def samples(self, interval: float) -> tuple[int, int]:
@@ -73,12 +73,17 @@ class Spectrum(Measure):
         found: Array = np.fft.rfftfreq(self.samples(interval)[0], 1e-3 * interval)
         return found[found <= self.background * (1 + ROUNDING)]
 
-    def densities(self, recordings: Recordings) -> Float[Array, "run population frequency segment"]:
-        """Return the power spectral density of each segment, mV²/Hz."""
-        interval = recordings.interval
+    def densities(
+        self, potential: Float[Array, "*groups time"], interval: float
+    ) -> Float[Array, "*groups frequency segment"]:
+        """Return the power spectral density of each segment of potentials, mV²/Hz.
+
+        Args:
+            interval: between two samples, ms.
+        """
         length, step = self.samples(interval)
         first, last = (round(time / interval) for time in self.span)
-        part = recordings.potential[..., first:last]
+        part = potential[..., first:last]
         kept = len(self.frequencies(interval))
         if part.shape[-1] < length:
             return np.zeros((*part.shape[:-1], kept, 0))

@@ -53,7 +53,9 @@ def summarise(chunk: xr.Dataset, config: Config, before: Iterable[xr.Dataset] = 
         found[name].attrs = {key: value for key, value in about.items() if key != "dims"}
     found = found[[*PER_RUN, *REPLICATES, *variables]]
     found.attrs = derived(chunk.attrs, "Measures of the runs of a PSST chunk", "summarised")
-    return found.assign_coords(population=chunk["population"])
+    populations = chunk["population"]
+    others = {"other": populations.rename(population="other")} if "other" in found.dims else {}
+    return found.assign_coords({"population": populations, **others})
 
 
 def _has(found: xr.Dataset, measure: str, variables: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -8,10 +8,12 @@ import pytest
 from psst_core import measures
 from psst_core.attributes import measures_of
 from psst_core.config.checks import check
+from psst_core.configuration import USUAL
 from psst_core.errors import PsstError
 from psst_core.registry import lookup, names
 from support.configurations import configuration
 from support.recordings import analysed, run_of, summary_of
+from support.sweeps import run_sweep
 
 assert measures
 EVERY = names("measure")
@@ -123,6 +125,24 @@ def test_all_measures_can_be_chosen_together():
     config["analysis"]["measures"] = {name: {"type": name, **defaults(name)} for name in EVERY}
     check(config)
     assert len(analysed(dict.fromkeys(EVERY)).analysis.measures) == len(EVERY) > 15
+
+
+def test_all_measures_stand_in_the_cube_of_a_sweep(tmp_path):
+    """Over two sizes of a network: dimensions of measures have coordinates, smaller networks lack some cells."""
+    chosen = " ".join(f"analysis.measures.{name}.type={name}" for name in EVERY if name not in USUAL)
+    times = "run.duration=300 recorder.window=[50,300] analysis.spectrum=[50,300] sweep=single"
+    cube = run_sweep(tmp_path, "locust_coupling", f"{times} network.size=8,12 {chosen}").cube
+    assert {*measures_of(cube)} >= {"kappa", "fano", "cross_correlation", "cell_rate", "spectrogram", "lv"}
+    assert cube["population"].values.tolist() == cube["other"].values.tolist() == ["pn", "ln"]
+    assert cube["count_correlation"].dims[-2:] == ("population", "other")
+    assert cube["cross_correlation_lag"].values[[0, -1]].tolist() == [-50, 50]
+    assert cube["spectrogram_time"].values.tolist() == [100, 150, 200, 250]
+    rates = cube["cell_rate"].squeeze()
+    assert rates.notnull().sum("cell").values.tolist() == [8, 12] and float(rates.max()) > 0
+    pairs = cube["cross_correlation"].squeeze()
+    mirrored = pairs.sel(population="ln", other="pn").values[:, ::-1]
+    np.testing.assert_allclose(pairs.sel(population="pn", other="ln"), mirrored)
+    assert pairs.notnull().any()
 
 
 def defaults(name):
