@@ -63,5 +63,5 @@ class Autocorrelation(Measure):
             counts -= counts.mean(axis=1, keepdims=True)
         for lag in range(min(most, bins - 1) + 1):
             found[:, lag] = (counts[:, : bins - lag] * counts[:, lag:]).sum(axis=1)
-        power = found[:, :1].copy()
-        return ratio(found, power, np.broadcast_to(power > FLOOR, found.shape))
+        power = np.broadcast_to(found[:, :1], found.shape)
+        return ratio(found, power, power > FLOOR)

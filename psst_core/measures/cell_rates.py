@@ -21,7 +21,7 @@ class CellRates(Measure):
 
     Together they are the network's state in this run as one vector, such as is compared between odours. Cells are
     counted through all populations. In a sweep over `network.size` the smaller networks have no such cells, and NaN.
-    Stopfer et al. 2003 (doi:10.1016/S0896-6273(03)00535-0).
+    Stopfer et al. 2003 (doi:10.1016/j.neuron.2003.08.011).
     """
 
     variables: ClassVar[Mapping[str, Variable]] = {

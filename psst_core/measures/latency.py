@@ -25,7 +25,7 @@ class Latency(Measure):
 
     A spike counts if it comes after `onset` and no later than the window's end; cells without one are left out of the
     mean. Both are undefined if no cell fires then. At `onset` a cell may be firing already: the first spike after it is
-    then no answer to it. Heil 2004 (doi:10.1016/j.conb.2004.07.002).
+    then no answer to it. VanRullen et al. 2005 (doi:10.1016/j.tins.2004.10.010).
 
     Attributes:
         onset: when the stimulus begins, for example; without it, the window's begin.
@@ -38,14 +38,14 @@ class Latency(Measure):
             "ms",
             low=0,
             comment="mean over a population's cells that fire after the onset",
-            references="Heil 2004, doi:10.1016/j.conb.2004.07.002",
+            references="VanRullen et al. 2005, doi:10.1016/j.tins.2004.10.010",
         ),
         "shortest_latency": Variable(
             "latency of the first spike of all",
             "ms",
             low=0,
             comment="from the onset to the first spike of any cell of a population",
-            references="Heil 2004, doi:10.1016/j.conb.2004.07.002",
+            references="VanRullen et al. 2005, doi:10.1016/j.tins.2004.10.010",
         ),
     }
 

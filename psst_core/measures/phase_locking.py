@@ -34,7 +34,7 @@ class PhaseLocking(Measure):
     linear trend, loses all other frequencies, and θ is the phase of its analytic signal (Hilbert transform), on a
     straight line between two samples. Near the ends of a run this phase is not to be trusted. R and φ are undefined
     without spikes, and where the potential does not oscillate in the band at all. Goldberg & Brown 1969
-    (doi:10.1152/jn.1969.32.4.613), Le Van Quyen et al. 2001 (doi:10.1016/S0165-0270(01)00372-7).
+    (doi:10.1152/jn.1969.32.4.613).
 
     Attributes:
         frequency: of the phase; without it, that of the mean potential is taken.
@@ -63,7 +63,7 @@ class PhaseLocking(Measure):
 
     def check(self, config: Config) -> None:
         if self.frequency is None and self.band is None:
-            raise PsstError("needs a frequency, or a band in which the mean potential has a phase; give one of them")
+            raise PsstError("frequency=None: must be a number, or else give the mean potential's band")
 
     def of_runs(self, recordings: Recordings) -> dict[str, Array]:
         time, train = recordings.trains(self.span)

@@ -202,7 +202,7 @@ class Recordings:
         return np.repeat(np.arange(len(self.sizes)), self.sizes)
 
     def total(
-        self, trains: Int[Array, " train"], weights: Float[Array, " train"] | None = None
+        self, trains: Int[Array, " train"], weights: Num[Array, " train"] | None = None
     ) -> Num[Array, "run population"]:
         """Sum over the cells of each population; `trains` count the cells of all runs."""
         shape = (len(self), len(self.sizes))

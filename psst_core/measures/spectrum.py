@@ -11,6 +11,7 @@ import scipy
 
 from psst_core.arrays import Array
 from psst_core.configuration import Config
+from psst_core.errors import PsstError
 from psst_core.measures.base import ROUNDING, Coordinate, Measure, Variable
 from psst_core.registry import register, setting, shared
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from psst_core.measures.recordings import Recordings
 
+LEAST = 4  # samples of a segment
 SOURCE = "Welch 1967, doi:10.1109/TAU.1967.1161901"
 
 
@@ -54,6 +56,13 @@ class Spectrum(Measure):
 
     def check(self, config: Config) -> None:
         self.check_fits("segment")
+        interval = config.recorder.interval
+        samples = self.segment / interval
+        if samples < LEAST or abs(samples - round(samples)) > 1e-6:
+            raise PsstError(
+                f"segment={self.segment:g} ms: must be a multiple of recorder.interval={interval:g} ms, with {LEAST} "
+                "samples or more"
+            )
 
     def coordinates(self, recordings: Recordings) -> dict[str, Coordinate]:
         return {"frequency": Coordinate(self.frequencies(recordings.interval), "frequency", "Hz")}

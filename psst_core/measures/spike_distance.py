@@ -29,9 +29,10 @@ class SpikeDistance(Measure):
     a straight line from the distance of the one to that of the other. With the intervals I₁ and I₂ between the spikes
     around t, S(t) = (S₁ I₂ + S₂ I₁) / (2 ((I₁ + I₂)/2)²). The SPIKE-distance is the mean of S over the window: 0 for
     equal trains, about 0.3 for two Poisson trains of one rate. Before the first spike and after the last one, a train
-    goes on as in PySpike: with one more spike, as far away as the interval beside it, or at the window's end if that is
-    farther; a silent train has a spike at either end of the window. The mean is undefined for one cell, and in a silent
-    population. Kreuz et al. 2013 (doi:10.1152/jn.00873.2012), Mulansky & Kreuz 2016 (doi:10.1016/j.softx.2016.07.006).
+    goes on as in PySpike: to one more spike, as far away as the interval beside it, or at the window's end if that is
+    farther, with the distance of the spike beside it; a silent train has a spike at either end of the window. The mean
+    is undefined for one cell, and in a silent population. Its cost grows with the square of the number of cells. Kreuz
+    et al. 2013 (doi:10.1152/jn.00873.2012), Mulansky & Kreuz 2016 (doi:10.1016/j.softx.2016.07.006).
     """
 
     variables: ClassVar[Mapping[str, Variable]] = {

@@ -25,9 +25,10 @@ class VanRossum(Measure):
 
     Each spike becomes a step up by 1 that decays with exp(−t/tau). The distance D of two trains is the root of
     (2/tau) ∫ (f₁(t) − f₂(t))² dt, from the window's begin to the end of all decay, so that one spike more is a distance
-    of 1. In the original, D² is half of this. Spikes that are much closer than tau count as one, and at a long tau D is
-    the difference in the number of spikes. The mean is undefined for one cell, and in a silent population. Van Rossum
-    2001 (doi:10.1162/089976601300014321), Houghton & Kreuz 2012 (doi:10.3109/0954898X.2012.673048).
+    of 1. In the original, D² is half of this. Two spikes of the trains that are much closer than tau cancel, and at a
+    long tau D is the difference in the number of spikes. The mean is undefined for one cell, and in a silent
+    population. It keeps a number for each pair of cells in memory. Van Rossum 2001 (doi:10.1162/089976601300014321),
+    Houghton & Kreuz 2012 (doi:10.3109/0954898X.2012.673048).
 
     Attributes:
         tau: the time in which a spike decays to 1/e.

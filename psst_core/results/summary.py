@@ -12,7 +12,7 @@ import xarray as xr
 
 from psst_core import plugins
 from psst_core.arrays import Array
-from psst_core.attributes import REPLICATES
+from psst_core.attributes import ATTRIBUTES, REPLICATES
 from psst_core.configuration import Config
 from psst_core.errors import PsstError, named
 from psst_core.measures.base import Coordinate, Measure
@@ -54,8 +54,9 @@ def summarise(chunk: xr.Dataset, config: Config, before: Iterable[xr.Dataset] = 
     found = found[[*PER_RUN, *REPLICATES, *variables]]
     found.attrs = derived(chunk.attrs, "Measures of the runs of a PSST chunk", "summarised")
     populations = chunk["population"]
-    others = {"other": populations.rename(population="other")} if "other" in found.dims else {}
-    return found.assign_coords({"population": populations, **others})
+    if "other" in found.dims:
+        found = found.assign_coords(other=("other", populations.values, ATTRIBUTES["other"]))
+    return found.assign_coords(population=populations)
 
 
 def _has(found: xr.Dataset, measure: str, variables: Mapping[str, Mapping[str, Any]]) -> bool:

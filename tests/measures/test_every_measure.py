@@ -100,6 +100,8 @@ def test_every_measure_says_what_it_is(name):
         ({"type": "autocorrelation", "longest": 501.0}, r"count.longest=501 ms: must fit into the window"),
         ({"type": "kappa", "bin": 501.0}, r"count.bin=501 ms: must fit into the window"),
         ({"type": "spectrum", "segment": 401.0}, r"count.segment=401 ms: must fit into the window from 200 to 600"),
+        ({"type": "spectrum", "segment": 100.2}, r"count.segment=100.2 ms: must be a multiple of recorder.interval"),
+        ({"type": "spectrogram", "segment": 1.0}, r"count.segment=1 ms: must be .* with 4 samples or more"),
         ({"type": "latency", "onset": 600.0}, r"count.onset=600 ms: must lie before the window's end"),
         ({"type": "phase_locking", "band": [60.0, 10.0]}, r"count.band=\[60.0, 10.0\]: must be two numbers"),
         ({"type": "bursts", "least": 1}, r"count.least=1: must be at least 2"),
@@ -116,7 +118,7 @@ def test_parameters_without_a_meaning_are_refused(measure, message):
 def test_a_phase_needs_a_frequency_or_a_band():
     config = configuration(experiment="coba_hh")
     config["analysis"]["measures"] = {"locking": {"type": "phase_locking", **defaults("phase_locking")}}
-    with pytest.raises(PsstError, match=r"locking.*needs a frequency, or a band"):
+    with pytest.raises(PsstError, match=r"locking.frequency=None: must be a number, or else give the mean"):
         check(config)
 
 

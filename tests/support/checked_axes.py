@@ -79,6 +79,19 @@ def read_all() -> None:
     print(len(checked), "functions check their axes")
 
 
+def measure_all() -> None:
+    """Take every measure of a few runs; print what of them checks axes and was not called."""
+    install()
+    recordings = importlib.import_module("support.recordings")
+    runs = [
+        recordings.run_of({"a": a, "b": [[500.0], [200.0, 700.0]]})
+        for a in ([[], []], [[5.0, 9.0, 12.0, 30.0, 300.0], [6.0, 13.0, 14.0]])
+    ]
+    for name in importlib.import_module("psst_core.registry").names("measure"):
+        recordings.summary_of({name: None}, runs)
+    print(*(name for name in checked - called if name.startswith("psst_core.measures.")), sep="\n")
+
+
 def integrate_one() -> None:
     """Integrate a small network with all kinds of synapses."""
     install()

@@ -22,7 +22,7 @@ def run_in(case: Mapping[str, Any]) -> RunData:
 
 def summary_in(case: Mapping[str, Any], measure: str, copies: int = 1) -> xr.Dataset:
     """PSST's summary of a case by one of its measures, for so many equal runs."""
-    parameters = {"window": case["window"]} | case["measures"][measure]
+    parameters = {"window": case["window"]} | case["measures"].get(measure, {})
     return summarise(chunk_of([run_in(case)] * copies), analysed({measure: parameters}, case["duration"]))
 
 

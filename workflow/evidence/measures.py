@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from psst_core.registry import names
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -115,14 +117,18 @@ def main(python: str) -> None:
     FROZEN.write_text(f"[\n{lines}\n]\n")
     print(f"{'measure':20}{'oracle':12}{'difference':>12}{'PSST, ms/run':>14}{'oracle, ms/run':>16}")
     wrong = []
-    for measure in ALL:
+    for measure in names("measure"):
+        ours = 1e3 * timed(large, measure)
+        if measure not in ALL:
+            print(f"{measure:20}{'':12}{'':12}{ours:14.2f}", flush=True)
+            continue
         apart = [
             difference(summary_in(each, measure), measure, answer[measure]["numbers"])
             for each, answer in zip([*small, large], [*answers, costs], strict=True)
             if measure in answer
         ]
         wrong += [measure] if max(apart) > CLOSE else []
-        ours, theirs = 1e3 * timed(large, measure), 1e3 * costs[measure]["seconds"]
+        theirs = 1e3 * costs[measure]["seconds"]
         print(f"{measure:20}{costs[measure]['who']:12}{max(apart):12.1e}{ours:14.2f}{theirs:16.2f}", flush=True)
     if wrong:
         sys.exit(f"more than {CLOSE:g} apart: {', '.join(wrong)}")
