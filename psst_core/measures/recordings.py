@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, Num
 
 TRACE = "trace_"
-ROUNDING = 1e-9  # of a bin: so far after the edge of two bins, a spike still lies on it
+ROUNDING = 1e-6  # of a bin: so far after the edge of two bins, a spike still lies on it
 BLOCK = 2**21  # numbers; so many samples of mean potentials are in memory at once
 
 
