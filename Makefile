@@ -10,11 +10,12 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 INSTALLED := .venv/installed-$(VERSION)
 REST := slow or slurm or chaos or peers or browser
 KILLS ?= 30
+PART ?= measures
 SITE ?= site
 
 EXPERIMENTS ?= $(basename $(notdir $(wildcard conf/experiment/*.yaml)))
 
-.PHONY: help sweep figures docs test test-all test-oldest coverage chaos notebooks check rooms benchmark measure lock clean
+.PHONY: help sweep figures docs test test-all test-oldest coverage chaos notebooks check rooms benchmark evidence measure lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -25,6 +26,7 @@ help:
 	@echo 'make notebooks  execute notebooks/ anew, in place (minutes)'
 	@echo 'make check      linters, formatting, spelling, types and layers'
 	@echo 'make benchmark  speed and memory beside other tools (half an hour, needs g++)'
+	@echo 'make evidence PART=measures   measures beside Elephant, PySpike and SciPy, in .venv-evidence (a minute)'
 	@echo 'make rooms      how easy the code is to enter, as numbers'
 	@echo 'make measure    what a step takes on this machine, for the division into jobs (a minute)'
 	@echo 'make lock       pin the newest packages in requirements.lock, with their hashes (needs uv)'
@@ -90,6 +92,14 @@ rooms: $(INSTALLED)
 benchmark: $(INSTALLED)
 	$(BIN)/snakemake --config experiment=benchmark
 
+.venv-evidence/installed: workflow/evidence/requirements.txt
+	$(PYTHON) -m venv --clear .venv-evidence
+	.venv-evidence/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+evidence: $(INSTALLED) .venv-evidence/installed
+	$(BIN)/python workflow/evidence/$(PART).py .venv-evidence/bin/python
+
 measure: $(INSTALLED)
 	$(BIN)/python -c 'from psst_core.plan.machine import remember; remember()'
 
@@ -98,4 +108,4 @@ lock:
 	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements.lock
 
 clean:
-	rm -rf .venv .venv-oldest site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage *.egg-info
+	rm -rf .venv .venv-oldest .venv-evidence site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage *.egg-info

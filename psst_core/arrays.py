@@ -22,6 +22,10 @@ Axes:
     sample, time: samples of a recorder or a file; xarray calls this axis time.
     spike: the spikes of all runs.
     train: the spikes of one cell after the other.
+    interval: the intervals between a cell's successive spikes, of one cell after the other.
+    bin: the bins of a window in which spikes are counted.
+    segment: the parts of a potential of which spectra are taken.
+    pair: pairs of cells.
     frequency: the frequencies of a spectrum.
     word: the two words of 32 bits that make or hold random numbers.
     moment: the mean of a number and that of its square, in this order.

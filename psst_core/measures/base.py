@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from psst_core.measures.recordings import Recordings, RunData
 
+ROUNDING = 1e-9  # of a time: what may be missing where it must fit
 SHARED_DIMS = ("population", "other", "cell")  # every other dimension belongs to the measure that gives it
 
 
@@ -93,6 +94,13 @@ class Measure:
     def check(self, config: Config) -> None:
         """Raise a PsstError where this configuration leaves the measure without a meaning."""
 
+    def check_fits(self, name: str, times: int = 1) -> None:
+        """Raise a PsstError unless the time that a parameter gives fits into the window, or so many times."""
+        (begin, end), length = self.span, getattr(self, name)
+        if length is not None and times * length > (end - begin) * (1 + ROUNDING):
+            often = "" if times == 1 else f" {times} times"
+            raise PsstError(f"{name}={length:g} ms: must fit{often} into the window from {begin:g} to {end:g} ms")
+
     def described(self, interval: float) -> Mapping[str, Variable]:
         """Return its variables, with what its parameters say of them.
 
@@ -154,3 +162,8 @@ def ratio(
     """Return numerator/denominator where `where` holds, NaN elsewhere."""
     result: Array = np.divide(numerator, denominator, out=np.full(np.shape(numerator), np.nan), where=where)
     return result
+
+
+def whole(length: float, part: float) -> int:
+    """Return how often a time fits into another one, in whole numbers."""
+    return int(length / part * (1 + ROUNDING))

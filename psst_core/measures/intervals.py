@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from psst_core.arrays import Array
-from psst_core.measures.base import Measure, Variable, ratio
+from psst_core.measures.base import Measure, Variable
 from psst_core.registry import register, setting
 
 if TYPE_CHECKING:
@@ -36,19 +36,13 @@ class Intervals(Measure):
     }
 
     def of_runs(self, recordings: Recordings) -> dict[str, Array]:
-        time, cell, run = recordings.spikes(self.span)
-        train = run.astype(np.int64) * int(recordings.sizes.sum()) + cell
-        order = np.lexsort((time, train))
-        time, train = time[order], train[order]
-        same = np.diff(train) == 0
-        intervals, owners = np.diff(time)[same], train[1:][same]
+        intervals, owners = recordings.intervals(self.span)
         numbers, owner, lengths = np.unique(owners, return_inverse=True, return_counts=True)
         mean = np.bincount(owner, intervals, len(numbers)) / lengths
         deviation = np.bincount(owner, (intervals - mean[owner]) ** 2, len(numbers))
-        long = lengths >= self.least
+        long = (lengths >= self.least) & (mean > 0)
         variation = np.sqrt(deviation[long] / (lengths[long] - 1)) / mean[long]
-        cells = recordings.total(numbers[long])
         return {
-            "isi_cv": ratio(recordings.total(numbers[long], variation), cells, cells > 0),
+            "isi_cv": recordings.mean(numbers[long], variation),
             "isi_count": recordings.total(owners).astype(float),
         }

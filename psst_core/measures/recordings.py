@@ -14,6 +14,7 @@ import xarray as xr
 from psst_core.arrays import Array
 from psst_core.attributes import STATUS
 from psst_core.configuration import Config
+from psst_core.measures.base import ratio, whole
 from psst_core.model.network import Network, connect
 from psst_core.store.manifest import Manifest
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, Num
 
 TRACE = "trace_"
+ROUNDING = 1e-6  # of a bin: so far after the edge of two bins, a spike still lies on it
 BLOCK = 2**21  # numbers; so many samples of mean potentials are in memory at once
 
 
@@ -66,6 +68,25 @@ class RunData:
             return list(trains)
         return [train[np.searchsorted(train, window[0], "right") : np.searchsorted(train, window[1], "right")]
                 for train in trains]  # fmt: skip
+
+    def counts(self, window: Sequence[float], width: float, population: str | None = None) -> Int[Array, "cell bin"]:
+        """Count the spikes of each cell in bins of the window. What follows the last whole bin is left out.
+
+        Args:
+            width: of a bin, ms. Its end belongs to it, its begin to the bin before.
+            population: of which the cells are; by default those of all populations.
+        """
+        trains, begin = self.trains(population, window), window[0]
+        bins = whole(window[1] - begin, width)
+        cell = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
+        place = np.ceil((np.concatenate([*trains, np.zeros(0)]) - begin) / width - ROUNDING).astype(int).clip(1) - 1
+        inside = place < bins
+        found: Array = np.bincount(cell[inside] * bins + place[inside], minlength=len(trains) * bins)
+        return found.reshape(len(trains), bins)
+
+    def sums(self, values: Num[Array, "cell ..."]) -> Num[Array, "population ..."]:
+        """Sum over the cells of each population."""
+        return sums(values, list(self.populations.values()))
 
     @cached_property
     def _trains(self) -> list[Array]:
@@ -160,14 +181,54 @@ class Recordings:
         inside = (self.spike_time > window[0]) & (self.spike_time <= window[1])
         return self.spike_time[inside], self.spike_cell[inside], self.spike_run[inside]
 
+    def trains(self, window: Sequence[float]) -> tuple[Float[Array, " inside"], Int[Array, " inside"]]:
+        """Return the spikes in a window, those of one cell after the other, each cell's in their order.
+
+        Returns:
+            For each spike its time, ms, and its cell, counted through all runs.
+        """
+        time, cell, run = self.spikes(window)
+        train = run.astype(np.int64) * int(self.sizes.sum()) + cell
+        order = np.lexsort((time, train))
+        return time[order], train[order]
+
+    def intervals(self, window: Sequence[float]) -> tuple[Float[Array, " interval"], Int[Array, " interval"]]:
+        """Return the intervals between a cell's successive spikes in a window, ms, as `trains` returns spikes."""
+        time, train = self.trains(window)
+        same = np.diff(train) == 0
+        return np.diff(time)[same], train[1:][same]
+
+    def counts(self, window: Sequence[float]) -> Int[Array, "run cell"]:
+        """Count the spikes of each cell in a window."""
+        shape = (len(self), int(self.sizes.sum()))
+        return np.bincount(self.trains(window)[1], minlength=shape[0] * shape[1]).reshape(shape)
+
+    def groups(self, trains: Int[Array, " train"]) -> Int[Array, " train"]:
+        """Return the population of each of these cells; both are counted through all runs."""
+        run, cell = np.divmod(trains, self.sizes.sum())
+        found: Array = run * len(self.sizes) + self._population[cell]
+        return found
+
+    @cached_property
+    def _population(self) -> Int[Array, " cell"]:
+        return np.repeat(np.arange(len(self.sizes)), self.sizes)
+
     def total(
-        self, trains: Int[Array, " train"], weights: Float[Array, " train"] | None = None
+        self, trains: Int[Array, " train"], weights: Num[Array, " train"] | None = None
     ) -> Num[Array, "run population"]:
         """Sum over the cells of each population; `trains` count the cells of all runs."""
         shape = (len(self), len(self.sizes))
-        place = np.arange(shape[0])[:, None] * shape[1] + np.repeat(np.arange(shape[1]), self.sizes)
-        found: Array = np.bincount(place.ravel()[trains], weights, shape[0] * shape[1]).reshape(shape)
+        found: Array = np.bincount(self.groups(trains), weights, shape[0] * shape[1]).reshape(shape)
         return found
+
+    def mean(self, trains: Int[Array, " train"], values: Float[Array, " train"]) -> Float[Array, "run population"]:
+        """Return the mean of values over these cells of each population, or over spikes or intervals; NaN without any.
+
+        Args:
+            trains: the cell of each value, counted through all runs.
+        """
+        number = self.total(trains)
+        return ratio(self.total(trains, values), number, number > 0)
 
     def run(self, number: int) -> RunData:
         """Return one of the runs."""
@@ -192,6 +253,12 @@ class Recordings:
         return Manifest.of(json.loads(self.chunk.attrs["manifest"]))
 
 
+def sums(values: Num[Array, "cell ..."], sizes: Sequence[int] | Array) -> Num[Array, "population ..."]:
+    """Sum over the cells of each population, of which there are so many."""
+    found: Array = np.add.reduceat(values, np.cumsum([0, *sizes[:-1]]), axis=0)
+    return found
+
+
 def recordings(chunk: xr.Dataset) -> Iterator[Recordings]:
     """Yield the recordings of a few runs at a time; each part of the file is read once."""
     sizes, times = chunk["population_size"].values, chunk["time"].values
@@ -199,7 +266,7 @@ def recordings(chunk: xr.Dataset) -> Iterator[Recordings]:
     run = chunk["spike_run"].values
     order = np.argsort(run, kind="stable")
     time, cell, run = chunk["spike_time"].values[order], chunk["spike_cell"].values[order], run[order]
-    variance = np.add.reduceat(variances, np.cumsum([0, *sizes[:-1]]), axis=1) / sizes
+    variance = sums(variances.T, sizes).T / sizes
     for runs, potential in _mean_potentials(chunk["mean_potential"]):
         potential[~ok[runs]] = 0.0
         mine = slice(*np.searchsorted(run, [runs.start, runs.stop]))

@@ -1,1 +1,1 @@
-"""Measures of chunks, the cube of a sweep, and an opened sweep."""
+"""Summaries of chunks, the cube of a sweep, and an opened sweep."""

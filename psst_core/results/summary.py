@@ -12,7 +12,7 @@ import xarray as xr
 
 from psst_core import plugins
 from psst_core.arrays import Array
-from psst_core.attributes import REPLICATES
+from psst_core.attributes import ATTRIBUTES, REPLICATES
 from psst_core.configuration import Config
 from psst_core.errors import PsstError, named
 from psst_core.measures.base import Coordinate, Measure
@@ -53,7 +53,9 @@ def summarise(chunk: xr.Dataset, config: Config, before: Iterable[xr.Dataset] = 
         found[name].attrs = {key: value for key, value in about.items() if key != "dims"}
     found = found[[*PER_RUN, *REPLICATES, *variables]]
     found.attrs = derived(chunk.attrs, "Measures of the runs of a PSST chunk", "summarised")
-    labels = {dim: (dim, chunk["population"].values) for dim in ("population", "other") if dim in found.dims}
+    labels = {
+        dim: (dim, chunk["population"].values, ATTRIBUTES[dim]) for dim in ("population", "other") if dim in found.dims
+    }
     return found.assign_coords(labels)
 
 

@@ -34,6 +34,10 @@ def test_functions_receive_and_return_the_axes_that_their_annotations_state():
     assert int(process("integrate_one")[-1].split()[0]) > 100
 
 
+def test_so_do_those_of_every_measure():
+    assert [name for name in process("measure_all") if name] == []
+
+
 @pytest.mark.slow
 def test_so_do_those_of_other_solvers_and_of_a_sweep():
     called = process("integrate_all")

@@ -24,7 +24,7 @@ ROOMS = (
     "psst_core.results",
     "psst_core.measures",
 )
-NAMES = ("Bool", "Float", "Float64", "Int", "Int64", "Num", "Real", "Shaped", "UInt32")
+NAMES = ("Bool", "Complex", "Float", "Float64", "Int", "Int64", "Num", "Real", "Shaped", "UInt32")
 NUMBERS = beartype.BeartypeConf(is_pep484_tower=True)  # an int may stand where a float is asked for
 checked: set[str] = set()  # functions that check their axes
 called: set[str] = set()  # those of them that were called
@@ -72,9 +72,24 @@ def functions() -> Iterator[Callable]:
 def read_all() -> None:
     """Read every annotation; a name that is not known is an error."""
     install()
+    recordings = vars(importlib.import_module("psst_core.measures.recordings"))
+    shown = {name: recordings[name] for name in ("Recordings", "RunData")}  # modules import them for types
     for function in functions():
-        typing.get_type_hints(function)
+        typing.get_type_hints(function, localns=shown)
     print(len(checked), "functions check their axes")
+
+
+def measure_all() -> None:
+    """Take every measure of a few runs; print what of them checks axes and was not called."""
+    install()
+    recordings = importlib.import_module("support.recordings")
+    runs = [
+        recordings.run_of({"a": a, "b": [[500.0], [200.0, 700.0]]})
+        for a in ([[], []], [[5.0, 9.0, 12.0, 30.0, 300.0], [6.0, 13.0, 14.0]])
+    ]
+    for name in importlib.import_module("psst_core.registry").names("measure"):
+        recordings.summary_of({name: None}, runs)
+    print(*(name for name in checked - called if name.startswith("psst_core.measures.")), sep="\n")
 
 
 def integrate_one() -> None:

@@ -1,5 +1,6 @@
 """Recordings whose spikes and potentials are known, as measures read them."""
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from psst_core.attributes import STATUS
+from psst_core.attributes import STATUS, measures_of
 from psst_core.configuration import Config
 from psst_core.keys import put
 from psst_core.measures.base import Measure
@@ -16,6 +17,7 @@ from psst_core.results.summary import PER_RUN, summarise
 from psst_core.store.manifest import Maker, Manifest, PlannedRun
 from support.configurations import small_locust
 
+locust = functools.cache(small_locust)
 Trains = Sequence[Sequence[float]]  # the spikes of each cell
 
 
@@ -32,7 +34,7 @@ def run_of(populations: Mapping[str, Trains], duration: float = 1000.0, interval
         cell,
         xr.DataArray(np.zeros(shape), {"population": list(populations), "time": times}, ("population", "time")),
         xr.Dataset(),
-        put(small_locust(), {"run.duration": float(duration)}),
+        put(locust(), {"run.duration": float(duration)}),
     )
 
 
@@ -41,7 +43,7 @@ def chunk_of(runs: Sequence[RunData], variance: float = 1.0) -> xr.Dataset:
     first, sizes = runs[0], runs[0].populations
     cells, label = sum(sizes.values()), np.arange(len(runs))
     planned = tuple(PlannedRun(f"{number:016x}", 0, number, {}, False) for number in range(len(runs)))
-    manifest = Manifest(small_locust(), (), len(runs), (planned,), "", Maker("", "", ""), {}, {})
+    manifest = Manifest(locust(), (), len(runs), (planned,), "", Maker("", "", ""), {}, {})
     return xr.Dataset(
         {
             "population_size": ("population", np.array(list(sizes.values()))),
@@ -66,7 +68,7 @@ def analysed(measures: Mapping[str, Mapping[str, Any] | None], duration: float =
     values: dict[str, Any] = {"run.duration": duration, "analysis.measures": {}}
     values["recorder.window"] = list(settings.pop("window", (0.0, duration)))
     values |= {f"analysis.{name}": value for name, value in settings.items()}
-    config = put(small_locust(), values)
+    config = put(locust(), values)
     config["analysis"]["measures"] = {
         name: {"type": name} | dict(parameters or {}) for name, parameters in measures.items()
     }
@@ -83,3 +85,10 @@ def summary_of(measures: Mapping[str, Mapping[str, Any] | None], runs: Sequence[
     times = runs[0].mean_potential["time"].values
     duration = len(times) * float(times[1] - times[0])
     return summarise(chunk_of(runs), analysed(measures, duration))
+
+
+def value_of(name: str, populations: Mapping[str, Trains], duration: float = 1000.0, **parameters: Any) -> Any:
+    """What the only variable of a measure is in one run, or, where there are several, each by its name."""
+    found = summary_of({name: parameters}, [run_of(populations, duration)]).isel(run=0)
+    values = {str(each): found[each].values for each in measures_of(found)}
+    return next(iter(values.values())) if len(values) == 1 else values
