@@ -131,7 +131,7 @@ class Browser:
         self._open()
 
     def _list(self) -> None:
-        """Look for sweeps; keep the chosen one, or choose the first."""
+        """Look for sweeps; keep the chosen one, or choose the one that was gathered last."""
         found = [self.folder] if self.folder.is_file() else cubes(self.folder)
         if not found:
             raise PsstError(
@@ -144,7 +144,7 @@ class Browser:
             chosen = SweepFolder(chosen.parent).whole.cube  # the cube of the whole sweep has replaced the partial one
         with self._silence():
             self.sweeps.options = there
-            self.sweeps.value = chosen if chosen in found else next(iter(there.values()))
+            self.sweeps.value = chosen if chosen in found else max(found, key=lambda file: file.stat().st_mtime_ns)
 
     def _open(self) -> None:
         """Open the chosen sweep: its measures, its axes, a slider for each dimension.

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import shutil
 
 import matplotlib.image
@@ -102,7 +103,7 @@ def test_a_run_tells_where_it_comes_from(tmp_path, monkeypatch):
     browser.pages.selected_index = ORIGIN
     browser.sliders["coupling"].value = "0.5"
     assert len(asked) == 1  # which opens every file of the sweep
-    for text in ("code_digest", "tensorflow", "coupling: 0.5", "1 networks × 2 trials"):
+    for text in ("code_digest", "tensorflow", "coupling: 0.5", "1 network × 2 trials"):
         assert text in browser.origin.value, text
     assert "firing rate (Hz)" in browser.run.value
 
@@ -139,7 +140,7 @@ def test_what_cannot_be_read_is_told_and_all_stays(name, folder, tmp_path):
     (tmp_path / name).mkdir()
     (tmp_path / name / "sweep.nc").write_text("no NetCDF")
     browser = Browser(tmp_path)
-    assert (f"{name}/sweep.nc: cannot be read" in browser.message.value) == (name == "a")
+    assert f"{name}/sweep.nc: cannot be read" in browser.message.value  # it was made last
     browser.sweeps.label = "sweep"
     assert browser.picture.value and not browser.message.value
     browser.sweeps.label = name
@@ -147,6 +148,14 @@ def test_what_cannot_be_read_is_told_and_all_stays(name, folder, tmp_path):
     assert browser.sweeps.label == "sweep" and browser.picture.value
     browser.measure.value = "synchrony"
     assert browser.picture.value and not browser.message.value
+
+
+@pytest.mark.parametrize("last", ["a", "sweep", "z"])
+def test_it_opens_with_the_sweep_that_was_gathered_last(folder, tmp_path, last):
+    for name in ("a", "sweep", "z"):
+        shutil.copytree(folder / "sweep", tmp_path / name)
+        os.utime(tmp_path / name / "sweep.nc", (0, 1000 + (name == last)))
+    assert Browser(tmp_path).sweeps.label == last
 
 
 def test_a_cube_alone_has_measures_and_origin_but_no_runs(tmp_path):
@@ -159,7 +168,7 @@ def test_a_cube_alone_has_measures_and_origin_but_no_runs(tmp_path):
     browser.pages.selected_index = RUN
     assert "alone.nc: a cube alone, without its runs" in browser.message.value
     browser.pages.selected_index = ORIGIN
-    assert "1 networks × 2 trials" in browser.origin.value and "reversal" in browser.origin.value
+    assert "1 network × 2 trials" in browser.origin.value and "reversal" in browser.origin.value
 
 
 def test_a_partial_sweep_and_what_is_gathered_since(tmp_path):
