@@ -6,6 +6,7 @@ const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9
 const NONE = "";
 const MANY_LINES = 7; // of more values of the second axis, so many are drawn
 const MANY_POINTS = 20000; // from so many on, points are drawn by the graphics card
+const MANY_CELLS = 60; // of more along an axis, none has an edge
 const MANY_SPIKES = 5000; // likewise
 const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
 
@@ -152,10 +153,15 @@ const layoutOf = (x, y, more = {}) => ({ xaxis: x, yaxis: y, margin: { l: 60, r:
 const spread = (values) => values.length > 3 && Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) >= 20;
 const scaled = (axis) => (!axis.numeric ? { type: "category" } : spread(axis.values) ? { type: "log" } : {});
 
-function few(count) {
-  if (count <= MANY_LINES) return Array.from({ length: count }, (_, i) => i);
-  return [...new Set(Array.from({ length: MANY_LINES }, (_, i) => Math.round((i * (count - 1)) / (MANY_LINES - 1))))];
+function few(count, most = MANY_LINES) {
+  if (count <= most) return Array.from({ length: count }, (_, i) => i);
+  return [...new Set(Array.from({ length: most }, (_, i) => Math.round((i * (count - 1)) / (most - 1))))];
 }
+
+// An axis of a map: cells of equal size, a few of them with their values.
+const gap = (axis) => (axis.values.length <= MANY_CELLS ? 1 : 0);
+const ticked = (axis) => ({ type: "category", showgrid: false, tickmode: "array",
+  tickvals: few(axis.values.length, narrow() ? 5 : 10).map((place) => text(axis.values[place])) });
 
 function shade(place, count) {
   const stops = [[68, 1, 84], [59, 82, 139], [33, 144, 141], [93, 200, 99], [180, 200, 40]];
@@ -197,9 +203,9 @@ function map(measure) {
   const rows = averaged(measure, chosen.x, chosen.second);
   const label = (axis) => Array.from(axis.values, text);
   const trace = { type: "heatmap", x: label(x), y: label(y), z: rows.map((row) => row.map((one) => one.mean)), colorscale: "Viridis",
-    colorbar: { title: { text: measure.label, side: "right" }, thickness: 14 }, xgap: 1, ygap: 1, hoverongaps: false,
+    colorbar: { title: { text: measure.label, side: "right" }, thickness: 14 }, xgap: gap(x), ygap: gap(y), hoverongaps: false,
     hovertemplate: `${x.label} %{x}<br>${y.label} %{y}<br>%{z:.4g}<extra></extra>` };
-  const layout = layoutOf(axisStyle(`${x.label}`, { type: "category", gridcolor: "#fff" }), axisStyle(y.label, { type: "category", gridcolor: "#fff" }), { plot_bgcolor: "#e6e6e6" });
+  const layout = layoutOf(axisStyle(x.label, ticked(x)), axisStyle(y.label, ticked(y)), { plot_bgcolor: "#e6e6e6" });
   return [[trace], layout, `${over("mean")}; cells of equal size, grey where there is no value`];
 }
 
@@ -280,7 +286,9 @@ function nearest() {
   });
   const time = { range: [0, run.duration] };
   const several = rasters.length > 1;
-  Plotly.react("raster", rasters, layoutOf(axisStyle("", time), axisStyle("cell", { range: [-0.5, first - 0.5] }), { showlegend: several, legend: { orientation: "h", y: 1.12 } }), CONFIG);
+  const cell = { range: [-0.5, first - 0.5], tickformat: "d", ...(first < 6 ? { dtick: 1 } : {}) };
+  const silent = times.length ? [] : [{ text: "no spikes", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }];
+  Plotly.react("raster", rasters, layoutOf(axisStyle("", time), axisStyle("cell", cell), { annotations: silent, showlegend: several, legend: { orientation: "h", y: 1.12 } }), CONFIG);
   const potential = run.lines.map((line, number) => ({ type: "scatter", mode: "lines", name: line.name, x: Array.from(decoded(line.data, Float32Array), (_, i) => i * line.interval),
     y: Array.from(decoded(line.data, Float32Array), (value) => (value === value ? value : null)), line: { color: COLOURS[number % COLOURS.length], width: 1.2 } }));
   Plotly.react("potential", potential, layoutOf(axisStyle("time (ms)", time), axisStyle(DATA.potential), { showlegend: potential.length > 1, legend: { orientation: "h", y: 1.15 } }), CONFIG);
@@ -297,5 +305,10 @@ function describe() {
   document.getElementById("configuration").textContent = DATA.configuration;
 }
 
+// Begin where most spikes are, of the runs that the page holds.
+if (DATA.runs.length) {
+  const liveliest = DATA.runs.reduce((best, run) => (run.spike_time.length > best.spike_time.length ? run : best));
+  DATA.dims.forEach((dim, i) => { if (!dim.replicate) chosen.places[dim.name] = liveliest.place[i]; });
+}
 describe();
 show();
