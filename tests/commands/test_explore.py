@@ -141,7 +141,7 @@ def test_controls_change_the_picture_and_nothing_is_asked_of_a_server(grid, tmp_
     write_page(grid, file)
     asked = opened(page, file)
     seen = [picture(page)]
-    words = "what=synchrony x=coupling second=size kind=map at-solver=1 x=solver at-population=1"
+    words = "what=synchrony x=coupling second=size kind=map at-solver=0 x=solver at-population=1"
     for control, value in (word.split("=") for word in words.split()):
         seen.append(choose(page, control, value))
     assert len(set(seen)) == len(seen)
@@ -166,7 +166,7 @@ def test_a_click_shows_the_nearest_run(grid, tmp_path, page):
     place = page.locator("#picture .points path").last.bounding_box()
     page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
     page.wait_for_function(f"document.getElementById('which').textContent !== {json.dumps(before[0])}")
-    assert "size 16, coupling 1, solver rk4" in page.text_content("#which") and picture(page, "raster") != before[1]
+    assert "size 16, coupling 1, solver euler" in page.text_content("#which") and picture(page, "raster") != before[1]
     assert page.complaints == []
 
 
