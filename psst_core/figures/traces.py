@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psst_core.attributes import REPLICATES
 from psst_core.configuration import Config
-from psst_core.figures.style import PAGE, VARIABLES, diverged, first_traced, no_traces, population_name, short
+from psst_core.figures.base import Figure
+from psst_core.figures.shared.style import (
+    NO_TRACES,
+    PAGE,
+    VARIABLES,
+    diverged,
+    first_traced,
+    no_traces,
+    population_name,
+    short,
+)
 from psst_core.measures.recordings import RunData
-from psst_core.results.sweep_results import Results
-from psst_core.sweep.runs import Axis
+from psst_core.registry import register
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
+
+    from psst_core.results.sweep_results import Results
+    from psst_core.sweep.runs import Axis
 
 CELLS = 5
 
 
-def applies(axes: Sequence[Axis], config: Config) -> bool:
-    return any(config.recorder.variables.values())
+@register("figure", "traces")
+@dataclass
+class Traces(Figure):
+    """The variables of a few cells over time."""
+
+    caption = """
+    Recorded variables of the first cells over time, of the first run that kept them. An open fraction belongs to
+    the presynaptic cell: all its targets see the same one.
+    """
+
+    def lacking(self, axes: Sequence[Axis], config: Config) -> str | None:
+        return None if any(config.recorder.variables.values()) else NO_TRACES
+
+    def draw(self, results: Results) -> Picture:
+        """Draw the first run that has traces: a row for each recorded variable, a line for each of the first cells."""
+        run = first_traced(results, "traces")
+        return no_traces(results) if run is None else draw_run(run)
 
 
-def draw(results: Results) -> Figure:
-    """Draw a row for each recorded variable, a line for each of the first cells, of the first run that has traces."""
-    run = first_traced(results, "traces")
-    return no_traces(results) if run is None else draw_run(run)
-
-
-def draw_run(run: RunData) -> Figure:
+def draw_run(run: RunData) -> Picture:
     """Draw a row for each variable whose traces the run has, a line for each of the first cells."""
     import matplotlib.pyplot as plt
 

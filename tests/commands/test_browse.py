@@ -12,7 +12,7 @@ from psst_core import open_sweep
 from psst_core.commands import browse
 from psst_core.commands.browse import Browser
 from psst_core.errors import PsstError
-from psst_core.figures import views
+from psst_core.figures.shared import views
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.runs import Axis
 from support.configurations import small_locust

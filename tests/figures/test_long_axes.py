@@ -7,9 +7,9 @@ import xarray as xr
 from matplotlib.colors import Normalize
 
 from psst_core import open_sweep
-from psst_core.figures import coupling_curves
+from psst_core.figures.coupling_curves import CouplingCurves
 from psst_core.figures.scatter import binned_median
-from psst_core.figures.style import heat_map, scale_x
+from psst_core.figures.shared.style import heat_map, scale_x
 from psst_core.results.gather import gather
 from psst_core.sweep.runs import Axis
 from support.configurations import small_locust
@@ -68,7 +68,7 @@ def test_a_long_axis_is_drawn_in_seconds(tmp_path):
     results = open_sweep(gather(tmp_path / "sweep", made_up(tmp_path), partial=True))
     cube = results.cube.load()
     cube["firing_rate"][:] = np.arange(5000.0)[:, None, None, None]
-    figure = coupling_curves.draw(results)
+    figure = CouplingCurves().draw(results)
     (line,) = figure.axes[0].lines
     assert len(line.get_xdata()) == 1667
     np.testing.assert_allclose(line.get_ydata()[:2], [1, 4])

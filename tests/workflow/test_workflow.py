@@ -260,7 +260,8 @@ from pathlib import Path
 from psst_core import make_plan, open_sweep
 from psst_core.results.summary import summarise
 from psst_core.store.dataset import read
-from psst_core.figures import available, save
+from psst_core.drawing import save
+from psst_core.figures.chosen import available
 from psst_core.results.gather import gather
 plan = make_plan("locust_coupling")
 chunk = next(f for f in Path("results/chunks").glob("*.nc") if "summary" not in f.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,22 +13,23 @@ import scipy
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from psst_core.attributes import REPLICATES, STATUS
+from psst_core.attributes import REPLICATES, RUN, STATUS
 from psst_core.configuration import Config
 from psst_core.errors import PsstError
 from psst_core.measures.recordings import RunData
-from psst_core.results.sweep_results import Results
 from psst_core.store.folder import PARTIAL
-from psst_core.sweep.axes import RUN
-from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
+
+    from psst_core.results.sweep_results import Results
+    from psst_core.sweep.runs import Axis
 
 COLUMN, PAGE = 3.4, 7.0
 LINES, LABELS, ROWS, OWN_TICKS, DECADES = 7, 24, 14, 60, 20
 MANY = 2000
+NO_TRACES = "recorder.variables keeps no traces"
 GREY = "0.9"
 UNITS = {"mV^2": "mV²", "uA/cm^2": "µA/cm²", "uF/cm^2": "µF/cm²", "mS/cm^2": "mS/cm²", "(mmol/L)": "mM", "1": ""}
 AXES = {
@@ -79,6 +80,30 @@ def numeric_axes(axes: Iterable[Axis]) -> list[str]:
 def numeric_parameters(axes: Iterable[Axis]) -> list[str]:
     """Return the names of the axes of several numbers that lie along `run`."""
     return [axis.name for axis in axes if axis.dimension == RUN and axis.numeric and len(set(axis.values)) > 1]
+
+
+def lacking_axes(axes: Iterable[Axis], count: int = 1) -> str | None:
+    """Say that the grid has too few axes of several numbers for a figure; return None where it has enough."""
+    if len(numeric_axes(axes)) >= count:
+        return None
+    return (
+        "no axis of the grid takes several numbers" if count == 1 else "not two axes of the grid take several numbers"
+    )
+
+
+def other_axes(axes: Iterable[Axis], keys: Collection[str]) -> str | None:
+    """Name the axes that a figure cannot show; return None where there are none.
+
+    Args:
+        keys: of the axes that it shows.
+    """
+    others = [axis.key for axis in axes if axis.key not in keys]
+    return f"it cannot show the axis {', '.join(others)}" if others else None
+
+
+def no_membranes(config: Config) -> str | None:
+    """Say that there are no membranes, so no spikes; return None where some population has them."""
+    return None if has_membranes(config) else "no population has membranes"
 
 
 def has_membranes(config: Config) -> bool:
@@ -194,7 +219,7 @@ def first_traced(results: Results, figure: str, **point: object) -> RunData | No
     raise PsstError(f"figure {figure}: recorder.runs keeps the traces of no run{f' at {point}' if point else ''}")
 
 
-def no_traces(results: Results) -> Figure:
+def no_traces(results: Results) -> Picture:
     """Return a figure that says why there is no run with traces."""
     status = results.cube["status"]
     return nothing(results, "no run with traces", why_missing(status.where(status >= STATUS["not_run"])))
@@ -257,7 +282,7 @@ def empty(axes: Axes, why: str, scale: bool = False) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="0.4", bbox=box)
 
 
-def nothing(results: Results, what: str = "no run to show", why: str = "") -> Figure:
+def nothing(results: Results, what: str = "no run to show", why: str = "") -> Picture:
     """Return a figure that says why it is empty.
 
     Args:

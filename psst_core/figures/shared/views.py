@@ -4,8 +4,10 @@ A place is a position, counted from 0, on each dimension of the cube. It says at
 dimensions that it neither shows nor averages. The view marks the place.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,8 +16,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from psst_core.attributes import REPLICATES, scalar_measures
-from psst_core.figures.style import (
+from psst_core.attributes import REPLICATES, RUN, scalar_measures
+from psst_core.figures.shared.style import (
     PAGE,
     caption,
     empty,
@@ -29,8 +31,9 @@ from psst_core.figures.style import (
     short,
     why_missing,
 )
-from psst_core.results.sweep_results import Results
-from psst_core.sweep.axes import RUN
+
+if TYPE_CHECKING:
+    from psst_core.results.sweep_results import Results
 
 MARKED = 60  # with more values along x, none is marked
 NAMED = 30  # with more runs, none has its name
