@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,7 +95,6 @@ def figure_digest(name: str, config: Config) -> str:
     return digest([options, _code(type(figure).__module__), STYLE.read_text(encoding="utf-8"), own])
 
 
-@functools.cache
 def _code(module: str) -> str:
     """Return the digest of a figure's code: its module, and what this imports from figures and plugins."""
     return code_digest(other for other in imported({module}) if _counts(other))

@@ -15,6 +15,7 @@ import xarray as xr
 import yaml
 
 from psst_core.errors import PsstError
+from psst_core.figures.spectra import Spectra
 from psst_core.store.folder import Folder
 from support.commands import SNAKEMAKE, psst, snakemake
 from support.paths import ROOT
@@ -162,7 +163,7 @@ def test_a_report_of_what_is_there(folder):
     drawn = {str(file.relative_to(folder)) for file in (folder / "results" / "tiny" / "figures").glob("*.png")}
     tables = {str(file.relative_to(folder)) for file in (folder / "results" / "tiny" / "tables").glob("*.csv")}
     assert set(categories["tiny"]["Other"]) == drawn | tables | {"results/tiny/about.html"}
-    caption = (ROOT / "workflow" / "report" / "spectra.rst").read_text().split("(")[0].strip()
+    caption = Spectra.caption.split("(")[0].strip()
     assert caption in text and times(folder) == before
 
 
