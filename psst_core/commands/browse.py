@@ -28,7 +28,6 @@ from psst_core.figures.shared.style import (
     label,
     numeric_names,
     numeric_parameters,
-    population_name,
     short,
 )
 from psst_core.files import to_yaml
@@ -210,7 +209,7 @@ class Browser:
         """Return a slider over the positions along a dimension; it shows the values if these are few."""
         values = self.sweep.cube[dim].values
         settings: dict[str, Any] = {"description": dim, "layout": WIDE, "continuous_update": False}
-        words = [population_name(value) if dim == POPULATION else short(value) for value in values]
+        words = [short(value) for value in values]
         if dim == RUN or len(set(words)) < len(words) or len(words) > MANY:
             slider = widgets.IntSlider(min=0, max=len(words) - 1, **settings)
         else:

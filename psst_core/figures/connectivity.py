@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from psst_core.results.sweep_results import Results
     from psst_core.sweep.runs import Axis
 
+LONG = 8  # characters of a name that is written aslant
 COLOURS = {"ach": "#0072B2", "gaba": "#D55E00"}
 LABELS = {"ach": "acetylcholine", "gaba": "GABA"}
 
@@ -59,12 +60,14 @@ class Connectivity(Figure):
         figure, axes = plt.subplots(figsize=(COLUMN, COLUMN + 0.3))
         colours = ["white", *(COLOURS.get(kind, f"C{2 + i}") for i, kind in enumerate(kinds))]
         axes.imshow(matrix, cmap=ListedColormap(colours), vmin=0, vmax=len(kinds), interpolation="nearest")
+        long = any(len(name) > LONG for name in offsets)
+        slant: dict[str, Any] = {"rotation": 30, "ha": "left"} if long else {"ha": "center"}
         for name, offset in offsets.items():
             middle = offset + sizes[name] / 2 - 0.5
             if offset:
                 axes.axhline(offset - 0.5, color="0.4", lw=0.6)
                 axes.axvline(offset - 0.5, color="0.4", lw=0.6)
-            axes.text(middle, -0.02 * cells - 0.5, population_name(name), ha="center", va="bottom")
+            axes.text(middle, -0.02 * cells - 0.5, population_name(name), va="bottom", **slant)
             axes.text(cells * 1.02 - 0.5, middle, population_name(name), ha="left", va="center")
         for spine in axes.spines.values():
             spine.set_visible(True)

@@ -59,12 +59,12 @@ class Exact(Figure):
             style = {"marker": marker, "fillstyle": "none", "lw": 0.8, "color": f"C{number}"}
             style["markevery"] = max(1, len(time) // 20)
             left.plot(time, found, **style)
-            label = f"{run.config.solver.name}, dt {run.config.run.dt:g} ms".replace("_", " ")
+            label = f"{run.config.solver.name}, dt {run.config.run.dt:g}".replace("_", " ")
             error = np.abs(found - exact) / np.abs(exact).max()
             right.plot(time, np.where(error > 0, error, np.nan), **style, label=label)
-        left.set(xlabel="time (ms)", ylabel=f"{signal} of {system}")
+        left.set(xlabel="time", ylabel=f"{signal} of {system}")
         left.legend()
-        right.set(xlabel="time (ms)", ylabel="error over largest exact value", yscale="log")
+        right.set(xlabel="time", ylabel="error over largest exact value", yscale="log")
         right.legend(loc="lower right")
         return figure
 

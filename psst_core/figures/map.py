@@ -20,8 +20,8 @@ from psst_core.figures.shared.style import (
     grey,
     heading,
     heat_map,
-    label,
     lacking_axes,
+    map_label,
     numeric_names,
     population_name,
     slices,
@@ -82,11 +82,11 @@ class Map(Figure):
                 image = heat_map(panel, mean, x, y, scale)
                 if mean.isnull().all():
                     empty(panel, why_missing(became), scale=True)
-                panel.set_title(f"{population_name(population)}{f', {solver}' if solver else ''}".replace("_", " "))
+                panel.set_title(population_name(f"{population}, {solver}" if solver else population))
             figure.colorbar(image, ax=list(row), label=heading(values), pad=0.01)
-        figure.supxlabel(label(cube[x]), size=8)
+        figure.supxlabel(map_label(cube[x]), size=8)
         if y:
-            figure.supylabel(label(cube[y]), size=8)
+            figure.supylabel(map_label(cube[y]), size=8)
         figure.suptitle(caption(results, shown, "mean") + grey(cube["status"], values), size=8)
         return figure
 

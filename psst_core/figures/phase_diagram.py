@@ -20,8 +20,8 @@ from psst_core.figures.shared.style import (
     empty,
     grey,
     heading,
-    label,
     lacking_axes,
+    map_label,
     numeric_names,
     population_name,
     slices,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from psst_core.results.sweep_results import Results
     from psst_core.sweep.runs import Axis
 
-LEVELS, ROUNDING = 5, 1e-6
+LEVELS, LEAST, ROUNDING = 5, 5, 1e-6
 
 
 @register("figure", "phase_diagram")
@@ -82,21 +82,22 @@ class PhaseDiagram(OfMeasures):
                     bar.set_ticks([])
                 if panel in axes[0]:
                     bar.set_label(heading(cube[measure]))
-            row[0].set_ylabel(f"{population_name(population)}\n{label(cube[y])}")
-        figure.supxlabel(label(cube[x]), size=8)
+            row[0].set_ylabel(population_name(population))
+        figure.supxlabel(map_label(cube[x]), size=8)
+        figure.supylabel(map_label(cube[y]), size=8)
         text = grey(cube["status"], *(means[measure] for measure in measures))
         figure.suptitle(caption(results, shown, "mean") + text, size=8)
         return figure
 
 
 def _panel(axes: Axes, values: xr.DataArray, x: str, y: str) -> AxesImage:
-    """Draw cells of equal size, one for each pair of values; contours are linear between their centres."""
+    """Draw cells of equal size, one for each pair of values; from 5 x 5 on also contours between their centres."""
     from matplotlib.patheffects import withStroke
 
     grid = values.transpose(y, x).values
     axes.set_facecolor(GREY)
     image = axes.imshow(grid, origin="lower", aspect="auto", interpolation="nearest")
-    if min(grid.shape) > 1 and _varies(grid):
+    if min(grid.shape) >= LEAST and _varies(grid):
         lines = axes.contour(grid, levels=LEVELS, colors="white", linewidths=0.7)
         lines.set_path_effects([withStroke(linewidth=1.4, foreground="0.2")])
     axes.set_xticks(*ticks_of(values[x].values, 12), rotation=60)

@@ -11,6 +11,7 @@ from psst_core.configuration import Config
 from psst_core.figures.base import Figure
 from psst_core.figures.shared.style import (
     COLUMN,
+    LINES,
     PAGE,
     VARIABLES,
     axis_names,
@@ -73,11 +74,16 @@ class PhasePlane(Figure):
             panel.set_title((title + diverged(run)).removeprefix(", "))
             names = [str(name) for name in run.traces.data_vars]
             x, y = run.traces[names[0]], run.traces[names[-1]]
+            numbers = x[x.dims[0]].values
             for cell in range(x.shape[0]):
-                panel.plot(x[cell], y[cell], color=f"C{cell}", lw=0.6, label=f"cell {cell}")
+                panel.plot(x[cell], y[cell], color=f"C{cell}", lw=0.6, label=f"copy {numbers[cell]}")
                 panel.plot(x[cell, :1], y[cell, :1], "o", color=f"C{cell}")
             across, up = (line.attrs["variable"].rpartition(".")[2] for line in (x, y))
             panel.set_xlabel(VARIABLES.get(across, across))
             if panel in axes[:, 0]:
                 panel.set_ylabel(VARIABLES.get(up, up))
+        keys = [panel.get_legend_handles_labels() for panel in axes.flat]
+        handles, labels = max(keys, key=lambda key: len(key[1]))
+        if 1 < len(labels) <= LINES:
+            figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
         return figure

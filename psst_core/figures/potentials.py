@@ -62,8 +62,10 @@ class Potentials(Figure):
         )
         duration = run.config.run.duration
         for panel, height, (name, trace) in zip(axes[:, 0], heights, traces.items(), strict=True):
-            extent = (0.0, duration, len(trace) - 0.5, -0.5)
-            image = panel.imshow(trace, norm=scale, extent=extent, aspect="auto", interpolation="nearest")
+            extent = (0.0, duration, -0.5, len(trace) - 0.5)
+            image = panel.imshow(
+                trace, norm=scale, origin="lower", extent=extent, aspect="auto", interpolation="nearest"
+            )
             panel.set_ylabel(f"{population_name(name)} cell")
             ticks = cell_ticks(len(trace))
             ticks = ticks[:: 1 + len(ticks) // round(8 * height)]

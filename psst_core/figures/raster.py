@@ -81,7 +81,8 @@ def draw_run(run: RunData) -> Picture:
         panel.plot(run.mean_potential["time"], potential, color=f"C{number}", lw=0.8)
         if not potential.notnull().any():
             empty(panel, run.status)
-        panel.set_ylabel(f"{population_name(name)} mean\npotential (mV)")
+        panel.set_ylabel("mean potential\n(mV)")
+        panel.text(1.01, 0.5, population_name(name), color=f"C{number}", va="center", transform=panel.transAxes)
         first = cells.stop
     stimulus = run.config.stimulus
     edge = first - 0.4
@@ -105,7 +106,7 @@ def strongest(results: Results) -> RunData | None:
     If no run has any power, return the first that is ok; if none is, the first that has diverged; else None.
     """
     cube, at = results.cube, {}
-    power = cube["band_power"].isel(population=-1)
+    power = cube["band_power"].isel(population=-1) if "band_power" in cube else cube["status"].where(False)
     mean = power.mean(REPLICATES)
     choices = [cube["status"] == STATUS[word] for word in ("ok", "diverged")]
     if mean.notnull().any():

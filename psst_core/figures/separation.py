@@ -12,7 +12,7 @@ import pandas as pd
 from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.figures.base import Figure
-from psst_core.figures.shared.style import COLUMN, NO_TRACES, diverged, first_traced, no_traces
+from psst_core.figures.shared.style import COLUMN, NO_TRACES, diverged, first_traced, no_traces, time_label
 from psst_core.measures.recordings import RunData
 from psst_core.registry import register
 
@@ -59,7 +59,7 @@ class Separation(Figure):
         if fitted.any():
             line = np.exp(offset + rate * time[fitted])
             axes.plot(time[fitted], line, "--", color="C1", label=f"exp({rate:.2f} t), fitted")
-        axes.set(xlabel="time (ms)", ylabel="distance", yscale="log" if (apart > 0).any() else "linear")
+        axes.set(xlabel=time_label(run.config), ylabel="distance", yscale="log" if (apart > 0).any() else "linear")
         axes.legend(loc="lower right")
         figure.suptitle(diverged(run).removeprefix(", "), size=8)
         return figure

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from psst_core.attributes import REPLICATES
 from psst_core.configuration import Config
 from psst_core.figures.base import Figure
@@ -18,6 +20,7 @@ from psst_core.figures.shared.style import (
     no_traces,
     population_name,
     short,
+    time_label,
 )
 from psst_core.measures.recordings import RunData
 from psst_core.registry import register
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from psst_core.sweep.runs import Axis
 
 CELLS = 5
+WIDEST, THINNEST = 2.2, 0.8  # lines become thinner, so that one below another is seen
 
 
 @register("figure", "traces")
@@ -60,15 +64,18 @@ def draw_run(run: RunData) -> Picture:
     )
     for panel, name in zip(axes[:, 0], names, strict=True):
         trace = run.traces[name]
-        for number, cell in enumerate(trace[trace.dims[0]].values[:CELLS]):
-            line = trace.isel({trace.dims[0]: number})
-            panel.plot(trace["time"], line, color=f"C{number}", lw=0.9, label=f"cell {cell}")
         population, _, variable = trace.attrs["variable"].partition(".")
         plain = run.config.network.populations[population].equations is not None
+        cells = trace[trace.dims[0]].values[:CELLS]
+        widths = np.linspace(WIDEST, THINNEST, len(cells)) if len(cells) > 1 else [THINNEST]
+        for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+            line = trace.isel({trace.dims[0]: number})
+            name = f"{'copy' if plain else 'cell'} {cell}"
+            panel.plot(trace["time"], line, color=f"C{number}", lw=width, label=name)
         panel.set_ylabel(label("" if plain else population, variable, trace.attrs.get("units")))
     if len(axes[0, 0].lines) > 1:
         axes[0, 0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=CELLS, borderaxespad=0.1)
-    axes[-1, 0].set_xlabel("time (ms)")
+    axes[-1, 0].set_xlabel(time_label(run.config))
     axes[-1, 0].set_xlim(0, run.config.run.duration)
     point = [f"{name} {short(value)}" for name, value in run.point.items() if name not in REPLICATES]
     figure.suptitle((", ".join(point).replace("_", " ") + diverged(run)).removeprefix(", "), size=8)

@@ -54,7 +54,7 @@ def test_each_control_changes_the_picture(folder):
     for control, value in (
         (browser.view, "map"),
         (browser.measure, "synchrony"),
-        (browser.sliders["population"], "LN"),
+        (browser.sliders["population"], "ln"),
         (browser.sliders["solver"], "euler"),
         (browser.sliders["size"], "16"),
         (browser.x, "coupling"),
@@ -249,7 +249,7 @@ def test_views_average_over_replicates_at_the_place(folder):
 
 def test_error_bars_are_standard_deviations_over_replicates_at_the_place(folder):
     browser = Browser(folder)
-    browser.sliders["population"].value = "LN"
+    browser.sliders["population"].value = "ln"
     figure = views.draw_curves(browser.sweep, "firing_rate", "size", "coupling", browser.place)
     cube = browser.sweep.cube["firing_rate"].sel(solver="rk4", population="ln")
     for coupling, drawn in zip(cube["coupling"].values, figure.axes[0].containers, strict=True):

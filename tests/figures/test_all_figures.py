@@ -163,3 +163,17 @@ def test_scatter_shows_means_over_trials(tmp_path):
         rows.loc[("pn", "firing_rate", "ach"), "spearman"] > 0.5 > rows.loc[("pn", "firing_rate", "gaba"), "spearman"]
     )
     assert rows.loc[("pn", "firing_rate", "ach"), "points"] == 24 and len(rows) == 2 * 8 * 2
+
+
+def test_figures_show_the_measures_that_are_there(tmp_path):
+    """Without the oscillation, and with the measures that a configuration names."""
+    config = everything()
+    del config["analysis"]["measures"]["oscillation"]
+    config["figure_options"] = {"scatter": {"type": "scatter", "measures": ["isi_cv", "firing_rate"]}}
+    results = made_up_sweep(tmp_path, [ACH, COUPLING], config=config)
+    names = {file.stem for file in drawn_files(results)}
+    assert {"raster", "connectivity", "scatter", "coupling_curves", "rate_map"} <= names and "power_map" not in names
+    text = drawn_text("scatter", results)
+    assert "variation of intervals" in text and "synchrony" not in text
+    text = drawn_text("coupling_curves", results)
+    assert "firing rate" in text and "synchrony" in text and "oscillation power" not in text

@@ -18,12 +18,14 @@ from psst_core.figures.shared.style import (
     heading,
     label,
     lacking_axes,
+    numerals,
     numeric_names,
     population_name,
     scale_x,
     series,
     slices,
     why_missing,
+    within,
 )
 
 if TYPE_CHECKING:
@@ -64,19 +66,22 @@ class Curves(OfMeasures):
         populations, measures = list(results.config.network.populations), self.shown(cube)
         size = (PAGE, 0.7 + 1.5 * len(populations))
         figure, axes = plt.subplots(len(populations), len(measures), figsize=size, sharex=True, squeeze=False)
+        few = [] if lines is None else [value for value, _ in series(cube, lines)]
+        names = dict(zip(few, numerals(few), strict=True))
         for row, population in zip(axes, populations, strict=True):
             for panel, measure in zip(row, measures, strict=True):
                 for value, colour in series(cube, lines):
                     chosen = cube[measure].sel(population=population)
                     found = self.band(chosen if lines is None else chosen.sel({lines: value}))
                     mean, band = (line.coarsen({x: neighbours}, boundary="pad").mean() for line in found)
-                    name = None if lines is None else f"{value:.4g}"
+                    name = None if lines is None else names[value]
                     panel.plot(mean[x], mean, color=colour, label=name, marker=marker)
-                    panel.fill_between(mean[x], mean - band, mean + band, color=colour, alpha=0.2, lw=0)
+                    low, high = within(cube[measure], mean - band, mean + band)
+                    panel.fill_between(mean[x], low, high, color=colour, alpha=0.2, lw=0)
                 if not cube[measure].sel(population=population).notnull().any():
                     empty(panel, why_missing(cube["status"]))
                 scale_x(panel, cube[x])
-                if measure != "dominant_frequency":
+                if cube[measure].attrs.get("range", [None])[0] == 0 and not measure.endswith("frequency"):
                     highest = float(panel.dataLim.ymax)
                     panel.set_ylim(0, 1.05 * highest if np.isfinite(highest) and highest > 0 else None)
                 if panel in axes[0]:
@@ -86,6 +91,6 @@ class Curves(OfMeasures):
         smooth = f", each of {neighbours} neighbours" if neighbours > 1 else ""
         figure.suptitle(caption(results, [name for name in (x, lines) if name], self.what) + smooth, size=8)
         if lines is not None:
-            handles, names = axes[0, 0].get_legend_handles_labels()
-            figure.legend(handles, names, title=label(cube[lines]), loc="outside right center")
+            handles, labels = axes[0, 0].get_legend_handles_labels()
+            figure.legend(handles, labels, title=label(cube[lines]), loc="outside right center")
         return figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
+import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ LINES, LABELS, ROWS, OWN_TICKS, DECADES = 7, 24, 14, 60, 20
 MANY = 2000
 NO_TRACES = "recorder.variables keeps no traces"
 GREY = "0.9"
+NAME_WIDTH = 18
+DIGITS = (3, 4, 5, 6)
 UNITS = {"mV^2": "mV²", "uA/cm^2": "µA/cm²", "uF/cm^2": "µF/cm²", "mS/cm^2": "mS/cm²", "(mmol/L)": "mM", "1": ""}
 AXES = {
     "network.size": "network size (cells)",
@@ -40,7 +43,7 @@ AXES = {
     "run.dt": "step dt (ms)",
     "run.duration": "model time (ms)",
 }
-VARIABLES = {"theta": "θ (rad)", "omega": "ω (rad/ms)"}
+VARIABLES = {"theta": "θ (rad)", "omega": "ω"}
 MISSING = {  # by the status of a run, why a measure of it is no number
     "ok": "undefined",
     "diverged": "diverged",
@@ -48,7 +51,6 @@ MISSING = {  # by the status of a run, why a measure of it is no number
     "not_run": "not yet run",
     "not_planned": "not planned",
 }
-NAMES = {"pn": "PN", "ln": "LN", "hh": "HH"}
 
 
 def label(variable: xr.DataArray) -> str:
@@ -67,8 +69,22 @@ def heading(variable: xr.DataArray) -> str:
     return text.replace(", ", ",\n") if ", " in text else text.replace(" (", "\n(")
 
 
+def map_label(axis: xr.DataArray) -> str:
+    """Return the label of an axis that shows its values evenly; say so where their distances differ."""
+    values = np.asarray(axis.values, dtype=float)
+    steps = [np.diff(values)] + ([np.diff(np.log(values))] if (values > 0).all() else [])
+    even = len(values) < 3 or any(np.allclose(step, step.mean(), rtol=0.05) for step in steps)
+    return label(axis) + ("" if even else "\n(not to scale)")
+
+
 def population_name(population: object) -> str:
-    return NAMES.get(str(population), str(population))
+    """Return a population's name as its user wrote it, with spaces for `_`, and in several lines if it is long."""
+    return textwrap.fill(str(population).replace("_", " "), NAME_WIDTH)
+
+
+def time_label(config: Config) -> str:
+    """Return the label of time; plain systems have no unit of it."""
+    return "time (ms)" if has_membranes(config) else "time"
 
 
 def numeric_axes(axes: Iterable[Axis]) -> list[str]:
@@ -225,6 +241,26 @@ def no_traces(results: Results) -> Picture:
     return nothing(results, "no run with traces", why_missing(status.where(status >= STATUS["not_run"])))
 
 
+def numerals(values: Iterable[float]) -> list[str]:
+    """Write numbers with three significant digits, or as many more as tell them apart; whole numbers in full."""
+    values = [float(value) for value in values]
+    for digits in DIGITS:
+        texts = [f"{value if value.is_integer() else float(f'{value:.{digits}g}'):g}" for value in values]
+        if len(set(texts)) == len(set(values)):
+            break
+    return texts
+
+
+def within(variable: xr.DataArray, low: xr.DataArray, high: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the edges of a band around a measure's mean, cut off where they leave the range that the measure can have.
+
+    Args:
+        variable: the measure, as it is in the cube.
+    """
+    least, most = variable.attrs.get("range", (-np.inf, np.inf))
+    return low.clip(least, most), high.clip(least, most)
+
+
 def short(value: object) -> str:
     return f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
 
@@ -328,7 +364,7 @@ def scale_x(axes: Axes, values: ArrayLike) -> None:
         if place - last > 0.12 * (places[-1] - places[0]):
             ticks.append(value)
             last = place
-    axes.set_xticks(ticks, [f"{value:g}" for value in ticks], rotation=60)
+    axes.set_xticks(ticks, numerals(ticks), rotation=60)
     axes.xaxis.set_minor_locator(NullLocator())
 
 
@@ -368,8 +404,8 @@ def ticks_of(values: Any, most: int) -> tuple[Any, list[str]]:
 
     few = np.arange(0, len(values), -(-len(values) // most))
     if len(few) == len(values) or not (np.diff(values) > 0).all():
-        return few, [f"{values[place]:g}" for place in few]
+        return few, numerals(values[few])
     locator = LogLocator() if logarithmic(values) else MaxNLocator(most // 3)
     first = values[values > 0][0] if logarithmic(values) else values[0]
     ticks = [tick for tick in locator.tick_values(first, values[-1]) if first <= tick <= values[-1]]
-    return np.interp(ticks, values, np.arange(len(values))), [f"{tick:g}" for tick in ticks]
+    return np.interp(ticks, values, np.arange(len(values))), numerals(ticks)
