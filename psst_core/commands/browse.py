@@ -286,7 +286,7 @@ class Browser:
         along = [name for name, axis in self.sweep.axes.items() if axis.dimension == RUN]
         rows += [(label(here[name]), short(here[name].item())) for name in along]
         undefined = "undefined" if here["status"] == STATUS["ok"] else ""
-        for name, measure in views.measures(here).items():
+        for name, measure in views.measures(self.sweep.cube).items():
             value = here[measure].item()
             rows.append((name, short(value) if np.isfinite(value) else undefined))
         return _table(rows)

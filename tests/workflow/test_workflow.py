@@ -140,7 +140,7 @@ def test_changed_code_of_a_figure_draws_that_figure_again(folder, tmp_path):
     """In a copy of PSST: one job draws, and no other is there but that of the target."""
     for part in ("psst_core", "workflow", "conf"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
-    with (tmp_path / "psst_core" / "figures" / "rate_map.py").open("a") as code:
+    with (tmp_path / "psst_core" / "figures" / "phase_diagram.py").open("a") as code:
         code.write("\n\nCHANGED = True\n")
     command = [Path(sys.executable).with_name("snakemake"), "-s", tmp_path / "workflow" / "Snakefile", "-n"]
     command += ["--directory", folder, "--config", f"overrides={SWEEP}", "name=tiny"]
