@@ -109,7 +109,9 @@ TARGETS = [again]
 for name in KEPT:
     found = FOLDER.sweep(name).figure_files("png")
     own = {*SWEEPS[name].config.figures, "error_estimate"}
-    TARGETS += [FOLDER.sweep(name).kept(file.stem) for file in found if file.stem in own]
+    TARGETS += [
+        FOLDER.sweep(name).kept(file.stem) for file in found if file.stem in own
+    ]
 TARGETS += [
     file for outputs in DRAWN.values() for task in outputs for file in task.files
 ]
