@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 REPLICATES = ("network", "trial")
+RUN = "run"  # the dimension along which axes lie that move together
 STATUS = {"ok": 0, "diverged": 1, "not_run": 2, "not_planned": 3, "failed": 4}
 
 ATTRIBUTES: dict[str, dict[str, Any]] = {

@@ -257,6 +257,9 @@ class PsstConfig:
 
     Attributes:
         figures: the figures to draw; one is left out where the sweep does not have what it shows.
+        figure_options: by the name of a figure, the `type` of figure and its options. A file in psst_core/figures/ is
+            a type, or one of a plugin. Without a type, the name is the type. A name of its own makes another figure
+            of that type, which `figures` may name too.
         formats: formats of the figures, such as pdf, beside PNG and SVG.
         style: a style of matplotlib's or the path of a style file, laid over PSST's own style.
         scale: small, or paper. With paper the overrides in `paper` are applied, except where the command line has the
@@ -276,6 +279,7 @@ class PsstConfig:
     sweep: SweepConfig = field(default_factory=SweepConfig)
     numerics: NumericsConfig = field(default_factory=NumericsConfig)
     figures: list[str] = field(default_factory=list)
+    figure_options: dict[str, Any] = field(default_factory=dict)
     formats: list[str] = field(default_factory=list)
     style: str = ""
     scale: str = "small"
@@ -346,6 +350,10 @@ class Config(dict[str, Any]):
     @property
     def figures(self) -> list[str]:
         return list(self["figures"])
+
+    @property
+    def figure_options(self) -> dict[str, Settings]:
+        return dict(self.get("figure_options", {}))
 
     @property
     def formats(self) -> list[str]:

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from psst_core.drawing import remove_stale, save, save_table
 from psst_core.errors import PsstError
-from psst_core.figures import remove_stale, save, save_table
 from psst_core.host.compiled import Programs
 from psst_core.host.hardware import Settings, fits, settings, variables_kept
 from psst_core.job.slurm import refuse_while_at_work

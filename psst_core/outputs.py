@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from psst_core.configuration import Config
-from psst_core.figures import available, figure_recipe, formats, with_table
+from psst_core.drawing import figure_recipe, formats
+from psst_core.figures.chosen import available, with_table
 from psst_core.plan.sweep_plan import Plan, claim
 from psst_core.results.about import about_recipe
 from psst_core.results.error_estimate import estimate_recipe
@@ -82,11 +83,11 @@ def shown(folder: Path, figures: Sequence[str], config: Config, estimated: bool)
     """
     sweep = SweepFolder(folder)
     read = [sweep.cube, *(sweep.estimated if estimated else ())]
-    recipes = {name: partial(figure_recipe, name, folder, config.style) for name in figures}
+    recipes = {name: partial(figure_recipe, name, folder, config) for name in figures}
     for name in figures:
         files = [sweep.figure(name, ending) for ending in formats(config)]
         yield Task("draw", name, files, read, recipes[name])
-    for name in with_table(figures):
+    for name in with_table(figures, config):
         yield Task("tabulate", name, [sweep.table_of(name)], read, recipes[name])
     yield Task("describe", folder.name, [sweep.about], [sweep.cube], partial(about_recipe, folder))
 

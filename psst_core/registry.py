@@ -14,11 +14,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from psst_core import plugins
-from psst_core.datafiles import InputFile
+from psst_core.datafiles import InputFile, digest_file
 from psst_core.errors import PsstError
 
 T = TypeVar("T")
-KINDS = ("mechanism", "synapse", "system", "stimulus", "connectivity", "distribution", "solver", "backend", "measure")
+KINDS = (
+    *("mechanism", "synapse", "system", "stimulus", "connectivity", "distribution", "solver", "backend"),
+    *("measure", "figure"),
+)
 PLAIN = ("solver", "backend")  # their classes need not be dataclasses
 _CLASSES: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
 _BASES: dict[str, type] = {}
@@ -170,6 +173,19 @@ def build(kind: str, settings: Mapping[str, object], key: str, naming: str = "ty
     for name in file_fields(cls):
         values |= {name: _declared(values[name], f"{key}.{name}")} if values.get(name) else {}
     return cls(**values)
+
+
+def contents(made: Any, key: str) -> dict[str, Any]:
+    """Return the fields of an instance by name, as plain data; files by the digests of their contents.
+
+    Args:
+        key: where the configuration has these fields.
+    """
+    found = dict(vars(made))
+    for name in file_fields(type(made)):
+        paths = found[name] if isinstance(found[name], list) else [found[name]]
+        found[name] = [digest_file(str(path), f"{key}.{name}") for path in paths if path]
+    return found
 
 
 def _declared(paths: Any, key: str) -> Any:

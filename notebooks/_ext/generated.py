@@ -72,7 +72,8 @@ class Registry(Generated):
             cls = registry.lookup(kind, name, kind)
             if package and not cls.__module__.startswith(f"psst_core.model.{package[0]}."):
                 continue
-            about, notes = described(cls)
+            about, _ = described(cls)
+            notes = {name: text for base in reversed(cls.__mro__) for name, text in described(base)[1].items()}
             yield from (f"### {name}", "", about, "")
             if kind == "solver":
                 yield from (f"Order {cls.order}, {cls.stages} evaluations a step.", "")

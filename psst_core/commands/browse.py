@@ -17,18 +17,24 @@ import numpy as np
 from matplotlib.figure import Figure
 from traitlets import TraitError
 
-from psst_core.attributes import STATUS, status_word
+from psst_core.attributes import RUN, STATUS, status_word
 from psst_core.commands.blame import blame, find
 from psst_core.configuration import Config
 from psst_core.errors import PsstError
-from psst_core.figures import STYLE, raster, traces, views
-from psst_core.figures.style import has_membranes, label, numeric_names, numeric_parameters, population_name, short
+from psst_core.figures import STYLE, raster, traces
+from psst_core.figures.shared import views
+from psst_core.figures.shared.style import (
+    has_membranes,
+    label,
+    numeric_names,
+    numeric_parameters,
+    short,
+)
 from psst_core.files import to_yaml
 from psst_core.results.about import facts, first_run
 from psst_core.results.sweep_results import Results, open_sweep
 from psst_core.store.dataset import status_counts
 from psst_core.store.folder import CUBE, RESULTS, SweepFolder, cubes
-from psst_core.sweep.axes import RUN
 
 PAGES = ("Measure", "Run", "Origin")
 POPULATION = "population"
@@ -203,7 +209,7 @@ class Browser:
         """Return a slider over the positions along a dimension; it shows the values if these are few."""
         values = self.sweep.cube[dim].values
         settings: dict[str, Any] = {"description": dim, "layout": WIDE, "continuous_update": False}
-        words = [population_name(value) if dim == POPULATION else short(value) for value in values]
+        words = [short(value) for value in values]
         if dim == RUN or len(set(words)) < len(words) or len(words) > MANY:
             slider = widgets.IntSlider(min=0, max=len(words) - 1, **settings)
         else:

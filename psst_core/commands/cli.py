@@ -19,8 +19,8 @@ from psst_core.commands.sonata import export_sonata
 from psst_core.commands.status import status
 from psst_core.commands.sums import SUMS, list_faults, write_list
 from psst_core.commands.zarr import export_zarr
+from psst_core.drawing import draw_all
 from psst_core.errors import PsstError
-from psst_core.figures import available, draw_all
 from psst_core.files import CHECKOUT, to_yaml
 from psst_core.plan.cost import fit
 from psst_core.plan.sweep_plan import EXPERIMENT, counted, earlier, make_plan, sweep_name
@@ -185,7 +185,6 @@ def plan(given: argparse.Namespace) -> None:
     """Print a plan, as `snakemake -n` with the same words would make it."""
     asked = asked_for(given.words)
     made = make_plan(asked.get("experiment", EXPERIMENT), asked.get("overrides", ""), asked.get("name"), RESULTS)
-    available(made.figures, made.axes, made.config)
     manifests = list(made.manifests.values())
     found = expected(made, fit(RESULTS, manifests).judged(manifests))
     print(json.dumps(found, indent=1) if given.json else as_text(made, found))

@@ -9,10 +9,11 @@ from typing import Any
 
 from psst_core import plugins
 from psst_core.attributes import trace_name
-from psst_core.config.schema import SCHEMAS, class_of, kind_of
+from psst_core.config.schema import CHOSEN, SCHEMAS, class_of, kind_of
 from psst_core.configuration import AnalysisConfig, Config, PopulationConfig, ProjectionConfig, RecorderConfig
 from psst_core.datafiles import digest_file, undeclared
 from psst_core.errors import PsstError, named
+from psst_core.figures.chosen import check_figures
 from psst_core.integrate import backends, solvers  # noqa: F401  (importing fills the registry)
 from psst_core.integrate.backend import backend_of
 from psst_core.integrate.solvers import Solver
@@ -66,7 +67,7 @@ def check(config: Config) -> None:
     for ending in config.formats:
         _check_choice(ending, FORMATS, "formats")
     _check_times(config)
-    _check_measures(config)
+    _check_chosen(config)
     built = Network.from_config(draw_parameters(config, 0).network)
     _check_steps(built, run.dt)
     with asking("stimulus", made := build("stimulus", stimulus, "stimulus"), "check"):
@@ -261,15 +262,17 @@ def _check_times(config: Config) -> None:
     SHARED["analysis.background"](analysis.background, "analysis.background", config)
 
 
-def _check_measures(config: Config) -> None:
-    """Check the measures: parameters, windows that fit the run, bands that samples can show, names of variables."""
-    for name, settings in config.analysis.measures.items():
-        key = f"analysis.measures.{name}"
-        _check_part("measure", settings, key)
-        for field in dataclasses.fields(lookup("measure", settings["type"], f"{key}.type")):
-            if (of := field.metadata.get("shared")) and settings.get(field.name) is not None:
-                SHARED[of](settings[field.name], f"{key}.{field.name}", config)
+def _check_chosen(config: Config) -> None:
+    """Check measures and figures: their fields, windows that fit the run, bands that samples can show, and names."""
+    for room, kind in CHOSEN.items():
+        for name, settings in get(config, room).items():
+            key = f"{room}.{name}"
+            _check_part(kind, settings, key)
+            for field in dataclasses.fields(lookup(kind, settings["type"], f"{key}.type")):
+                if (of := field.metadata.get("shared")) and settings.get(field.name) is not None:
+                    SHARED[of](settings[field.name], f"{key}.{field.name}", config)
     check_measures(config)
+    check_figures(config)
 
 
 def _check_stretch(stretch: Sequence[float], key: str, config: Config) -> None:

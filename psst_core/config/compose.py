@@ -25,12 +25,14 @@ from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from psst_core import (
+    figures,  # noqa: F401
     measures,  # noqa: F401
     names,
     plugins,
+    registry,
 )
 from psst_core.config import yaml_files
-from psst_core.config.schema import known_transmitters, network_schema
+from psst_core.config.schema import CHOSEN, known_transmitters, network_schema
 from psst_core.configuration import Config, NetworkConfig, PsstConfig, SweepConfig
 from psst_core.errors import PsstError
 from psst_core.files import CHECKOUT
@@ -44,7 +46,6 @@ from psst_core.written import shown, typed
 
 HEADER = "# @package _global_"
 OPEN = {"recorder.variables": "pn=[v]", "recorder.runs": "trial=[0]"}  # begin empty; checks.py has what they take
-MEASURES = ["analysis", "measures"]
 ALIKE = 0.95  # the similarity of two keys from which on one is the other with a wrong letter
 CONF = CHECKOUT / "conf"
 
@@ -207,7 +208,7 @@ def update(config: DictConfig, key: str, value: object) -> None:
     if _update_open(config, key, value):
         return
     *path, last = key.split(".")
-    if _update_measure(config, path, last, value):
+    if _update_chosen(config, path, last, value):
         return
     if last == "type":
         raise PsstError(f"{key}={shown(value)}: a type cannot be overridden; choose another file in conf/ or write one")
@@ -241,17 +242,23 @@ def _update_open(config: DictConfig, key: str, value: object) -> bool:
     return False
 
 
-def _update_measure(config: DictConfig, path: list[str], last: str, value: object) -> bool:
-    """Add a measure, by its type, or take one out, by `null`; return whether that was asked for."""
-    chosen = config.analysis.measures
-    with open_dict(config):
-        if path == MEASURES and last in chosen and value is None:
-            del chosen[last]
+def _update_chosen(config: DictConfig, path: list[str], last: str, value: object) -> bool:
+    """Add a measure or the options of a figure, or take one out, by `null`; return whether there is nothing else to do.
+
+    One is added by its type, or by a field where its name is a type.
+    """
+    for room, kind in CHOSEN.items():
+        chosen, above = OmegaConf.select(config, room), room.split(".")
+        if path == above and last in chosen and value is None:
+            with open_dict(config):
+                del chosen[last]
             return True
-        if path[:-1] == MEASURES and last == "type" and path[-1] not in chosen:
-            names.check_part(path[-1], "measure", ".".join(MEASURES))
-            chosen[path[-1]] = _typed("measure", OmegaConf.create({"type": str(value)}), ".".join(path))
-            return True
+        if path[:-1] == above and (name := path[-1]) not in chosen and (last == "type" or name in registry.names(kind)):
+            names.check_part(name, kind, room)
+            made = _typed(kind, OmegaConf.create({"type": str(value) if last == "type" else name}), ".".join(path))
+            with open_dict(config):
+                chosen[name] = made
+            return last == "type"
     return False
 
 
@@ -312,21 +319,28 @@ def _complete(config: DictConfig) -> None:
         projection.connectivity = _typed("connectivity", projection.connectivity, key)
         projection.weight = _number_or_distribution(projection.weight, f"network.projections.{name}.weight")
     config.stimulus = _typed("stimulus", config.stimulus, "stimulus")
-    _complete_measures(config.analysis.measures)
+    for room, kind in CHOSEN.items():
+        _complete_chosen(OmegaConf.select(config, room), room, kind)
 
 
-def _complete_measures(chosen: DictConfig) -> None:
-    """Give every measure the fields of its class. One without a type has that of its name; `null` takes one out."""
+def _complete_chosen(chosen: DictConfig, room: str, kind: str) -> None:
+    """Give every part of a room the fields of its class. One without a type has that of its name; `null` takes it out.
+
+    Args:
+        room: the key of the room.
+        kind: the kind of its parts.
+    """
     for name in list(map(str, chosen)):
-        key, settings = f"{'.'.join(MEASURES)}.{name}", chosen[name]
-        names.check_part(name, "measure", ".".join(MEASURES))
+        key, settings = f"{room}.{name}", chosen[name]
+        names.check_part(name, kind, room)
         if settings is None:
             with open_dict(chosen):
                 del chosen[name]
         elif not isinstance(settings, DictConfig):
-            raise PsstError(f"{key}={shown(settings)}: must be a measure's type and parameters, {{type: …}}, or null")
+            what = f"a {kind}'s type and parameters"
+            raise PsstError(f"{key}={shown(settings)}: must be {what}, {{type: …}}, or null")
         else:
-            chosen[name] = _typed("measure", OmegaConf.merge({"type": name}, settings), key)
+            chosen[name] = _typed(kind, OmegaConf.merge({"type": name}, settings), key)
 
 
 def _complete_factors(config: DictConfig) -> None:

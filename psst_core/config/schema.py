@@ -13,6 +13,7 @@ from psst_core.keys import get, is_start, transmitters
 from psst_core.model.distributions import KEY
 from psst_core.registry import lookup, names, setting
 
+CHOSEN = {"analysis.measures": "measure", "figure_options": "figure"}  # rooms whose parts have names of the user's
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -119,8 +120,8 @@ def kind_of(part: str) -> str:
             return "system"
         case ["network", "synapses", _]:
             return "synapse"
-        case ["analysis", "measures", _]:
-            return "measure"
+        case [*_, _] if (room := part.rpartition(".")[0]) in CHOSEN:
+            return CHOSEN[room]
         case [*_, name]:
             return name
     raise KeyError(part)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from psst_core.configuration import Config
-from psst_core.figures.curves import draw_curves
-from psst_core.figures.style import mean_and_band, numeric_axes
-from psst_core.results.sweep_results import Results
-from psst_core.sweep.runs import Axis
+from psst_core.figures.shared.curves import Curves
+from psst_core.figures.shared.style import mean_and_band
+from psst_core.registry import register
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    import xarray as xr
 
 
-def applies(axes: Sequence[Axis], config: Config) -> bool:
-    return bool(numeric_axes(axes))
+@register("figure", "coupling_curves")
+@dataclass
+class CouplingCurves(Curves):
+    """Measures along the longest axis, with bands over networks and trials."""
 
+    caption = """
+    Measures along the longest axis of the sweep, a row for each population, a line for each value of the second axis.
+    Bands are ± one standard deviation over networks and trials: they describe the spread of single runs, not the error
+    of the mean.
+    """
+    what = "mean ± s.d."
 
-def draw(results: Results) -> Figure:
-    """Draw a column for each measure, a row for each population, a line for each value of the second axis."""
-    return draw_curves(results, mean_and_band, "mean ± s.d.")
+    def band(self, values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+        return mean_and_band(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,64 +12,80 @@ import xarray as xr
 
 from psst_core.arrays import Array
 from psst_core.configuration import Config
-from psst_core.figures.style import PAGE, has_membranes, nothing, population_name
-from psst_core.results.sweep_results import Results
-from psst_core.sweep.runs import Axis
+from psst_core.figures.base import Figure
+from psst_core.figures.shared.style import PAGE, no_membranes, nothing, population_name
+from psst_core.registry import register
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
+
+    from psst_core.results.sweep_results import Results
+    from psst_core.sweep.runs import Axis
 
 COUNTS = ("isi_count", "active_share")  # they say what other measures rest on
 
 
-def applies(axes: Sequence[Axis], config: Config) -> bool:
-    return config.numerics.check != "none" and has_membranes(config)
+@register("figure", "error_estimate")
+@dataclass
+class ErrorEstimate(Figure):
+    """Runs beside their twins at half the step."""
 
+    caption = """
+    A share of the runs was integrated once more at half the step, with the same noise. Left, the runs whose spikes
+    have not shifted by more than 1 ms yet; right, how far each measure moves, in standard deviations between
+    trials: what lies in the grey band is less than the difference between two trials.
+    """
 
-def draw(results: Results) -> Figure:
-    """Draw the share of runs without a shifted spike over time (left), and the differences of measures (right)."""
-    import matplotlib.pyplot as plt
+    def lacking(self, axes: Sequence[Axis], config: Config) -> str | None:
+        return "numerics.check=none makes no run twice" if config.numerics.check == "none" else no_membranes(config)
 
-    data, lost = compared(results)
-    if not data.sizes["run"]:
-        return nothing(results, "no pair of runs to compare", "diverged")
-    shown = shown_of(data)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 3.0), gridspec_kw={"width_ratios": [1, 1.5]})
-    populations = [str(name) for name in data["population"].values]
-    for i, name in enumerate(populations):
-        _survival(left, data["first_shift"].sel(population=name).values, float(data.attrs["duration"]), i, name)
-        offset = (i - (len(populations) - 1) / 2) * 0.3
-        for row, measure in enumerate(shown):
-            ratio = relative(data.sel(population=name), measure)
-            right.plot(ratio, np.full(len(ratio), row + offset), "|", color=f"C{i}", markersize=6)
-    left.set(xlabel="time (ms)", ylabel="share of runs without a spike\nshifted by more than 1 ms", ylim=(-0.03, 1.03))
-    left.legend()
-    names = [str(data[f"delta_{measure}"].attrs["long_name"]).partition(" at dt/2")[0] for measure in shown]
-    right.set_yticks(range(len(shown)), names)
-    right.invert_yaxis()
-    right.axvspan(-1, 1, color="0.9", linewidth=0)
-    right.axvline(0, color="0.4", lw=0.6)
-    right.set_xlabel("at dt/2 minus at dt, in s.d. between trials")
-    if not np.isfinite([relative(data, measure) for measure in shown]).any():
-        right.text(0.5, 0.5, "no spread: take sweep.trials=2 or more", transform=right.transAxes, ha="center")
-    text = f"{data.sizes['run']} of {len(results.plan)} runs integrated once more at half the step"
-    figure.suptitle(text + (f"; {lost} more diverged" if lost else ""), size=8)
-    return figure
+    def draw(self, results: Results) -> Picture:
+        """Draw the share of runs without a shifted spike over time (left), and the differences of measures (right)."""
+        import matplotlib.pyplot as plt
 
+        data, lost = compared(results)
+        if not data.sizes["run"]:
+            return nothing(results, "no pair of runs to compare", "diverged")
+        shown = shown_of(data)
+        figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 3.0), gridspec_kw={"width_ratios": [1, 1.5]})
+        populations = [str(name) for name in data["population"].values]
+        for i, name in enumerate(populations):
+            _survival(left, data["first_shift"].sel(population=name).values, float(data.attrs["duration"]), i, name)
+            offset = (i - (len(populations) - 1) / 2) * 0.3
+            for row, measure in enumerate(shown):
+                ratio = relative(data.sel(population=name), measure)
+                right.plot(ratio, np.full(len(ratio), row + offset), "|", color=f"C{i}", markersize=6)
+        left.set(
+            xlabel="time (ms)", ylabel="share of runs without a spike\nshifted by more than 1 ms", ylim=(-0.03, 1.03)
+        )
+        left.legend()
+        names = [str(data[f"delta_{measure}"].attrs["long_name"]).partition(" at dt/2")[0] for measure in shown]
+        right.set_yticks(range(len(shown)), names)
+        right.invert_yaxis()
+        right.axvspan(-1, 1, color="0.9", linewidth=0)
+        right.axvline(0, color="0.4", lw=0.6)
+        right.set_xlabel("at dt/2 minus at dt, in s.d. between trials")
+        if not np.isfinite([relative(data, measure) for measure in shown]).any():
+            right.text(0.5, 0.5, "no spread: take sweep.trials=2 or more", transform=right.transAxes, ha="center")
+        text = f"{data.sizes['run']} of {len(results.plan)} runs integrated once more at half the step"
+        figure.suptitle(text + (f"; {lost} more diverged" if lost else ""), size=8)
+        return figure
 
-def table(results: Results) -> pd.DataFrame:
-    """Return a row for each population: when spikes first shift, and the root mean square of relative differences."""
-    data, lost = compared(results)
-    rows = []
-    for name in data["population"].values:
-        here = data.sel(population=name)
-        shift = here["first_shift"].values
-        row: dict[str, Any] = {"population": name, "runs": len(shift), "diverged": lost}
-        row |= {"shifted": int(np.isfinite(shift).sum())}
-        row |= {"earliest shift (ms)": _finite(np.min, shift), "median shift (ms)": _finite(np.median, shift)}
-        rows.append(row | {f"{measure} (s.d.)": _finite(_rms, relative(here, measure)) for measure in shown_of(data)})
-    return pd.DataFrame(rows)
+    def table(self, results: Results) -> pd.DataFrame:
+        """Return a row for each population: when spikes first shift, and the r.m.s. of relative differences."""
+        data, lost = compared(results)
+        rows = []
+        for name in data["population"].values:
+            here = data.sel(population=name)
+            shift = here["first_shift"].values
+            row: dict[str, Any] = {"population": name, "runs": len(shift), "diverged": lost}
+            row |= {"shifted": int(np.isfinite(shift).sum())}
+            row |= {"earliest shift (ms)": _finite(np.min, shift), "median shift (ms)": _finite(np.median, shift)}
+            rows.append(
+                row | {f"{measure} (s.d.)": _finite(_rms, relative(here, measure)) for measure in shown_of(data)}
+            )
+        return pd.DataFrame(rows)
 
 
 def shown_of(data: xr.Dataset) -> list[str]:

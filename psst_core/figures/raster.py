@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from psst_core.attributes import REPLICATES, STATUS
 from psst_core.configuration import Config
-from psst_core.figures.style import PAGE, cell_ticks, diverged, empty, has_membranes, nothing, population_name, short
+from psst_core.figures.base import Figure
+from psst_core.figures.shared.style import (
+    PAGE,
+    cell_ticks,
+    diverged,
+    empty,
+    no_membranes,
+    nothing,
+    population_name,
+    short,
+)
 from psst_core.measures.recordings import RunData
-from psst_core.results.sweep_results import Results
-from psst_core.sweep.runs import Axis
+from psst_core.registry import register
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
+
+    from psst_core.results.sweep_results import Results
+    from psst_core.sweep.runs import Axis
 
 
-def applies(axes: Sequence[Axis], config: Config) -> bool:
-    return has_membranes(config)
+@register("figure", "raster")
+@dataclass
+class Raster(Figure):
+    """One run: its spikes, and the mean potential of each population."""
+
+    caption = """
+    One run: spikes of every cell, and each population's mean potential. It is the first run at the point of the
+    sweep where the last population's oscillation is strongest on average; the title says where.
+    """
+
+    def lacking(self, axes: Sequence[Axis], config: Config) -> str | None:
+        return no_membranes(config)
+
+    def draw(self, results: Results) -> Picture:
+        """Draw a run at the point where the last population's oscillation is strongest on average."""
+        run = strongest(results)
+        return nothing(results) if run is None else draw_run(run)
 
 
-def draw(results: Results) -> Figure:
-    """Draw a run at the point where the last population's oscillation is strongest on average."""
-    run = strongest(results)
-    return nothing(results) if run is None else draw_run(run)
-
-
-def draw_run(run: RunData) -> Figure:
+def draw_run(run: RunData) -> Picture:
     """Draw a run: its spikes above, below them a row for the mean potential of each population."""
     import matplotlib.pyplot as plt
 
@@ -59,7 +81,8 @@ def draw_run(run: RunData) -> Figure:
         panel.plot(run.mean_potential["time"], potential, color=f"C{number}", lw=0.8)
         if not potential.notnull().any():
             empty(panel, run.status)
-        panel.set_ylabel(f"{population_name(name)} mean\npotential (mV)")
+        panel.set_ylabel("mean potential\n(mV)")
+        panel.text(1.01, 0.5, population_name(name), color=f"C{number}", va="center", transform=panel.transAxes)
         first = cells.stop
     stimulus = run.config.stimulus
     edge = first - 0.4
@@ -83,7 +106,7 @@ def strongest(results: Results) -> RunData | None:
     If no run has any power, return the first that is ok; if none is, the first that has diverged; else None.
     """
     cube, at = results.cube, {}
-    power = cube["band_power"].isel(population=-1)
+    power = cube["band_power"].isel(population=-1) if "band_power" in cube else cube["status"].where(False)
     mean = power.mean(REPLICATES)
     choices = [cube["status"] == STATUS[word] for word in ("ok", "diverged")]
     if mean.notnull().any():

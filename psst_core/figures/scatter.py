@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +13,10 @@ import scipy
 import xarray as xr
 
 from psst_core.arrays import Array
-from psst_core.attributes import REPLICATES, scalar_measures
+from psst_core.attributes import REPLICATES, RUN, scalar_measures
 from psst_core.configuration import Config
-from psst_core.figures.style import (
+from psst_core.figures.shared.measures import OfMeasures
+from psst_core.figures.shared.style import (
     MANY,
     PAGE,
     caption,
@@ -27,90 +29,103 @@ from psst_core.figures.style import (
     slices,
     why_missing,
 )
-from psst_core.results.sweep_results import Results
-from psst_core.sweep.axes import RUN
-from psst_core.sweep.runs import Axis
+from psst_core.registry import register
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
 
-SHOWN = ("firing_rate", "band_power", "dominant_frequency", "synchrony")
+    from psst_core.results.sweep_results import Results
+    from psst_core.sweep.runs import Axis
+
 COLUMNS = 4
 BINS, IN_BIN = 12, 8
 LINE = 20
 
 
-def applies(axes: Sequence[Axis], config: Config) -> bool:
-    return bool(numeric_parameters(axes))
+@register("figure", "scatter")
+@dataclass
+class Scatter(OfMeasures):
+    """Measures against parameters that are sampled, or that move together: a point for each place along `run`."""
 
-
-def draw(results: Results) -> Figure:
-    """Draw a row for each measure and a column for each parameter; of many, those with the strongest rank correlations.
-
-    Colours are populations or, if there is one, values of the next parameter; lines are medians in bins.
+    caption = """
+    Measures against the parameters that were sampled or move together: a point for each place along run, lines are
+    medians in bins. The table holds Spearman's rank correlations.
     """
-    import matplotlib.pyplot as plt
-    from matplotlib.patheffects import withStroke
 
-    values, parameters = means(results), numeric_parameters(results.axes.values())
-    became = results.cube["status"].sel(slices(results, [RUN]))
-    shown = sorted(parameters, key=lambda name: -_strength(values, name))[:COLUMNS]
-    shown = [name for name in parameters if name in shown]
-    measures = [name for name in SHOWN if np.isfinite(values[name]).any()] or list(SHOWN)
-    populations = [str(name) for name in values["population"].values]
-    graded = len(populations) == 1 and len(shown) > 1
-    width = PAGE if len(shown) > 2 else PAGE * (0.35 + 0.25 * len(shown))
-    figure, axes = plt.subplots(
-        len(measures),
-        len(shown),
-        figsize=(width, 0.9 + 1.35 * len(measures)),
-        sharex="col",
-        sharey="row",
-        squeeze=False,
-    )
-    dots: dict[str, Any] = {"s": np.clip(2000 / values.sizes[RUN], 0.5, 8.0), "lw": 0}
-    dots |= {"rasterized": values.sizes[RUN] > MANY}
-    halo = [withStroke(linewidth=2.5, foreground="white")]
-    for row, measure in zip(axes, measures, strict=True):
-        for panel, parameter, following in zip(row, shown, [*shown[1:], shown[0]], strict=True):
-            x = values[parameter].values
-            for number, population in enumerate(populations):
-                y, colour = values[measure].sel(population=population).values, "black" if graded else f"C{number}"
-                if graded:
-                    image = panel.scatter(x, y, c=values[following], cmap="viridis", **dots)
-                else:
-                    panel.scatter(x, y, color=colour, alpha=np.clip(1500 / len(x), 0.05, 0.4), **dots)
-                panel.plot(*binned_median(x, y), color=colour, label=population_name(population), path_effects=halo)
-            if not np.isfinite(values[measure]).any():
-                empty(panel, why_missing(became))
-            if graded and panel in axes[0]:
-                figure.colorbar(
-                    image, ax=axes[:, shown.index(parameter)], location="top", label=_wrapped(values[following])
-                )
-            if panel in axes[-1]:
-                panel.set_xlabel(_wrapped(values[parameter]))
-            _scale(panel, x)
-        row[0].set_ylabel(heading(values[measure]))
-    if len(populations) > 1:
-        handles, names = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside right upper")
-    part = f", {len(shown)} of {len(parameters)} parameters" if len(shown) < len(parameters) else ""
-    figure.suptitle(f"{values.sizes[RUN]:,} points{part}, {caption(results, [RUN], 'mean')}", size=8)
-    return figure
+    def lacking(self, axes: Sequence[Axis], config: Config) -> str | None:
+        return (
+            super().lacking(axes, config) if numeric_parameters(axes) else "no axis of several numbers lies along run"
+        )
 
+    def draw(self, results: Results) -> Picture:
+        """Draw a row for each measure and a column for each parameter; of many, those with the strongest correlations.
 
-def table(results: Results) -> pd.DataFrame:
-    """Return a row for each population, measure and parameter: Spearman's rank correlation and number of points."""
-    values = means(results)
-    rows = []
-    for population in values["population"].values:
-        for measure in scalar_measures(values):
-            for parameter in numeric_parameters(results.axes.values()):
-                y = values[measure].sel(population=population).values
-                row = {"population": population, "measure": measure, "parameter": parameter}
-                rows.append(row | {"points": np.isfinite(y).sum(), "spearman": rank_correlation(values[parameter], y)})
-    return pd.DataFrame(rows)
+        Colours are populations or, if there is one, values of the next parameter; lines are medians in bins.
+        """
+        import matplotlib.pyplot as plt
+        from matplotlib.patheffects import withStroke
+
+        values, parameters = means(results), numeric_parameters(results.axes.values())
+        became = results.cube["status"].sel(slices(results, [RUN]))
+        wanted = self.shown(results.cube)
+        shown = sorted(parameters, key=lambda name: -_strength(values[wanted], name))[:COLUMNS]
+        shown = [name for name in parameters if name in shown]
+        measures = [name for name in wanted if np.isfinite(values[name]).any()] or wanted
+        populations = [str(name) for name in values["population"].values]
+        graded = len(populations) == 1 and len(shown) > 1
+        width = PAGE if len(shown) > 2 else PAGE * (0.35 + 0.25 * len(shown))
+        figure, axes = plt.subplots(
+            len(measures),
+            len(shown),
+            figsize=(width, 0.9 + 1.35 * len(measures)),
+            sharex="col",
+            sharey="row",
+            squeeze=False,
+        )
+        dots: dict[str, Any] = {"s": np.clip(2000 / values.sizes[RUN], 0.5, 8.0), "lw": 0}
+        dots |= {"rasterized": values.sizes[RUN] > MANY}
+        halo = [withStroke(linewidth=2.5, foreground="white")]
+        for row, measure in zip(axes, measures, strict=True):
+            for panel, parameter, following in zip(row, shown, [*shown[1:], shown[0]], strict=True):
+                x = values[parameter].values
+                for number, population in enumerate(populations):
+                    y, colour = values[measure].sel(population=population).values, "black" if graded else f"C{number}"
+                    if graded:
+                        image = panel.scatter(x, y, c=values[following], cmap="viridis", **dots)
+                    else:
+                        panel.scatter(x, y, color=colour, alpha=np.clip(1500 / len(x), 0.05, 0.4), **dots)
+                    panel.plot(*binned_median(x, y), color=colour, label=population_name(population), path_effects=halo)
+                if not np.isfinite(values[measure]).any():
+                    empty(panel, why_missing(became))
+                if graded and panel in axes[0]:
+                    figure.colorbar(
+                        image, ax=axes[:, shown.index(parameter)], location="top", label=_wrapped(values[following])
+                    )
+                if panel in axes[-1]:
+                    panel.set_xlabel(_wrapped(values[parameter]))
+                _scale(panel, x)
+            row[0].set_ylabel(heading(values[measure]))
+        if len(populations) > 1:
+            handles, names = axes[0, 0].get_legend_handles_labels()
+            figure.legend(handles, names, loc="outside right upper")
+        part = f", {len(shown)} of {len(parameters)} parameters" if len(shown) < len(parameters) else ""
+        figure.suptitle(f"{values.sizes[RUN]:,} points{part}, {caption(results, [RUN], 'mean')}", size=8)
+        return figure
+
+    def table(self, results: Results) -> pd.DataFrame:
+        """Return a row for each population, measure and parameter: Spearman's rank correlation and number of points."""
+        values = means(results)
+        rows = []
+        for population in values["population"].values:
+            for measure in map(str, values.data_vars):
+                for parameter in numeric_parameters(results.axes.values()):
+                    y = values[measure].sel(population=population).values
+                    row = {"population": population, "measure": measure, "parameter": parameter}
+                    rows.append(
+                        row | {"points": np.isfinite(y).sum(), "spearman": rank_correlation(values[parameter], y)}
+                    )
+        return pd.DataFrame(rows)
 
 
 def means(results: Results) -> xr.Dataset:
@@ -148,8 +163,8 @@ def _wrapped(variable: xr.DataArray) -> str:
 def _strength(values: xr.Dataset, parameter: str) -> float:
     found = [
         abs(rank_correlation(values[parameter], y))
-        for name in SHOWN
-        for y in values[name].transpose("population", RUN).values
+        for variable in values.data_vars.values()
+        for y in variable.transpose("population", RUN).values
     ]
     return max(0.0 if np.isnan(value) else value for value in found)
 

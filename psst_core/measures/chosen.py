@@ -7,12 +7,11 @@ from typing import Any
 from psst_core import plugins
 from psst_core.attributes import ATTRIBUTES
 from psst_core.configuration import Config
-from psst_core.datafiles import digest_file
 from psst_core.digest import code_digest, digest, imported
 from psst_core.errors import PsstError, named
 from psst_core.keys import get
 from psst_core.measures.base import SHARED_DIMS, Measure, Variable
-from psst_core.registry import build, file_fields
+from psst_core.registry import build, contents
 
 KEY = "analysis.measures"
 # They read the recordings for all measures, and make the files in which measures stand.
@@ -96,10 +95,7 @@ def dimension(own: str, name: str) -> str:
 
 def measure_digest(name: str, config: Config, measure: Measure) -> str:
     """Return the digest of a measure: of its name, its parameters, the files that it reads, and its code."""
-    settings = dict(vars(measure))
-    for field in file_fields(type(measure)):
-        paths = settings[field] if isinstance(settings[field], list) else [settings[field]]
-        settings[field] = [digest_file(str(path), f"{KEY}.{name}.{field}") for path in paths if path]
+    settings = contents(measure, f"{KEY}.{name}")
     return digest([name, config.analysis.measures[name]["type"], settings, _code(type(measure).__module__)])
 
 

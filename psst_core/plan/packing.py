@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from psst_core.attributes import RUN
 from psst_core.config.checks import data_files
 from psst_core.configuration import Config
 from psst_core.digest import code_digest, digest
@@ -18,10 +19,10 @@ from psst_core.model.network import share_out
 from psst_core.plan.ledger import Key, Place, recording, reuse
 from psst_core.plan.machine import Machine, portions
 from psst_core.store.manifest import Manifest, PlannedRun
-from psst_core.sweep.axes import RUN
 from psst_core.sweep.identity import deciding_modules, maker, plugin_modules
 from psst_core.sweep.runs import Sweep, SweepRun
 
+NOT_OF_RUNS = ("sweep", "figures", "figure_options", "analysis", "numerics")  # keys that no job reads
 OWN_MATRIX_BYTES = 4_000_000
 
 
@@ -138,8 +139,7 @@ def _manifest(
     first = batches[0][0]
     parameters = set(parameter_keys(first.config))
     config = Config(
-        {key: value for key, value in first.config.items() if key not in ("sweep", "figures", "analysis", "numerics")}
-        | {"hardware": dict(hardware)}
+        {key: value for key, value in first.config.items() if key not in NOT_OF_RUNS} | {"hardware": dict(hardware)}
     )
     planned = tuple(
         tuple(

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from psst_core.attributes import RUN
 from psst_core.config.schema import units
 from psst_core.configuration import Config
 from psst_core.digest import LENGTH, digest
@@ -25,7 +26,6 @@ from psst_core.store.folder import BEFORE, NO_SWEEPS, RESULTS, TWINS, Folder
 from psst_core.store.manifest import Manifest
 from psst_core.store.provenance import checkout, doubts
 from psst_core.store.records import records_digest
-from psst_core.sweep.axes import RUN
 from psst_core.sweep.expand import expand
 from psst_core.sweep.requests import PAPER, split_overrides
 from psst_core.sweep.runs import Axis, Sweep
@@ -59,7 +59,7 @@ class Plan:
 
     @property
     def figures(self) -> list[str]:
-        return [*self.config.figures, *(["error_estimate"] if self.twins else [])]
+        return list(dict.fromkeys([*self.config.figures, *(["error_estimate"] if self.twins else [])]))
 
     @property
     def axes(self) -> tuple[Axis, ...]:

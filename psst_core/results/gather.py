@@ -10,7 +10,7 @@ import xarray as xr
 
 from psst_core import plugins
 from psst_core.arrays import Array
-from psst_core.attributes import STATUS, file_units
+from psst_core.attributes import RUN, STATUS, file_units
 from psst_core.configuration import Config
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
@@ -23,7 +23,6 @@ from psst_core.store.folder import PARTIAL, TWINS, Folder, SweepFolder
 from psst_core.store.made import marking, recipe, remove_made
 from psst_core.store.provenance import CONVENTIONS, now, source
 from psst_core.store.records import record_of, table_of
-from psst_core.sweep.axes import RUN
 from psst_core.sweep.lists import padded
 
 BLANK: dict[str, tuple[str, Any]] = {

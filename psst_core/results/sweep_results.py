@@ -12,7 +12,7 @@ import xarray as xr
 
 from psst_core import plugins
 from psst_core.arrays import Array
-from psst_core.attributes import REPLICATES, STATUS
+from psst_core.attributes import REPLICATES, RUN, STATUS
 from psst_core.configuration import Config
 from psst_core.digest import code_of
 from psst_core.errors import PsstError
@@ -25,7 +25,6 @@ from psst_core.store.folder import CUBE, Folder, SweepFolder
 from psst_core.store.made import check_unchanged
 from psst_core.store.manifest import read_manifest
 from psst_core.store.records import AGAIN, read_record, read_table
-from psst_core.sweep.axes import RUN
 from psst_core.sweep.lists import text_of
 from psst_core.sweep.runs import Axis
 from psst_core.written import number, scalar, shown

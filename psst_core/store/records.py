@@ -57,7 +57,10 @@ SWEEP = {
     "measures": {ANY: {"measure": str, "digest": ID, "dims": [str], "long_name": str, "units": str}},
     "plugins": {ANY: str},
     "axes": [{"key": str, "name": str, "dimension": str}],
-    "config": CONFIG | JOB | {"sweep": {"networks": int, "trials": int}, "figures": [str], "analysis": dict},
+    "config": CONFIG
+    | JOB
+    | {"sweep": {"networks": int, "trials": int}, "analysis": dict}
+    | {"figures": [str], "figure_options": {ANY: {"type": str}}},
 }
 
 

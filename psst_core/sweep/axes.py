@@ -17,7 +17,7 @@ import numpy as np
 import scipy
 
 from psst_core.arrays import Array
-from psst_core.attributes import ATTRIBUTES
+from psst_core.attributes import ATTRIBUTES, RUN
 from psst_core.configuration import MOST, SampleConfig, SweepConfig
 from psst_core.errors import PsstError
 from psst_core.registry import suggestion
@@ -25,7 +25,6 @@ from psst_core.sweep.constraint import holds
 from psst_core.sweep.grammar import Interval
 from psst_core.written import DECIMAL, scalar
 
-RUN = "run"
 RESERVED = {*ATTRIBUTES, RUN, "spike", "chunk", "position", "twin_id", "first_shift"}
 Columns = dict[str, list[Any]]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from psst_core.attributes import RUN
 from psst_core.config.checks import unmeasured
 from psst_core.config.compose import Compositions, entry, groups, resolve
 from psst_core.config.schema import text_keys, units
@@ -14,7 +15,7 @@ from psst_core.configuration import MOST
 from psst_core.errors import PsstError
 from psst_core.measures.chosen import names_taken
 from psst_core.names import check_word
-from psst_core.sweep.axes import RUN, Points, visit
+from psst_core.sweep.axes import Points, visit
 from psst_core.sweep.grammar import RUNS
 from psst_core.sweep.lists import Lists, depth_of_key, text_of
 from psst_core.sweep.notes import axes_read, counted_reads, fixed_read, merged, replicates_read

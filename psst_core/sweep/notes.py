@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from psst_core.attributes import RUN
 from psst_core.config.compose import Compositions, resolve
 from psst_core.config.reads import Reads
 from psst_core.errors import PsstError
 from psst_core.keys import get
-from psst_core.sweep.axes import RUN
 from psst_core.sweep.requests import composed, without
 from psst_core.sweep.runs import Axis, SweepRun
 from psst_core.sweep.variants import Variant

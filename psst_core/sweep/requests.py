@@ -28,6 +28,7 @@ UNSWEEPABLE = {
     "numerics": "compares runs of one sweep with their twins; give one value",
     "sweep": "says which runs there are; give one value",
     "figures": "names all that is drawn, as in figures=[raster,spectra]",
+    "figure_options": "says how figures are drawn; give one value, or name a figure for each other one",
     "formats": "names all formats of the figures, as in formats=[pdf]",
     "style": "says how figures look; give one value",
     "scale": "chooses all that `paper` holds; give one value",

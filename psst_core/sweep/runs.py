@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from psst_core.attributes import RUN
 from psst_core.config.reads import Reads
 from psst_core.configuration import Config
 from psst_core.keys import get, put
-from psst_core.sweep.axes import RUN
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from psst_core.figures import available
+from psst_core.figures.chosen import undrawn
 from psst_core.plan.cost import CostModel
 from psst_core.plan.machine import schedule
 from psst_core.plan.plausible import unusual
@@ -40,7 +40,8 @@ def expected(made: Plan, costs: CostModel, at_once: int | None = None) -> dict[s
             row["memory_mb"] = max(costs.memory(manifest), row.get("memory_mb", 0.0))
     there = [place.chunk in made.finished for place in set(made.places)]
     jobs, busy = at_once or made.machine.jobs_at_once(made.config.hardware), made.config.hardware.cores
-    figures = available(made.figures, made.axes, made.config)
+    without = undrawn(made.figures, made.axes, made.config)
+    figures = len(made.figures) - len(without)
     names = ("cells", "solver", "precision", "steps")
     return {
         "name": made.name,
@@ -57,14 +58,14 @@ def expected(made: Plan, costs: CostModel, at_once: int | None = None) -> dict[s
         "twins": len(made.twins),
         "warnings": unusual(made.sweep),
         "notes": list(made.sweep.notes),
-        "undrawn": [name for name in made.figures if name not in figures],
+        "undrawn": without,
         "chunks": [dict(zip(names, shape, strict=True)) | row for shape, row in sorted(rows.items())],
         "expected": {
             "core_hours": busy * sum(seconds) / 3600,
             "wall_hours": schedule(seconds, jobs) / 3600,
             "jobs_at_once": jobs,
-            "figures": len(figures),
-            "drawing_hours": FIGURE_SECONDS * (len(figures) + 1) / max(1, min(made.machine.cores, jobs)) / 3600,
+            "figures": figures,
+            "drawing_hours": FIGURE_SECONDS * (figures + 1) / max(1, min(made.machine.cores, jobs)) / 3600,
             "memory_mb": max((row.get("memory_mb", 0.0) for row in rows.values()), default=0.0),
             "disk_mb": disk / 1e6,
             "relative_errors": dict(costs.errors),
@@ -94,8 +95,7 @@ def as_text(made: Plan, found: dict[str, Any]) -> str:
             f"disk {cost['disk_mb']:.1f} MB{error_of(errors['disk'])}",
             f"  {cost['source']}",
         ]
-    if found["undrawn"]:
-        lines.append(f"  not drawn, as this sweep has not the axes or traces for it: {', '.join(found['undrawn'])}")
+    lines += [f"  not drawn: {name}, as {why}" for name, why in found["undrawn"].items()]
     more = len(found["warnings"]) - WARNINGS
     lines += [f"  warning: {text}" for text in found["warnings"][:WARNINGS]]
     return "\n".join(lines + ([f"  and {counted(more, 'more warning')}"] if more > 0 else []))

@@ -11,9 +11,10 @@ import pytest
 from psst_core import plugins
 from psst_core.commands.audit import audit
 from psst_core.commands.cli import main
+from psst_core.drawing import draw_all
 from psst_core.errors import PsstError
-from psst_core.figures import available, draw_all
-from psst_core.figures.look import settings_of
+from psst_core.figures.chosen import available
+from psst_core.figures.shared.look import settings_of
 from psst_core.keys import put
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.registry import NeedsPluginError
@@ -108,7 +109,7 @@ def test_settings_of_a_folder_change_no_figure(made, monkeypatch):
     """Matplotlib reads a `matplotlibrc` where one starts."""
     write(made, {"plugins/m_current.py": FILES["plugins/m_current.py"], "matplotlibrc": "text.usetex: True\n"})
     (made / "plugins" / "other.py").unlink()
-    script = "from psst_core.figures import draw_all; draw_all(__import__('pathlib').Path('results/mine'), print)"
+    script = "from psst_core.drawing import draw_all; draw_all(__import__('pathlib').Path('results/mine'), print)"
     done = subprocess.run([sys.executable, "-P", "-c", script], cwd=made, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert shutil.which("latex") is None or b"usetex" not in done.stdout.encode()

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from psst_core.commands.audit import audit
 from psst_core.commands.blame import blame, find
 from psst_core.commands.browse import Browser
+from psst_core.drawing import draw_all
 from psst_core.errors import PsstError
-from psst_core.figures import draw_all
 from psst_core.keys import get
 from psst_core.names import CHOICE, PART, check_choice, check_part, check_word, legal
 from psst_core.plan.sweep_plan import make_plan

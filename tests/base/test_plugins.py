@@ -23,7 +23,7 @@ from support.sweeps import run_sweep
 
 def test_the_worked_example_is_a_channel_in_twenty_lines():
     code = FILES["plugins/m_current.py"]
-    names = {"m_current", "ramp", "ralston", "coherence"}
+    names = {"m_current", "ramp", "ralston", "coherence", "histogram"}
     assert set(FILES) == {"conf/network/adapting.yaml", *(f"plugins/{name}.py" for name in names)}
     assert len([line for line in code.splitlines() if line.strip()]) <= 20
 

@@ -13,7 +13,7 @@ from psst_core import open_sweep
 from psst_core.commands import browse
 from psst_core.commands.browse import Browser
 from psst_core.errors import PsstError
-from psst_core.figures import views
+from psst_core.figures.shared import views
 from psst_core.results.sweep_results import Results
 from psst_core.sweep.runs import Axis
 from support.configurations import small_locust
@@ -55,7 +55,7 @@ def test_each_control_changes_the_picture(folder):
     for control, value in (
         (browser.view, "map"),
         (browser.measure, "synchrony"),
-        (browser.sliders["population"], "LN"),
+        (browser.sliders["population"], "ln"),
         (browser.sliders["solver"], "euler"),
         (browser.sliders["size"], "16"),
         (browser.x, "coupling"),
@@ -258,7 +258,7 @@ def test_views_average_over_replicates_at_the_place(folder):
 
 def test_error_bars_are_standard_deviations_over_replicates_at_the_place(folder):
     browser = Browser(folder)
-    browser.sliders["population"].value = "LN"
+    browser.sliders["population"].value = "ln"
     figure = views.draw_curves(browser.sweep, "firing_rate", "size", "coupling", browser.place)
     cube = browser.sweep.cube["firing_rate"].sel(solver="rk4", population="ln")
     for coupling, drawn in zip(cube["coupling"].values, figure.axes[0].containers, strict=True):

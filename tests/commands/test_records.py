@@ -11,7 +11,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from psst_core import figures
+from psst_core import drawing
 from psst_core.commands.cli import main
 from psst_core.errors import PsstError
 from psst_core.files import from_yaml, to_yaml
@@ -30,7 +30,7 @@ def clean(tmp_path_factory):
     folder = tmp_path_factory.mktemp("records")
     with contextlib.chdir(folder):
         run_sweep(Path("results"), "locust_coupling", WORDS, "mine")
-        figures.draw_all(Path("results/mine"), lambda line: None)
+        drawing.draw_all(Path("results/mine"), lambda line: None)
         assert main(["gather", "mine", "--partial"]) == 0
         Path("results/saved").mkdir()
         Path("results/saved/0123456789abcdef.zip").write_bytes(b"PK")

@@ -124,7 +124,7 @@ def test_bad_input_is_named_with_its_remedy(case):
     *given, wrong, remedy = case
     experiment, overrides = (given[1], "") if given[0] == "experiment" else ("locust_coupling", given[0])
     with pytest.raises(PsstError) as error:
-        from psst_core.figures import available
+        from psst_core.figures.chosen import available
 
         plan = make_plan(experiment, overrides)
         available(plan.figures, plan.axes, plan.config)

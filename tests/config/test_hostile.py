@@ -10,7 +10,7 @@ import pytest
 from psst_core.commands.cli import main
 from psst_core.config.compose import CONF
 from psst_core.errors import PsstError
-from psst_core.figures import available
+from psst_core.figures.chosen import available
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.results.gather import gather
 from support.sweeps import TINY, run_sweep

@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psst_core.figures import available, names, save_table, scatter, with_table
+from psst_core.drawing import save_table
+from psst_core.figures.chosen import available, with_table
 from psst_core.figures.raster import strongest
-from psst_core.figures.scatter import means
-from psst_core.figures.style import first_traced, slices
+from psst_core.figures.scatter import Scatter, means
+from psst_core.figures.shared.style import first_traced, slices
+from psst_core.registry import names
 from psst_core.store.folder import Folder
 from psst_core.sweep.runs import Axis
 from support.configurations import small_locust
@@ -34,7 +36,7 @@ MADE_UP_SHAPES = {
 
 
 def everything(variables=None):
-    figures = [name for name in names() if name != "error_estimate"]
+    figures = [name for name in names("figure") if name != "error_estimate"]
     config = small_locust(sweep__networks=1, sweep__trials=2, analysis__spectrum=[0.0, 20.0])
     config["recorder"]["variables"] = variables or {}
     return config | {"figures": figures}
@@ -73,7 +75,7 @@ def test_every_figure_says_what_became_of_runs_without_measures(fate, shape, tmp
     axes = MADE_UP_SHAPES[shape]
     settings |= {"config": everything({"pn": ["v"]}), "traced": lambda point: True, "chunk_runs": 12}
     results = made_up_sweep(tmp_path, axes, **settings)
-    wanted = available(names(), list(results.axes.values()), results.config)
+    wanted = available(names("figure"), list(results.axes.values()), results.config)
     for name in wanted:
         text = drawn_text(name, results)
         assert "undefined" not in text, name
@@ -82,7 +84,7 @@ def test_every_figure_says_what_became_of_runs_without_measures(fate, shape, tmp
             assert re.search(r"[0-9]+ of [0-9]+ runs diverged \(first at 6 ms\)", text), name
         if name not in ("raster", "traces", "potentials", "connectivity") and ", " not in word:
             assert text.count(word) > 1, name
-    for name in with_table(wanted):
+    for name in with_table(wanted, results.config):
         save_table(name, results, tmp_path / f"{name}.csv")
 
 
@@ -153,11 +155,25 @@ def test_scatter_shows_means_over_trials(tmp_path):
     assert values["firing_rate"].dims == ("run", "population") and values.sizes["run"] == 24
     here = results.cube["firing_rate"].sel(run=7, solver="rk4", network=0).mean("trial")
     np.testing.assert_allclose(values["firing_rate"].isel(run=7), here)
-    figure = scatter.draw(results)
+    figure = Scatter().draw(results)
     points = figure.axes[0].collections[0].get_offsets()
     np.testing.assert_allclose(points, np.column_stack([ACH.values, values["firing_rate"].sel(population="pn")]))
-    rows = scatter.table(results).set_index(["population", "measure", "parameter"])
+    rows = Scatter().table(results).set_index(["population", "measure", "parameter"])
     assert (
         rows.loc[("pn", "firing_rate", "ach"), "spearman"] > 0.5 > rows.loc[("pn", "firing_rate", "gaba"), "spearman"]
     )
     assert rows.loc[("pn", "firing_rate", "ach"), "points"] == 24 and len(rows) == 2 * 8 * 2
+
+
+def test_figures_show_the_measures_that_are_there(tmp_path):
+    """Without the oscillation, and with the measures that a configuration names."""
+    config = everything()
+    del config["analysis"]["measures"]["oscillation"]
+    config["figure_options"] = {"scatter": {"type": "scatter", "measures": ["isi_cv", "firing_rate"]}}
+    results = made_up_sweep(tmp_path, [ACH, COUPLING], config=config)
+    names = {file.stem for file in drawn_files(results)}
+    assert {"raster", "connectivity", "scatter", "coupling_curves", "rate_map"} <= names and "power_map" not in names
+    text = drawn_text("scatter", results)
+    assert "variation of intervals" in text and "synchrony" not in text
+    text = drawn_text("coupling_curves", results)
+    assert "firing rate" in text and "synchrony" in text and "oscillation power" not in text

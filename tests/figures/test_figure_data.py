@@ -1,6 +1,5 @@
 """The data behind the figures: slopes, counts, peaks."""
 
-import importlib
 import shutil
 import warnings
 from dataclasses import replace
@@ -14,15 +13,11 @@ import xarray as xr
 from scipy import stats
 
 from psst_core import open_sweep
-from psst_core.figures import (
-    action_potential,
-    memory,
-    phase_diagram,
-    save,
-    separation,
-    with_table,
-)
-from psst_core.figures.style import mean_and_confidence
+from psst_core.drawing import save
+from psst_core.figures import action_potential, memory, separation
+from psst_core.figures.chosen import figure_of, with_table
+from psst_core.figures.phase_diagram import PhaseDiagram
+from psst_core.figures.shared.style import mean_and_confidence
 from psst_core.keys import put
 from psst_core.model.network import Network
 from psst_core.results.gather import gather
@@ -43,8 +38,7 @@ def as_tables(results, *figures):
             save(name, results, [results.folder / f"{name}.png"])
             image = matplotlib.image.imread(results.folder / f"{name}.png")[..., :3]
             assert np.ptp(image) > 0.5, name
-    modules = [importlib.import_module(f"psst_core.figures.{name}") for name in with_table(figures)]
-    return [module.table(results) for module in modules]
+    return [figure_of(name, results.config).table(results) for name in with_table(figures, results.config)]
 
 
 def test_euler_beside_exact(tmp_path):
@@ -174,7 +168,7 @@ def test_effects_by_method(tmp_path, unfinished):
 def test_phase_diagrams_show_means(tmp_path):
     axes = [COUPLING, Axis("network.ach", "ach", (0.5, 1.0), "ach")]
     results = made_up_sweep(tmp_path, axes, config=small_locust(sweep__networks=1, sweep__trials=2))
-    figure = phase_diagram.draw(results)
+    figure = PhaseDiagram().draw(results)
     shown = figure.axes[0].images[0].get_array()
     rate = results.cube["firing_rate"].sel(population="pn").mean(["network", "trial"])
     np.testing.assert_allclose(shown, rate.transpose("ach", "coupling"))

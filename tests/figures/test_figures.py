@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from psst_core.drawing import remove_stale, save, save_table
 from psst_core.errors import PsstError
-from psst_core.figures import available, figure_digest, names, remove_stale, save, save_table, with_table
+from psst_core.figures.chosen import available, caption_of, figure_digest, with_table
 from psst_core.figures.raster import strongest
-from psst_core.figures.style import mean_and_band, numeric_names
+from psst_core.figures.shared.style import mean_and_band, numeric_names
 from psst_core.files import write_text
 from psst_core.keys import put
+from psst_core.registry import names
 from psst_core.store.folder import SweepFolder
 from psst_core.store.made import marking
 from psst_core.sweep.expand import expand
@@ -38,7 +40,7 @@ def results(request, tmp_path_factory):
 
 def test_every_figure_that_applies_is_drawn(results, tmp_path):
     axes = list(results.axes.values())
-    wanted = available(names(), axes, results.config)
+    wanted = available(names("figure"), axes, results.config)
     assert "scatter" not in wanted
     assert {"raster", "connectivity"} <= set(wanted)
     for name in wanted:
@@ -52,30 +54,32 @@ def test_which_figures_apply():
     coupling = Axis("network.coupling", "coupling", (0.0, 1.0), "coupling")
     solver = Axis("solver", "solver", ("rk4", "euler"), "solver")
     locust, pendulum = configuration(), configuration("pendulum")
-    assert available(names(), [], locust) == ["connectivity", "raster", "spectra"]
-    assert available(names(), [], pendulum) == ["exact", "phase_plane", "traces"]
-    assert "rate_map" in available(names(), [coupling], locust)
+    assert available(names("figure"), [], locust) == ["connectivity", "raster", "spectra"]
+    assert available(names("figure"), [], pendulum) == ["exact", "phase_plane", "traces"]
+    assert "rate_map" in available(names("figure"), [coupling], locust)
     assert "solver_difference" not in available(
-        names(), [coupling, Axis("solver", "solver", ("rk4",), "solver")], locust
+        names("figure"), [coupling, Axis("solver", "solver", ("rk4",), "solver")], locust
     )
     steps = Axis("run.dt", "dt", (0.1, 0.05), "dt")
     special = {"scatter", "solver_order", "error_estimate", "traces", "phase_plane", "action_potential", "exact"}
     special |= {"f_i_curve", "memory", "phase_diagram", "potentials", "rate_functions", "separation"}
-    assert available(names(), [coupling, solver], locust) == [name for name in names() if name not in special]
+    assert available(names("figure"), [coupling, solver], locust) == [
+        name for name in names("figure") if name not in special
+    ]
     size = Axis("network.size", "size", (60, 120), "size")
     replicated = put(locust, {"sweep.networks": 4})
-    assert {"phase_diagram", "confidence_curves"} <= set(available(names(), [coupling, size], replicated))
+    assert {"phase_diagram", "confidence_curves"} <= set(available(names("figure"), [coupling, size], replicated))
     method = [replace(solver, dimension="run"), Axis("run.dt", "dt", (0.01, 0.02), "run")]
-    assert "effects" in available(names(), [coupling, *method], locust)
-    assert "effects" not in available(names(), [coupling, replace(size, dimension="run")], locust)
-    assert "memory" in available(names(), [Axis("run.duration", "duration", (1.0, 2.0), "duration")], locust)
+    assert "effects" in available(names("figure"), [coupling, *method], locust)
+    assert "effects" not in available(names("figure"), [coupling, replace(size, dimension="run")], locust)
+    assert "memory" in available(names("figure"), [Axis("run.duration", "duration", (1.0, 2.0), "duration")], locust)
     for name in ("exact", "f_i_curve", "rate_functions", "separation", "action_potential", "potentials"):
         experiments = {"exact": "euler_exact", "separation": "lorenz", "potentials": "antennal_lobe"}
         sweep = expand(experiments.get(name, name))
         assert available([name], sweep.axes, sweep.config) == [name]
-    assert "solver_order" in available(names(), [solver, steps], pendulum)
+    assert "solver_order" in available(names("figure"), [solver, steps], pendulum)
     assert available(["traces", "phase_plane"], [], configuration("chain_of_three")) == ["traces"]
-    assert "error_estimate" in available(names(), [], put(locust, {"numerics.check": "halve_dt"}))
+    assert "error_estimate" in available(names("figure"), [], put(locust, {"numerics.check": "halve_dt"}))
     with pytest.raises(PsstError, match="did you mean raster"):
         available(["rastr"], [], locust)
 
@@ -83,7 +87,7 @@ def test_which_figures_apply():
 def test_the_table_of_orders(tmp_path):
     overrides = "solver=euler,midpoint,rk4 run.dt=0.1,0.05,0.025 run.duration=1 recorder.window=[0,1]"
     results = run_sweep(tmp_path, "solver_order", overrides)
-    assert with_table(["raster", "solver_order"]) == ["solver_order"]
+    assert with_table(["raster", "solver_order"], results.config) == ["solver_order"]
     save_table("solver_order", results, tmp_path / "table.csv")
     save("solver_order", results, [tmp_path / "figure.png"])
     table = pd.read_csv(tmp_path / "table.csv")
@@ -149,12 +153,12 @@ def test_only_figures_of_ours_that_are_not_wanted_are_removed(tmp_path):
 
 
 def test_digests_of_figures_differ():
-    assert len({figure_digest(name) for name in names()}) == len(names())
+    config = configuration()
+    assert len({figure_digest(name, config) for name in names("figure")}) == len(names("figure"))
 
 
 def test_every_figure_has_a_caption():
-    captions = {file.stem for file in (ROOT / "workflow" / "report").glob("*.rst")}
-    assert set(names()) == captions - {"caption", "workflow"}
+    assert all(len(caption_of(name, configuration())) > 40 for name in names("figure"))
     experiments = {file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml")}
     assert {file.stem for file in (ROOT / "workflow" / "report" / "experiments").glob("*.rst")} <= experiments
 
@@ -168,9 +172,9 @@ def test_styles_and_formats_are_configuration(tmp_path):
     assert set(files) == {"raster.png", "raster.svg", "raster.pdf"}
     image = matplotlib.image.imread(files["raster.png"])[..., :3]
     assert (np.abs(image - [1, 0, 0]).max(axis=-1) < 0.01).mean() > 0.3
-    plain, own = figure_digest("raster"), figure_digest("raster", config["style"])
+    plain, own = figure_digest("raster", configuration()), figure_digest("raster", config)
     (tmp_path / "own.mplstyle").write_text("axes.facecolor: blue\n")
-    assert len({plain, own, figure_digest("raster", config["style"])}) == 3
+    assert len({plain, own, figure_digest("raster", config)}) == 3
     with pytest.raises(PsstError, match="style=ggplott: no such file"):
         available(["raster"], [], put(config, {"style": "ggplott"}))
     with pytest.raises(PsstError, match="formats=gif"):

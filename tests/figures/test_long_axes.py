@@ -7,9 +7,10 @@ import xarray as xr
 from matplotlib.colors import Normalize
 
 from psst_core import open_sweep
-from psst_core.figures import coupling_curves
+from psst_core.figures.coupling_curves import CouplingCurves
+from psst_core.figures.phase_diagram import PhaseDiagram
 from psst_core.figures.scatter import binned_median
-from psst_core.figures.style import heat_map, scale_x
+from psst_core.figures.shared.style import heat_map, map_label, numerals, population_name, scale_x
 from psst_core.results.gather import gather
 from psst_core.sweep.runs import Axis
 from support.configurations import small_locust
@@ -68,8 +69,41 @@ def test_a_long_axis_is_drawn_in_seconds(tmp_path):
     results = open_sweep(gather(tmp_path / "sweep", made_up(tmp_path), partial=True))
     cube = results.cube.load()
     cube["firing_rate"][:] = np.arange(5000.0)[:, None, None, None]
-    figure = coupling_curves.draw(results)
+    figure = CouplingCurves().draw(results)
     (line,) = figure.axes[0].lines
     assert len(line.get_xdata()) == 1667
     np.testing.assert_allclose(line.get_ydata()[:2], [1, 4])
+    plt.close(figure)
+
+
+def test_numbers_have_as_many_digits_as_tell_them_apart():
+    assert numerals([0.03, 0.0948683, 0.3]) == ["0.03", "0.0949", "0.3"]
+    assert numerals([0.1001, 0.1002, 1234.0, 150_000.0]) == ["0.1001", "0.1002", "1234", "150000"]
+    assert numerals([-62.5, 0.0]) == ["-62.5", "0"] and numerals([]) == []
+
+
+@pytest.mark.parametrize(("values", "even"), [([0.0, 1.0, 2.0], True), ([0.1, 1, 10], True), ([0.0, 0.1, 1.0], False)])
+def test_a_map_says_where_its_axis_is_not_to_scale(values, even):
+    axis = xr.DataArray(values, dims="x", attrs={"long_name": "delay", "units": "ms"})
+    assert map_label(axis) == "delay (ms)" + ("" if even else "\n(not to scale)")
+
+
+def test_long_names_of_populations_are_wrapped_and_none_is_known():
+    assert population_name("pn") == "pn"
+    assert population_name("projection_neurons_of_the_left_lobe") == "projection neurons\nof the left lobe"
+
+
+def test_bands_end_where_a_measure_does_and_contours_need_a_grid(tmp_path):
+    axes = [Axis(f"network.{name}", name, (0.5, 1.0, 2.0), name) for name in ("coupling", "ach")]
+    made_up_plan(tmp_path, axes, config=small_locust(sweep__networks=1, sweep__trials=2), chunk_runs=18)
+    results = open_sweep(gather(tmp_path / "sweep", made_up(tmp_path), partial=True))
+    rate = results.cube.load()["firing_rate"]
+    rate[:] = np.arange(rate.size).reshape(rate.shape) % 2 * 10.0
+    rate.loc[{"trial": 0}], rate.loc[{"trial": 1}] = 0.0, 10.0
+    figure = CouplingCurves().draw(results)
+    edges = np.concatenate([path.vertices[:, 1] for path in figure.axes[0].collections[0].get_paths()])
+    assert edges.min() == 0 and edges.max() > 10
+    plt.close(figure)
+    figure = PhaseDiagram().draw(results)
+    assert len(figure.axes[0].images) == 1 and not figure.axes[0].collections
     plt.close(figure)

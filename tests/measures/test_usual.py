@@ -11,7 +11,7 @@ from psst_core.attributes import STATUS, measures_of
 from psst_core.config.compose import CONF
 from psst_core.configuration import USUAL
 from psst_core.errors import PsstError
-from psst_core.figures.style import label
+from psst_core.figures.shared.style import label
 from psst_core.measures.oscillation import Oscillation
 from psst_core.measures.synchrony import synchrony
 from psst_core.results.summary import PER_RUN, summarise

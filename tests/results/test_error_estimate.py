@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from psst_core.config.checks import check
+from psst_core.drawing import save, save_table
 from psst_core.errors import PsstError
-from psst_core.figures import save, save_table
-from psst_core.figures.error_estimate import relative, table
+from psst_core.figures.error_estimate import ErrorEstimate, relative
 from psst_core.keys import put
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.results.error_estimate import first_shifts
@@ -74,7 +74,8 @@ def test_a_single_trial_has_no_spread_and_is_drawn(tmp_path):
     lost = run_sweep(tmp_path, "locust_coupling", overrides)
     assert lost.error_estimate["diverged"].all() and lost.error_estimate["first_shift"].isnull().all()
     assert "no pair of runs to compare: diverged" in drawn_text("error_estimate", lost)
-    assert table(lost)["diverged"].tolist() == [len(lost.plan)] * 2 and (table(lost)["runs"] == 0).all()
+    table = ErrorEstimate().table(lost)
+    assert table["diverged"].tolist() == [len(lost.plan)] * 2 and (table["runs"] == 0).all()
 
 
 def test_noise_takes_the_same_path_at_half_the_step(tmp_path):

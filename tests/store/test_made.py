@@ -14,8 +14,8 @@ from psst_core.commands.audit import audit
 from psst_core.commands.clean import losses, unused
 from psst_core.commands.cli import main
 from psst_core.commands.status import status
+from psst_core.drawing import draw_all
 from psst_core.errors import PsstError
-from psst_core.figures import draw_all
 from psst_core.files import write_text
 from psst_core.job.workers import simulate
 from psst_core.outputs import stale, tasks

@@ -5,7 +5,7 @@ import re
 import warnings
 from pathlib import Path
 
-from psst_core.figures import draw_all, save
+from psst_core.drawing import draw_all, save
 from psst_core.results.sweep_results import Results
 
 

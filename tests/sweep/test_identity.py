@@ -124,7 +124,15 @@ def test_types_may_change(here, tmp_path):
 
 @pytest.mark.parametrize(
     "file",
-    ["job/chunk", "job/checkpoint", "results/gather", "commands/cli", "figures/raster", "figures/style", "job/team"],
+    [
+        "job/chunk",
+        "job/checkpoint",
+        "results/gather",
+        "commands/cli",
+        "figures/raster",
+        "figures/shared/style",
+        "job/team",
+    ],
 )
 def test_jobs_figures_and_commands_may_change(here, tmp_path, file):
     copy = Copy(tmp_path)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from psst_core.commands.audit import audit
 from psst_core.commands.blame import blame, find
+from psst_core.drawing import save
 from psst_core.errors import PsstError
-from psst_core.figures import save
 from psst_core.plan.sweep_plan import make_plan
 from psst_core.sweep import lists
 from psst_core.sweep.expand import expand

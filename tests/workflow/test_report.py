@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from psst_core.figures.chosen import caption_of
 from support.commands import snakemake
-from support.paths import ROOT
+from support.configurations import configuration
 from support.sweeps import TINY
 
 SWEEP = TINY + "network.size=8 network.coupling=0,0.5 solver=rk4 figures=[coupling_curves,raster,scatter]"
@@ -51,7 +52,7 @@ def test_a_person_finds_every_picture(page):
         shown.wait_for()
         assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") >= 600
         page.evaluate("path => app.showResultInfo(path)", path)
-        caption = (ROOT / "workflow" / "report" / f"{figure}.rst").read_text().split(".")[0].replace("\n", " ")
+        caption = caption_of(figure, configuration()).split(".")[0]
         assert caption[:60] in page.inner_text("nav").replace("\n", " ")
     assert page.complaints == []
 

@@ -15,6 +15,7 @@ import xarray as xr
 import yaml
 
 from psst_core.errors import PsstError
+from psst_core.figures.spectra import Spectra
 from psst_core.store.folder import Folder
 from support.commands import SNAKEMAKE, psst, snakemake
 from support.paths import ROOT
@@ -139,7 +140,7 @@ def test_changed_code_of_a_figure_draws_that_figure_again(folder, tmp_path):
     """In a copy of PSST: one job draws, and no other is there but that of the target."""
     for part in ("psst_core", "workflow", "conf"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
-    with (tmp_path / "psst_core" / "figures" / "rate_map.py").open("a") as code:
+    with (tmp_path / "psst_core" / "figures" / "phase_diagram.py").open("a") as code:
         code.write("\n\nCHANGED = True\n")
     command = [Path(sys.executable).with_name("snakemake"), "-s", tmp_path / "workflow" / "Snakefile", "-n"]
     command += ["--directory", folder, "--config", f"overrides={SWEEP}", "name=tiny"]
@@ -162,7 +163,7 @@ def test_a_report_of_what_is_there(folder):
     drawn = {str(file.relative_to(folder)) for file in (folder / "results" / "tiny" / "figures").glob("*.png")}
     tables = {str(file.relative_to(folder)) for file in (folder / "results" / "tiny" / "tables").glob("*.csv")}
     assert set(categories["tiny"]["Other"]) == drawn | tables | {"results/tiny/about.html"}
-    caption = (ROOT / "workflow" / "report" / "spectra.rst").read_text().split("(")[0].strip()
+    caption = Spectra.caption.split("(")[0].strip()
     assert caption in text and times(folder) == before
 
 
@@ -260,7 +261,8 @@ from pathlib import Path
 from psst_core import make_plan, open_sweep
 from psst_core.results.summary import summarise
 from psst_core.store.dataset import read
-from psst_core.figures import available, save
+from psst_core.drawing import save
+from psst_core.figures.chosen import available
 from psst_core.results.gather import gather
 plan = make_plan("locust_coupling")
 chunk = next(f for f in Path("results/chunks").glob("*.nc") if "summary" not in f.name)

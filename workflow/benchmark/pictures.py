@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from rows import METHODS, Row, chosen, digits, fastest, finite, number_of, ratio
 
-from psst_core.figures.style import COLUMN, scale_x
+from psst_core.figures.shared.style import COLUMN, scale_x
 
 COLOURS = {
     "PSST": "C0",

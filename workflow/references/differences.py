@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from psst_core.figures import STYLE
-from psst_core.figures.style import PAGE
+from psst_core.figures.shared.style import PAGE
 from psst_core.files import atomic
 from psst_core.store.folder import Comparison
 

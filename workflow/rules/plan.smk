@@ -7,7 +7,9 @@ from pathlib import Path
 
 from psst_core import PsstError, make_plan
 from psst_core.plan.cost import fit
-from psst_core.figures import remove_stale
+from psst_core.drawing import remove_stale
+from psst_core.names import PART
+from psst_core.results.sweep_results import open_sweep
 from psst_core.store.folder import RESULTS, Folder
 from psst_core.terminal.forecast import as_text, expected
 from psst_core.store.manifest import read_manifest
@@ -24,7 +26,7 @@ wildcard_constraints:
     chunk="[0-9a-f]{16}",
     analysis="[0-9a-f]{16}",
     name=NAME.pattern,
-    figure="[a-z_]+",
+    figure=PART.pattern,
 
 
 @functools.cache
@@ -175,6 +177,13 @@ def estimate_files(wildcards):
 
 def experiment(wildcards):
     return plan().sweep.experiment
+
+
+def configuration(wildcards):
+    """The configuration of the sweep: as planned, or in a job, which never plans, that of the gathered sweep."""
+    if workflow.is_main_process:
+        return plan().config
+    return open_sweep(FOLDER.sweep(wildcards.name).path).config
 
 
 if workflow.is_main_process:

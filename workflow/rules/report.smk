@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from psst_core import PsstError, open_sweep
-from psst_core.figures import drawn_of, names
+from psst_core.drawing import drawn_of
+from psst_core.names import PART
 from psst_core.store.folder import RESULTS, Folder
 from psst_core.outputs import shown, stale
 from psst_core.plan.sweep_plan import NAME
@@ -24,9 +25,9 @@ if not SWEEPS:
 
 
 def redrawn(sweep):
-    """Whether the plugins that a sweep's runs were made with are here, so that its figures can be drawn again."""
+    """Whether the plugins that a sweep's runs and figures are made with are here, so that it can be drawn again."""
     try:
-        sweep.check_plugins()
+        drawn_of(sweep)
     except PsstError as error:
         print(f"{error}; the report shows the pictures that are there", file=sys.stderr)
         return False
@@ -43,11 +44,15 @@ wildcard_constraints:
         else NAME.pattern
     ),
     kept="|".join(map(re.escape, KEPT)) or "(?!)",
-    figure="[a-z_]+",
+    figure=PART.pattern,
 
 
 def experiment(wildcards):
     return Path(RECORDS[wildcards.name]["experiment"]).name
+
+
+def configuration(wildcards):
+    return SWEEPS[wildcards.get("name") or wildcards.kept].config
 
 
 def showing(name):
@@ -103,8 +108,9 @@ localrules:
 TARGETS = [again]
 for name in KEPT:
     found = FOLDER.sweep(name).figure_files("png")
+    own = {*SWEEPS[name].config.figures, "error_estimate"}
     TARGETS += [
-        FOLDER.sweep(name).kept(file.stem) for file in found if file.stem in names()
+        FOLDER.sweep(name).kept(file.stem) for file in found if file.stem in own
     ]
 TARGETS += [
     file for outputs in DRAWN.values() for task in outputs for file in task.files

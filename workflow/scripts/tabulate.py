@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from psst_core.figures import save_table
+from psst_core.drawing import save_table
 from psst_core.logs import logged
 from psst_core.results.sweep_results import open_sweep
 

@@ -15,10 +15,10 @@ import numpy as np
 import xarray as xr
 
 from psst_core.arrays import Array
-from psst_core.attributes import REPLICATES, STATUS, measures_of
+from psst_core.attributes import REPLICATES, RUN, STATUS, measures_of
 from psst_core.digest import code_digest
 from psst_core.errors import PsstError
-from psst_core.figures.style import has_membranes, label, population_name, short, shortfall
+from psst_core.figures.shared.style import has_membranes, label, population_name, short, shortfall
 from psst_core.files import to_yaml, write_text
 from psst_core.measures.recordings import RunData
 from psst_core.results.about import facts
@@ -26,7 +26,6 @@ from psst_core.results.sweep_results import Results
 from psst_core.store.dataset import status_counts
 from psst_core.store.folder import PARTIAL
 from psst_core.store.made import marking, recipe
-from psst_core.sweep.axes import RUN
 
 HERE = Path(__file__).parent
 RUNS = 24  # in a page, unless other words are given

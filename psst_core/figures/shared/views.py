@@ -4,8 +4,10 @@ A place is a position, counted from 0, on each dimension of the cube. It says at
 dimensions that it neither shows nor averages. The view marks the place.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,23 +16,25 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from psst_core.attributes import REPLICATES, scalar_measures
-from psst_core.figures.style import (
+from psst_core.attributes import REPLICATES, RUN, scalar_measures
+from psst_core.figures.shared.style import (
     PAGE,
     caption,
     empty,
     grey,
     heat_map,
     label,
+    map_label,
     mean_and_band,
-    population_name,
     scale_x,
     series,
     short,
     why_missing,
+    within,
 )
-from psst_core.results.sweep_results import Results
-from psst_core.sweep.axes import RUN
+
+if TYPE_CHECKING:
+    from psst_core.results.sweep_results import Results
 
 MARKED = 60  # with more values along x, none is marked
 NAMED = 30  # with more runs, none has its name
@@ -59,7 +63,7 @@ def draw_map(results: Results, measure: str, x: str, y: str, place: Place) -> Fi
     else:
         corner = place[x] - 0.5, place[y] - 0.5
         axes.add_patch(Rectangle(corner, 1, 1, edgecolor=HERE, facecolor="none", linewidth=1.5, clip_on=False))
-    axes.set(xlabel=label(results.cube[x]), ylabel=label(results.cube[y]))
+    axes.set(xlabel=map_label(results.cube[x]), ylabel=map_label(results.cube[y]))
     figure.colorbar(image, label=label(values), pad=0.01)
     figure.suptitle(text + grey(became, mean), size=8)
     return figure
@@ -80,7 +84,7 @@ def draw_curves(results: Results, measure: str, x: str, lines: str | None, place
             axes.errorbar(along, mean, band, capsize=2, marker="o", elinewidth=1.0, **look)
         else:
             axes.plot(along, mean, **look)
-            axes.fill_between(along, mean - band, mean + band, color=colour, alpha=0.2, lw=0)
+            axes.fill_between(along, *within(values, mean - band, mean + band), color=colour, alpha=0.2, lw=0)
     if numbers:
         scale_x(axes, along)
     else:
@@ -128,7 +132,7 @@ def _over(
     values = results.cube[measure]
     rest = {dim: place[dim] for dim in map(str, values.dims) if dim not in (*shown, *REPLICATES)}
     at = {dim: values[dim].values[i] for dim, i in rest.items()}
-    population = population_name(at.pop("population")) if "population" in at else ""
+    population = str(at.pop("population")) if "population" in at else ""
     text = caption(results, shown, what, at)
     values = values.isel(rest)
     became = results.cube["status"].isel({dim: i for dim, i in rest.items() if dim != "population"})

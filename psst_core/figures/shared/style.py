@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,23 +14,26 @@ import scipy
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from psst_core.attributes import REPLICATES, STATUS
+from psst_core.attributes import REPLICATES, RUN, STATUS
 from psst_core.configuration import Config
 from psst_core.errors import PsstError
 from psst_core.measures.recordings import RunData
-from psst_core.results.sweep_results import Results
 from psst_core.store.folder import PARTIAL
-from psst_core.sweep.axes import RUN
-from psst_core.sweep.runs import Axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
+
+    from psst_core.results.sweep_results import Results
+    from psst_core.sweep.runs import Axis
 
 COLUMN, PAGE = 3.4, 7.0
 LINES, LABELS, ROWS, OWN_TICKS, DECADES = 7, 24, 14, 60, 20
 MANY = 2000
+NO_TRACES = "recorder.variables keeps no traces"
 GREY = "0.9"
+NAME_WIDTH = 18
+DIGITS = (3, 4, 5, 6)
 UNITS = {"mV^2": "mV²", "uA/cm^2": "µA/cm²", "uF/cm^2": "µF/cm²", "mS/cm^2": "mS/cm²", "(mmol/L)": "mM", "1": ""}
 AXES = {
     "network.size": "network size (cells)",
@@ -39,7 +43,7 @@ AXES = {
     "run.dt": "step dt (ms)",
     "run.duration": "model time (ms)",
 }
-VARIABLES = {"theta": "θ (rad)", "omega": "ω (rad/ms)"}
+VARIABLES = {"theta": "θ (rad)", "omega": "ω"}
 MISSING = {  # by the status of a run, why a measure of it is no number
     "ok": "undefined",
     "diverged": "diverged",
@@ -47,7 +51,6 @@ MISSING = {  # by the status of a run, why a measure of it is no number
     "not_run": "not yet run",
     "not_planned": "not planned",
 }
-NAMES = {"pn": "PN", "ln": "LN", "hh": "HH"}
 
 
 def label(variable: xr.DataArray) -> str:
@@ -66,8 +69,22 @@ def heading(variable: xr.DataArray) -> str:
     return text.replace(", ", ",\n") if ", " in text else text.replace(" (", "\n(")
 
 
+def map_label(axis: xr.DataArray) -> str:
+    """Return the label of an axis that shows its values evenly; say so where their distances differ."""
+    values = np.asarray(axis.values, dtype=float)
+    steps = [np.diff(values)] + ([np.diff(np.log(values))] if (values > 0).all() else [])
+    even = len(values) < 3 or any(np.allclose(step, step.mean(), rtol=0.05) for step in steps)
+    return label(axis) + ("" if even else "\n(not to scale)")
+
+
 def population_name(population: object) -> str:
-    return NAMES.get(str(population), str(population))
+    """Return a population's name as its user wrote it, with spaces for `_`, and in several lines if it is long."""
+    return textwrap.fill(str(population).replace("_", " "), NAME_WIDTH)
+
+
+def time_label(config: Config) -> str:
+    """Return the label of time; plain systems have no unit of it."""
+    return "time (ms)" if has_membranes(config) else "time"
 
 
 def numeric_axes(axes: Iterable[Axis]) -> list[str]:
@@ -79,6 +96,30 @@ def numeric_axes(axes: Iterable[Axis]) -> list[str]:
 def numeric_parameters(axes: Iterable[Axis]) -> list[str]:
     """Return the names of the axes of several numbers that lie along `run`."""
     return [axis.name for axis in axes if axis.dimension == RUN and axis.numeric and len(set(axis.values)) > 1]
+
+
+def lacking_axes(axes: Iterable[Axis], count: int = 1) -> str | None:
+    """Say that the grid has too few axes of several numbers for a figure; return None where it has enough."""
+    if len(numeric_axes(axes)) >= count:
+        return None
+    return (
+        "no axis of the grid takes several numbers" if count == 1 else "not two axes of the grid take several numbers"
+    )
+
+
+def other_axes(axes: Iterable[Axis], keys: Collection[str]) -> str | None:
+    """Name the axes that a figure cannot show; return None where there are none.
+
+    Args:
+        keys: of the axes that it shows.
+    """
+    others = [axis.key for axis in axes if axis.key not in keys]
+    return f"it cannot show the axis {', '.join(others)}" if others else None
+
+
+def no_membranes(config: Config) -> str | None:
+    """Say that there are no membranes, so no spikes; return None where some population has them."""
+    return None if has_membranes(config) else "no population has membranes"
 
 
 def has_membranes(config: Config) -> bool:
@@ -194,10 +235,30 @@ def first_traced(results: Results, figure: str, **point: object) -> RunData | No
     raise PsstError(f"figure {figure}: recorder.runs keeps the traces of no run{f' at {point}' if point else ''}")
 
 
-def no_traces(results: Results) -> Figure:
+def no_traces(results: Results) -> Picture:
     """Return a figure that says why there is no run with traces."""
     status = results.cube["status"]
     return nothing(results, "no run with traces", why_missing(status.where(status >= STATUS["not_run"])))
+
+
+def numerals(values: Iterable[float]) -> list[str]:
+    """Write numbers with three significant digits, or as many more as tell them apart; whole numbers in full."""
+    values = [float(value) for value in values]
+    for digits in DIGITS:
+        texts = [f"{value if value.is_integer() else float(f'{value:.{digits}g}'):g}" for value in values]
+        if len(set(texts)) == len(set(values)):
+            break
+    return texts
+
+
+def within(variable: xr.DataArray, low: xr.DataArray, high: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the edges of a band around a measure's mean, cut off where they leave the range that the measure can have.
+
+    Args:
+        variable: the measure, as it is in the cube.
+    """
+    least, most = variable.attrs.get("range", (-np.inf, np.inf))
+    return low.clip(least, most), high.clip(least, most)
 
 
 def short(value: object) -> str:
@@ -257,7 +318,7 @@ def empty(axes: Axes, why: str, scale: bool = False) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="0.4", bbox=box)
 
 
-def nothing(results: Results, what: str = "no run to show", why: str = "") -> Figure:
+def nothing(results: Results, what: str = "no run to show", why: str = "") -> Picture:
     """Return a figure that says why it is empty.
 
     Args:
@@ -303,7 +364,7 @@ def scale_x(axes: Axes, values: ArrayLike) -> None:
         if place - last > 0.12 * (places[-1] - places[0]):
             ticks.append(value)
             last = place
-    axes.set_xticks(ticks, [f"{value:g}" for value in ticks], rotation=60)
+    axes.set_xticks(ticks, numerals(ticks), rotation=60)
     axes.xaxis.set_minor_locator(NullLocator())
 
 
@@ -343,8 +404,8 @@ def ticks_of(values: Any, most: int) -> tuple[Any, list[str]]:
 
     few = np.arange(0, len(values), -(-len(values) // most))
     if len(few) == len(values) or not (np.diff(values) > 0).all():
-        return few, [f"{values[place]:g}" for place in few]
+        return few, numerals(values[few])
     locator = LogLocator() if logarithmic(values) else MaxNLocator(most // 3)
     first = values[values > 0][0] if logarithmic(values) else values[0]
     ticks = [tick for tick in locator.tick_values(first, values[-1]) if first <= tick <= values[-1]]
-    return np.interp(ticks, values, np.arange(len(values))), [f"{tick:g}" for tick in ticks]
+    return np.interp(ticks, values, np.arange(len(values))), numerals(ticks)
