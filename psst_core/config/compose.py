@@ -224,7 +224,7 @@ def update(config: DictConfig, key: str, value: object) -> None:
         raise unknown(config, node, key, last, key)
     if isinstance(node[last], DictConfig):
         raise PsstError(
-            f"{key}={shown(value)}: is a group of keys ({', '.join(map(str, node[last]))}); name one of them"
+            f"{key}={shown(value)}: is a group of keys ({', '.join(map(str, node[last])) or 'empty'}); name one of them"
         )
     _set(node, last, value, key)
 
@@ -246,6 +246,9 @@ def _update_chosen(config: DictConfig, path: list[str], last: str, value: object
     """Add a measure or the options of a figure, or take one out, by `null`; return whether there is nothing else to do.
 
     One is added by its type, or by a field where its name is a type.
+
+    Raises:
+        PsstError: for a field of one that is not there.
     """
     for room, kind in CHOSEN.items():
         chosen, above = OmegaConf.select(config, room), room.split(".")
@@ -259,6 +262,12 @@ def _update_chosen(config: DictConfig, path: list[str], last: str, value: object
             with open_dict(config):
                 chosen[name] = made
             return last == "type"
+        if path[:-1] == above and name not in chosen:
+            known = {*map(str, chosen), *registry.names(kind)}
+            raise PsstError(
+                f"{room}.{name}: no such key{suggestion(name, known)}; a {kind} of another name is given by its type, "
+                f"such as {room}.{name}.type={min(registry.names(kind))}"
+            )
     return False
 
 
