@@ -1,6 +1,5 @@
 """The measures that a configuration chooses in `analysis.measures`, what they give, and their digests."""
 
-import functools
 from dataclasses import fields
 from typing import Any
 
@@ -99,7 +98,6 @@ def measure_digest(name: str, config: Config, measure: Measure) -> str:
     return digest([name, config.analysis.measures[name]["type"], settings, _code(type(measure).__module__)])
 
 
-@functools.cache
 def _code(module: str) -> str:
     """Return the digest of a measure's code: its module, what this imports from measures and plugins, and `FRAME`."""
     return code_digest([*FRAME, *(other for other in imported({module}) - {*FRAME} if _counts(other))])

@@ -51,7 +51,6 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
     records = home.records(plan)
     table, config = records["csv"], records["yaml"]
     record = record_of(config, home.record_file(plan, "yaml"))
-    plugins.load()
 
     def finished(chunk: str) -> xr.Dataset | None:
         try:
@@ -303,6 +302,7 @@ def _summary(chunk: str, record: dict[str, Any], home: Folder) -> xr.Dataset:
     try:
         return _load_summary(home.summary_file(chunk, record["analysis_digest"]), record)
     except PsstError:
+        plugins.load()
         with read_whole(file) as data:  # `cube` compares its runs with the plan's
             return summarise(data, Config(record["config"])).load()
 

@@ -66,7 +66,7 @@ def test_the_page_holds_runs_of_the_whole_sweep(grid):
         there = grid.run(size=size, coupling=coupling, solver=solver, trial=0)
         np.testing.assert_array_equal(array(run["spike_time"], "<f4"), there.spike_time.astype("f4"))
         np.testing.assert_array_equal(array(run["spike_cell"], "<i4"), there.spike_cell)
-        mean = next(line for line in run["lines"] if line["name"] == "mean of PN")
+        mean = next(line for line in run["lines"] if line["name"] == "mean of pn")
         np.testing.assert_array_equal(array(mean["data"], "<f4"), there.mean_potential.sel(population="pn"))
     assert content(grid, 0)["runs"] == []
 
