@@ -160,12 +160,14 @@ def keys(cls: type, notes: dict[str, str]) -> list[str]:
 def kind_of(hint: Any) -> str:
     """What a value may be, in words."""
     text = re.sub(r"typing\.|psst_core\.[\w.]+\.|<class '|'>", "", str(hint))
+    if " | " in text:
+        return " or ".join(map(kind_of, text.split(" | ")))
     if found := re.fullmatch(r"(dict|list|tuple)\[(.*)\]", text):
         if found[1] == "dict":
             return "by name"
         inner = kind_of(found[2].partition(",")[0])
         return f"list of {inner}s" if inner and not inner.startswith("list") else "list"
-    return " or ".join("none" if word == "None" else NAMES.get(word, word) for word in text.split(" | "))
+    return "none" if text == "None" else NAMES.get(text, text)
 
 
 def default(field: dataclasses.Field[Any]) -> str:
