@@ -30,7 +30,7 @@ class Intervals(Measure):
         "isi_cv": Variable(
             "variation of intervals",
             low=0,
-            comment="coefficient of variation of a cell's intervals, mean over cells with `least` or more; NaN without any",
+            comment="coefficient of variation of a cell's intervals, mean over cells with `least` or more",
         ),
         "isi_count": Variable("number of inter-spike intervals", low=0),
     }

@@ -62,7 +62,7 @@ def test_which_figures_apply():
     )
     steps = Axis("run.dt", "dt", (0.1, 0.05), "dt")
     special = {"scatter", "solver_order", "error_estimate", "traces", "phase_plane", "action_potential", "exact"}
-    special |= {"f_i_curve", "memory", "phase_diagram", "potentials", "rate_functions", "separation"}
+    special |= {"f_i_curve", "gain", "memory", "phase_diagram", "potentials", "rate_functions", "separation"}
     assert available(names("figure"), [coupling, solver], locust) == [
         name for name in names("figure") if name not in special
     ]
