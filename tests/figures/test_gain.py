@@ -39,7 +39,7 @@ def test_of_a_sweep_over_currents(tmp_path):
 
 def test_it_says_what_it_needs():
     words = ["stimulus.amplitude=1,2"]
-    sweep = expand("f_i_curve", ["stimulus.onset=10,20", "figures=[gain]"])
+    sweep = expand("f_i_curve", ["run.dt=0.01,0.02", "figures=[gain]"])
     assert undrawn(["gain"], sweep.axes, sweep.config)["gain"] == "no axis stimulus.amplitude of several numbers"
     sweep = expand("f_i_curve", [*words, "analysis.measures.rates=null", "figures=[gain]"])
     assert "no measure of analysis.measures gives firing_rate" in undrawn(["gain"], sweep.axes, sweep.config)["gain"]
