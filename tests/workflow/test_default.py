@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from psst_core import open_sweep
+from psst_core.commands.explore import write_page
 from psst_core.host.hardware import processor
 from psst_core.plan.cost import PREDICTED, Job, fit
 from psst_core.store.dataset import read_cube
@@ -37,6 +39,20 @@ def test_every_number_is_what_it_was_before_the_code_moved(results):
         for name, values in before.data_vars.items():
             assert made[name].equals(values), name
         assert set(before.data_vars) | {"run_id", "wall_time"} == set(made.data_vars)
+
+
+def test_its_page_opens_in_a_browser(results, tmp_path, page):
+    file, asked = tmp_path / "page.html", []
+    write_page(open_sweep(results / "locust_coupling"), file)
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    page.wait_for_function("document.body.dataset.drawn")
+    for control, value in (("kind", "map"), ("second", "size"), ("what", "synchrony"), ("at-population", "1")):
+        before = page.evaluate("document.body.dataset.drawn")
+        page.select_option(f"#{control}", value)
+        page.wait_for_function(f"document.body.dataset.drawn !== '{before}'")
+    assert asked == [file.as_uri()] and page.complaints == []
+    assert file.stat().st_size < 10e6
 
 
 def test_memory_and_disk_of_the_large_jobs_are_foreseen_from_the_small_ones(results, tmp_path):
