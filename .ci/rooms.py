@@ -12,6 +12,7 @@ RIDDLES = ("What ", "Whether ", "Of ", "How ", "The same", "Where ")
 LINES, BRANCHES = 50, 10  # of a function
 CONFIGURATIONS = {"config", "network", "run", "solver", "recorder", "hardware", "stimulus", "analysis", "settings"}
 CONFIGURATIONS |= {"population", "projection", "part", "numerics", "its"}
+TYPES = "TYPE_CHECKING"
 MANIFESTS = {"manifest", "claim"}
 READ = ("config", "schema", "checks", "reads", "plausible")  # these modules make or check configurations
 
@@ -26,9 +27,11 @@ def modules() -> dict[str, ast.Module]:
 
 
 def imports(name: str, tree: ast.Module, known: set[str]) -> set[str]:
-    """Return the modules of PSST that a module imports."""
+    """Return the modules of PSST that a module imports when it runs, not those for type checkers alone."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    typed = (node for node in ast.walk(tree) if isinstance(node, ast.If) and getattr(node.test, "id", "") == TYPES)
+    left_out = {part for block in typed for line in block.body for part in ast.walk(line)}
+    for node in (node for node in ast.walk(tree) if node not in left_out):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

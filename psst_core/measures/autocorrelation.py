@@ -1,4 +1,4 @@
-"""How a population's activity repeats in time."""
+"""Repetition in time of a population's activity."""
 
 from __future__ import annotations
 

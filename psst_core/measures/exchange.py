@@ -1,13 +1,17 @@
 """A run in the forms of other libraries: Neo, for Elephant and many others, and pynapple."""
 
+from __future__ import annotations
+
 import importlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from psst_core.errors import PsstError
-from psst_core.measures.recordings import RunData
+
+if TYPE_CHECKING:
+    from psst_core.measures.recordings import RunData
 
 S = 1e-3  # of a ms
 

@@ -1,1 +1,1 @@
-"""What several figures share: labels, panels, maps, curves, and the views of the browser."""
+"""Parts that several figures share: labels, panels, maps, curves, and the views of the browser."""
