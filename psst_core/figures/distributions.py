@@ -79,7 +79,7 @@ class Distributions(OfMeasures):
                     panel.set_title(heading(cube[measure]))
             row[0].set_ylabel(population_name(population))
         shown = few(cube.sizes[x], TICKS if len(measures) > 2 else PLACES)
-        axes[0, 0].set_xticks(shown, numerals(cube[x].values[shown]))
+        axes[0, 0].set_xticks(shown, numerals(cube[x].values[shown]), rotation=45)
         axes[0, 0].set_xlim(-0.6, cube.sizes[x] - 0.4)
         figure.supxlabel(label(cube[x]), size=8)
         part = f", {cube.sizes[x]} of {whole.sizes[x]} values" if cube.sizes[x] < whole.sizes[x] else ""
@@ -102,6 +102,6 @@ def _spread(axes: Axes, groups: Sequence[Array], colour: str) -> None:
         axes.boxplot([groups[place] for place in boxed], positions=boxed, manage_ticks=False, **thin)
     aside = np.random.default_rng(SEED)
     places = [place + aside.uniform(-0.2, 0.2, len(group)) for place, group in enumerate(groups)]
-    dots: dict[str, Any] = {"color": colour, "ms": 2, "mew": 0, "alpha": 0.5}
+    dots: dict[str, Any] = {"color": colour, "ms": 2.5, "mew": 0, "alpha": 0.6}
     many = sum(map(len, groups)) > MANY
     axes.plot(np.concatenate(places), np.concatenate(groups), "o", rasterized=many, **dots)

@@ -59,20 +59,20 @@ class Lines(OfMeasure):
         """Draw a panel for each population, or a row for each and a column for each other one; lines are means."""
         import matplotlib.pyplot as plt
 
-        if not any_ok(results):
-            return nothing(results)
+        if self.measure not in results.cube or not any_ok(results):
+            return nothing(results, f"no {self.measure.replace('_', ' ')} to show")
         lines = next(iter(numeric_names(results)), None)
         shown = [lines] if lines else []
         cube = results.cube.sel(slices(results, shown))
         mean = cube[self.measure].mean(REPLICATES, keep_attrs=True)
         (along,) = own_dims(set(mean.dims) - {*shown})
         panels = _panels(mean)
-        rows, columns = (1 + max(places) for places in zip(*(place for _, place, _ in panels), strict=True))
+        rows, columns = (1 + max(places) for places in zip(*(place for place, *_ in panels), strict=True))
         size = (min(PAGE, 1.6 + 2.2 * columns), 1.0 + 1.5 * rows)
         figure, grid = plt.subplots(rows, columns, figsize=size, sharex=True, sharey="row", squeeze=False)
         hide_unused(grid, len(panels))
         spans = logarithmic(mean.values[np.isfinite(mean.values)]) if self.logarithmic is None else self.logarithmic
-        for title, place, part in panels:
+        for place, title, row_label, part in panels:
             panel = grid[place]
             _draw_lines(panel, part, along, cube, lines)
             if self.chance is not None:
@@ -81,7 +81,7 @@ class Lines(OfMeasure):
                 empty(panel, why_missing(cube["status"]), scale=True)
             elif spans:
                 panel.set_yscale("log", nonpositive="mask")
-            panel.set_title(title)
+            panel.set(title=title, ylabel=row_label)
         if not spans and mean.attrs.get("range", [None])[0] == 0:
             for row in grid:
                 row[0].set_ylim(bottom=0)
@@ -103,7 +103,7 @@ class Correlogram(Lines):
     caption = """
     Correlograms of pairs of populations, mean over networks and trials: a row for each population and a column for each
     other one, a line for each of a few values of the longest axis of the sweep. Positive lags: the other population
-    fires later. 1, dashed, is chance.
+    fires later, by the lag. 1, dashed, is chance.
     """
     kind: ClassVar[Kind] = PAIRS
     chance: ClassVar[float | None] = 1.0
@@ -117,17 +117,22 @@ def _draw_lines(axes: Axes, values: xr.DataArray, along: str, cube: xr.Dataset, 
         axes.plot(here[along], here, color=colour, label=name, lw=1.0)
 
 
-def _panels(mean: xr.DataArray) -> list[tuple[str, tuple[int, int], Any]]:
-    """Return the title, the place (row, column) and the values of each panel."""
-    names = list(mean["population"].values)
+def _panels(mean: xr.DataArray) -> list[tuple[tuple[int, int], str, str, Any]]:
+    """Return for each panel its place (row, column), its title, the label of its row, and its values."""
+    names = [str(name) for name in mean["population"].values]
     if "other" not in mean.dims:
         _, columns = few_columns(len(names))
         return [
-            (population_name(name), divmod(number, columns), mean.sel(population=name))
+            (divmod(number, columns), population_name(name), "", mean.sel(population=name))
             for number, name in enumerate(names)
         ]
     return [
-        (f"{population_name(one)} → {population_name(other)}", (row, column), mean.sel(population=one, other=other))
+        (
+            (row, column),
+            "" if row else f"→ {population_name(other)}",
+            "" if column else f"{population_name(one)} →",
+            mean.sel(population=one, other=other),
+        )
         for row, one in enumerate(names)
         for column, other in enumerate(mean["other"].values)
     ]

@@ -72,7 +72,7 @@ class Sensitivity(OfMeasures):
         rows = self.table(results)
         names = _strongest(rows)
         measures, populations = self.shown(results.cube), list(rows["population"].unique())
-        size = (PAGE, 1.0 + len(populations) * (0.4 + 0.32 * len(names)))
+        size = (PAGE, 1.0 + len(populations) * max(1.25, 0.4 + 0.32 * len(names)))
         figure, axes = plt.subplots(
             len(populations), len(measures), figsize=size, sharex=True, sharey=True, squeeze=False
         )

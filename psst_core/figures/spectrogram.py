@@ -50,8 +50,8 @@ class Spectrogram(OfMeasure):
         """Draw a row for each population, with a colour scale of its own: means over the replicates at one point."""
         import matplotlib.pyplot as plt
 
-        if not any_ok(results):
-            return nothing(results)
+        if self.measure not in results.cube or not any_ok(results):
+            return nothing(results, f"no {self.measure.replace('_', ' ')} to show")
         cube, place = results.cube, _place(results)
         here = cube.isel(place)
         mean = here[self.measure].mean(REPLICATES, keep_attrs=True)
