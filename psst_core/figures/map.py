@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from psst_core.attributes import REPLICATES
 from psst_core.configuration import Config
-from psst_core.figures.base import Figure
-from psst_core.figures.shared.measures import check_measure, lacking_measures
+from psst_core.figures.shared.measures import OfMeasure
 from psst_core.figures.shared.style import (
     PAGE,
     ROWS,
@@ -22,6 +19,7 @@ from psst_core.figures.shared.style import (
     heat_map,
     lacking_axes,
     map_label,
+    map_scale,
     numeric_names,
     population_name,
     slices,
@@ -38,30 +36,20 @@ if TYPE_CHECKING:
 
 @register("figure", "map")
 @dataclass
-class Map(Figure):
-    """One measure over one or two axes of the sweep.
-
-    Attributes:
-        measure: the measure that is shown, by its name in the cube.
-    """
+class Map(OfMeasure):
+    """One measure over one or two axes of the sweep."""
 
     caption = """
     The measure that the colour bar names, of each population over one or two axes of the sweep: mean over networks and
     trials, a column for each solver.
     """
-    measure: str = "firing_rate"
-
-    def check(self, config: Config) -> None:
-        if self.measure != type(self).measure:
-            check_measure(self.measure, "measure", config)
 
     def lacking(self, axes: Sequence[Axis], config: Config) -> str | None:
-        return lacking_axes(axes) or lacking_measures([self.measure], config)
+        return lacking_axes(axes) or super().lacking(axes, config)
 
     def draw(self, results: Results) -> Picture:
         """Draw a row for each population, with a colour scale of its own, and a column for each solver."""
         import matplotlib.pyplot as plt
-        from matplotlib.colors import Normalize
 
         x, *rest = numeric_names(results)
         y = rest[0] if rest else None
@@ -76,7 +64,7 @@ class Map(Figure):
         )
         for row, population in zip(axes, populations, strict=True):
             here = values.sel(population=population)
-            scale = Normalize(0.0, np.nanmax([*here.values[here.notnull()], 0.0]) or 1.0)
+            scale = map_scale(here)
             for panel, solver in zip(row, columns, strict=True):
                 mean, became = (part if solver is None else part.sel(solver=solver) for part in (here, cube["status"]))
                 image = heat_map(panel, mean, x, y, scale)

@@ -105,6 +105,12 @@ def strongest(results: Results) -> RunData | None:
 
     If no run has any power, return the first that is ok; if none is, the first that has diverged; else None.
     """
+    found = strongest_id(results)
+    return None if found is None else results.run(run_id=found)
+
+
+def strongest_id(results: Results) -> str | None:
+    """Return the id of the run of `strongest`."""
     cube, at = results.cube, {}
     power = cube["band_power"].isel(population=-1) if "band_power" in cube else cube["status"].where(False)
     mean = power.mean(REPLICATES)
@@ -114,4 +120,4 @@ def strongest(results: Results) -> RunData | None:
         choices = [power.notnull()]
     found = (cube["run_id"].isel(at).values[choice.isel(at).values] for choice in choices)
     first = next((ids[0] for ids in found if len(ids)), None)
-    return None if first is None else results.run(run_id=first)
+    return None if first is None else str(first)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,11 +22,13 @@ from psst_core.figures.shared.style import (
     empty,
     heading,
     label,
+    lacking_parameters,
     logarithmic,
     numeric_parameters,
     population_name,
     slices,
     why_missing,
+    wrapped,
 )
 from psst_core.registry import register
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 COLUMNS = 4
 BINS, IN_BIN = 12, 8
-LINE = 20
 
 
 @register("figure", "scatter")
@@ -54,9 +54,7 @@ class Scatter(OfMeasures):
     """
 
     def lacking(self, axes: Sequence[Axis], config: Config) -> str | None:
-        return (
-            super().lacking(axes, config) if numeric_parameters(axes) else "no axis of several numbers lies along run"
-        )
+        return lacking_parameters(axes) or super().lacking(axes, config)
 
     def draw(self, results: Results) -> Picture:
         """Draw a row for each measure and a column for each parameter; of many, those with the strongest correlations.
@@ -69,8 +67,7 @@ class Scatter(OfMeasures):
         values, parameters = means(results), numeric_parameters(results.axes.values())
         became = results.cube["status"].sel(slices(results, [RUN]))
         wanted = self.shown(results.cube)
-        shown = sorted(parameters, key=lambda name: -_strength(values[wanted], name))[:COLUMNS]
-        shown = [name for name in parameters if name in shown]
+        shown = strongest_parameters(values[wanted], parameters, COLUMNS)
         measures = [name for name in wanted if np.isfinite(values[name]).any()] or wanted
         populations = [str(name) for name in values["population"].values]
         graded = len(populations) == 1 and len(shown) > 1
@@ -100,11 +97,14 @@ class Scatter(OfMeasures):
                     empty(panel, why_missing(became))
                 if graded and panel in axes[0]:
                     figure.colorbar(
-                        image, ax=axes[:, shown.index(parameter)], location="top", label=_wrapped(values[following])
+                        image,
+                        ax=axes[:, shown.index(parameter)],
+                        location="top",
+                        label=_named(values[following]),
                     )
                 if panel in axes[-1]:
-                    panel.set_xlabel(_wrapped(values[parameter]))
-                _scale(panel, x)
+                    panel.set_xlabel(_named(values[parameter]))
+                scale_points(panel, x)
             row[0].set_ylabel(heading(values[measure]))
         if len(populations) > 1:
             handles, names = axes[0, 0].get_legend_handles_labels()
@@ -126,6 +126,12 @@ class Scatter(OfMeasures):
                         row | {"points": np.isfinite(y).sum(), "spearman": rank_correlation(values[parameter], y)}
                     )
         return pd.DataFrame(rows)
+
+
+def strongest_parameters(values: xr.Dataset, parameters: Sequence[str], most: int) -> list[str]:
+    """Return the parameters in their order; of many, those with the strongest rank correlations with some measure."""
+    found = sorted(parameters, key=lambda name: -_strength(values, name))[:most]
+    return [name for name in parameters if name in found]
 
 
 def means(results: Results) -> xr.Dataset:
@@ -156,8 +162,8 @@ def binned_median(x: Array, y: Array) -> tuple[Array, Array]:
     return found["x"].to_numpy(), found["y"].to_numpy()
 
 
-def _wrapped(variable: xr.DataArray) -> str:
-    return textwrap.fill(label(variable), LINE)
+def _named(variable: xr.DataArray) -> str:
+    return wrapped(label(variable))
 
 
 def _strength(values: xr.Dataset, parameter: str) -> float:
@@ -169,12 +175,21 @@ def _strength(values: xr.Dataset, parameter: str) -> float:
     return max(0.0 if np.isnan(value) else value for value in found)
 
 
-def _scale(axes: Axes, x: Array) -> None:
+def scale_points(axes: Axes, values: Array, direction: str = "x") -> None:
+    """Make an axis hold all values of a parameter, and logarithmic if they suit it.
+
+    Args:
+        direction: the axis, `x` or `y`.
+    """
     from matplotlib.ticker import MaxNLocator
 
-    axes.update_datalim([(x.min(), 0.0), (x.max(), 0.0)], updatey=False)
-    if x.min() > 0 and logarithmic(x):
-        axes.set_xscale("log")
+    ends = np.array([values.min(), values.max()])
+    other = np.zeros(2)
+    along = direction == "x"
+    axes.update_datalim(np.column_stack([ends, other] if along else [other, ends]), updatex=along, updatey=not along)
+    line = axes.xaxis if along else axes.yaxis
+    if values.min() > 0 and logarithmic(values):
+        (axes.set_xscale if along else axes.set_yscale)("log")
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.autoscale_view(scaley=False)
+        line.set_major_locator(MaxNLocator(4))
+    axes.autoscale_view(scalex=along, scaley=not along)

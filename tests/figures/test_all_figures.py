@@ -39,6 +39,8 @@ def everything(variables=None):
     figures = [name for name in names("figure") if name != "error_estimate"]
     config = small_locust(sweep__networks=1, sweep__trials=2, analysis__spectrum=[0.0, 20.0])
     config["recorder"]["variables"] = variables or {}
+    segments = {name: {"type": name, "segment": 10.0} for name in ("spectrum", "spectrogram")}
+    config["analysis"]["measures"] |= segments | {"cross_correlation": {"type": "cross_correlation", "longest": 5.0}}
     return config | {"figures": figures}
 
 
@@ -52,6 +54,10 @@ def test_all_figures_of_made_up_sweeps(shape, unfinished, tmp_path):
     assert ("scatter.png" in files) == shape.startswith("sampled") and ("rate_map.png" in files) == ("grid" in shape)
     for name in ("raster.svg", *(name for name in files if name.endswith("e.svg"))):
         assert ("partial: " in files[name].read_text()) == bool(unfinished)
+    assert {"lines.png", "correlogram.png", "spectrogram.png"} <= set(files)
+    assert ("pairs.png" in files) == ("parallel.svg" in files and shape == "sampled")
+    assert ("distributions.png" in files) == ("behaviour.png" in files) == ("grid" in shape)
+    assert ("small_multiples.png" in files) == (shape == "a grid")
     if shape == "one run" and unfinished:
         assert "no run to show: not yet run" in files["raster.svg"].read_text()
 

@@ -63,10 +63,18 @@ def test_which_figures_apply():
     steps = Axis("run.dt", "dt", (0.1, 0.05), "dt")
     special = {"scatter", "solver_order", "error_estimate", "traces", "phase_plane", "action_potential", "exact"}
     special |= {"f_i_curve", "gain", "memory", "phase_diagram", "potentials", "rate_functions", "separation"}
+    special |= {"lines", "correlogram", "spectrogram", "small_multiples", "parallel", "pairs"}
     assert available(names("figure"), [coupling, solver], locust) == [
         name for name in names("figure") if name not in special
     ]
     size = Axis("network.size", "size", (60, 120), "size")
+    delay = Axis("network.synapses.ach.delay", "delay", (8.0, 16.0), "delay")
+    assert "small_multiples" in available(names("figure"), [coupling, size, delay], locust)
+    sampled = [replace(coupling, dimension="run"), replace(size, dimension="run")]
+    assert {"scatter", "parallel", "pairs", "sensitivity"} <= set(available(names("figure"), sampled, locust))
+    of_lines = {name: {"type": name} for name in ("spectrum", "spectrogram", "cross_correlation")}
+    measured = put(locust, {"analysis.measures": locust["analysis"]["measures"] | of_lines})
+    assert {"lines", "correlogram", "spectrogram"} <= set(available(names("figure"), [], measured))
     replicated = put(locust, {"sweep.networks": 4})
     assert {"phase_diagram", "confidence_curves"} <= set(available(names("figure"), [coupling, size], replicated))
     method = [replace(solver, dimension="run"), Axis("run.dt", "dt", (0.01, 0.02), "run")]

@@ -121,7 +121,8 @@ def make_up_chunk(
     kept = [i for i, run in enumerate(runs) if run["traced"]]
     traced = {"pn.v": [0, 1]} if kept else {}
     with atomic_netcdf(folder / CHUNKS / f"{chunk}.nc") as beside:
-        file = ChunkFile(beside, len(runs), sizes, times, traced, kept, "float32", (8, 50), {"chunk": chunk})
+        about = {"chunk": chunk, "manifest": json.dumps(Manifest.of(manifest).planned())}
+        file = ChunkFile(beside, len(runs), sizes, times, traced, kept, "float32", (8, 50), about)
         drive = np.array([float(next(iter(run["values"].values()), 1.0)) for run in runs])
         waves = np.sin(times * 0.2) * (1 + drive[None, :, None]) + random.normal(size=(2, len(runs), len(times)))
         trace = np.arange(len(runs))[:, None, None] + np.zeros((len(runs), 2, len(times)))

@@ -18,11 +18,10 @@ from psst_core.figures.shared.style import (
     heading,
     label,
     lacking_axes,
-    numerals,
+    named_series,
     numeric_names,
     population_name,
     scale_x,
-    series,
     slices,
     why_missing,
     within,
@@ -66,15 +65,12 @@ class Curves(OfMeasures):
         populations, measures = list(results.config.network.populations), self.shown(cube)
         size = (PAGE, 0.7 + 1.5 * len(populations))
         figure, axes = plt.subplots(len(populations), len(measures), figsize=size, sharex=True, squeeze=False)
-        few = [] if lines is None else [value for value, _ in series(cube, lines)]
-        names = dict(zip(few, numerals(few), strict=True))
         for row, population in zip(axes, populations, strict=True):
             for panel, measure in zip(row, measures, strict=True):
-                for value, colour in series(cube, lines):
+                for value, colour, name in named_series(cube, lines):
                     chosen = cube[measure].sel(population=population)
                     found = self.band(chosen if lines is None else chosen.sel({lines: value}))
                     mean, band = (line.coarsen({x: neighbours}, boundary="pad").mean() for line in found)
-                    name = None if lines is None else names[value]
                     panel.plot(mean[x], mean, color=colour, label=name, marker=marker)
                     low, high = within(cube[measure], mean - band, mean + band)
                     panel.fill_between(mean[x], low, high, color=colour, alpha=0.2, lw=0)

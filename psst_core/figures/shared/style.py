@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from psst_core.attributes import REPLICATES, RUN, STATUS
 from psst_core.configuration import Config
@@ -34,7 +34,7 @@ NO_TRACES = "recorder.variables keeps no traces"
 GREY = "0.9"
 NAME_WIDTH = 18
 DIGITS = (3, 4, 5, 6)
-UNITS = {"mV^2": "mV²", "uA/cm^2": "µA/cm²", "uF/cm^2": "µF/cm²", "mS/cm^2": "mS/cm²", "(mmol/L)": "mM", "1": ""}
+UNITS = {"uA/cm^2": "µA/cm²", "uF/cm^2": "µF/cm²", "(mmol/L)": "mM", "1": ""}
 AXES = {
     "network.size": "network size (cells)",
     "network.coupling": "synaptic strength (factor)",
@@ -57,10 +57,20 @@ def label(variable: xr.DataArray) -> str:
     """Return a variable's long name, with its unit in brackets."""
     if variable.attrs.get("key") in AXES:
         return AXES[variable.attrs["key"]]
-    unit = variable.attrs.get("units", "1")
-    unit = UNITS.get(unit, unit)
+    unit = unit_of(variable)
     name = str(variable.attrs.get("long_name", variable.name))
     return f"{name} ({unit})" if unit else name
+
+
+def unit_of(variable: xr.DataArray) -> str:
+    """Return a variable's unit as people write it; an empty text where it has none."""
+    unit = variable.attrs.get("units", "1")
+    return str(UNITS.get(unit, unit)).replace("^2", "²").replace("^3", "³")
+
+
+def wrapped(text: str, width: int = 20) -> str:
+    """Return a text in lines of so many characters, where a label would be too long."""
+    return textwrap.fill(text, width)
 
 
 def heading(variable: xr.DataArray) -> str:
@@ -107,6 +117,15 @@ def lacking_axes(axes: Iterable[Axis], count: int = 1) -> str | None:
     )
 
 
+def lacking_parameters(axes: Iterable[Axis], count: int = 1) -> str | None:
+    """Say that too few axes of several numbers lie along `run` for a figure; return None where there are enough."""
+    if len(numeric_parameters(axes)) >= count:
+        return None
+    return (
+        "no axis of several numbers lies along run" if count == 1 else "not two axes of several numbers lie along run"
+    )
+
+
 def other_axes(axes: Iterable[Axis], keys: Collection[str]) -> str | None:
     """Name the axes that a figure cannot show; return None where there are none.
 
@@ -125,6 +144,11 @@ def no_membranes(config: Config) -> str | None:
 def has_membranes(config: Config) -> bool:
     """Return whether some population has membranes and is no plain system."""
     return any(part.equations is None for part in config.network.populations.values())
+
+
+def any_ok(results: Results) -> bool:
+    """Return whether some run of a sweep is ok."""
+    return bool((results.cube["status"] == STATUS["ok"]).any())
 
 
 def axis_names(results: Results) -> dict[str, str]:
@@ -170,10 +194,21 @@ def series(cube: xr.Dataset, lines: str | None, place: int = 0) -> list[tuple[An
     if lines is None:
         return [(None, "C0")]
     values = cube[lines].values
-    few = np.linspace(0, len(values) - 1, LINES).round().astype(int)
-    values = values[np.union1d(few, place)]
+    values = values[np.union1d(few(len(values), LINES), place)]
     colours = plt.get_cmap("viridis")(np.linspace(0.0, 0.8, len(values)))
     return [(value, tuple(colour)) for value, colour in zip(values, colours, strict=True)]
+
+
+def few(count: int, most: int) -> NDArray[np.intp]:
+    """Return places among so many values: all, or a few that are spread evenly and hold both ends."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.intp))
+
+
+def named_series(cube: xr.Dataset, lines: str | None) -> list[tuple[Any, Any, str | None]]:
+    """Return values of the axis `lines` with their colours, as in `series`, and with a name for the legend."""
+    shown = series(cube, lines)
+    names = [None] if lines is None else numerals([value for value, _ in shown])
+    return [(value, colour, name) for (value, colour), name in zip(shown, names, strict=True)]
 
 
 def slices(results: Results, shown: Sequence[str]) -> dict[str, Any]:
@@ -368,18 +403,38 @@ def scale_x(axes: Axes, values: ArrayLike) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any) -> Any:
-    """Draw cells of equal size, one for each value of the axes, with the numbers written in them; grey without one."""
+def few_columns(count: int, most: int = 3) -> tuple[int, int]:
+    """Return rows and columns for so many panels."""
+    columns = min(most, count)
+    return -(-count // columns), columns
+
+
+def hide_unused(grid: NDArray[Any], count: int) -> None:
+    """Hide the panels of a grid after the first so many; those above them get the labels of the x axis."""
+    for place in range(count, grid.size):
+        row, column = divmod(place, grid.shape[1])
+        grid[row, column].set_visible(False)
+        grid[row - 1, column].tick_params(labelbottom=True)
+
+
+def heat_map(
+    axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any, cmap: Any = None, numbers: bool = True
+) -> Any:
+    """Draw cells of equal size, one for each value of the axes; grey without one.
+
+    Args:
+        numbers: whether few cells have their numbers written in them.
+    """
     grid = values.transpose(y, x).values if y else values.values[None]
     axes.set_facecolor(GREY)
-    image = axes.imshow(grid, norm=norm, origin="lower", aspect="auto")
+    image = axes.imshow(grid, norm=norm, cmap=cmap, origin="lower", aspect="auto")
     columns = axes.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
     axes.set_xticks(*ticks_of(values[x].values, max(3, LABELS // columns)), rotation=45)
     axes.set_yticks(*(ticks_of(values[y].values, LABELS) if y else ([0], [""])))
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(length=0)
-    if grid.size <= 120:
+    if numbers and grid.size <= 120:
         decimals = _decimals(grid)
         for (row, column), value in np.ndenumerate(grid):
             if np.isfinite(value):
@@ -387,6 +442,15 @@ def heat_map(axes: Axes, values: xr.DataArray, x: str, y: str | None, norm: Any)
                 text = f"{value:.{decimals}f}" if abs(value) < 100 else f"{value:.0f}"
                 axes.text(column, row, text, ha="center", va="center", size=5.5, color="white" if dark else "black")
     return image
+
+
+def map_scale(values: xr.DataArray) -> Any:
+    """Return the scale of a map's colours: from 0 to the largest value; from the smallest where values are negative."""
+    from matplotlib.colors import Normalize
+
+    known = values.values[np.isfinite(values.values)]
+    low, high = min([*known, 0.0]), max([*known, 0.0])
+    return Normalize(low, high if high > low else low + 1.0)
 
 
 def _decimals(values: Any) -> int:
@@ -402,9 +466,9 @@ def ticks_of(values: Any, most: int) -> tuple[Any, list[str]]:
     """
     from matplotlib.ticker import LogLocator, MaxNLocator
 
-    few = np.arange(0, len(values), -(-len(values) // most))
-    if len(few) == len(values) or not (np.diff(values) > 0).all():
-        return few, numerals(values[few])
+    some = np.arange(0, len(values), -(-len(values) // most))
+    if len(some) == len(values) or not (np.diff(values) > 0).all():
+        return some, numerals(values[some])
     locator = LogLocator() if logarithmic(values) else MaxNLocator(most // 3)
     first = values[values > 0][0] if logarithmic(values) else values[0]
     ticks = [tick for tick in locator.tick_values(first, values[-1]) if first <= tick <= values[-1]]
