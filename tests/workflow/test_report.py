@@ -63,5 +63,5 @@ def test_a_person_finds_where_the_numbers_come_from(page):
     page.evaluate("app.setView({content: 'html', contentPath: results['results/tiny/about.html'].data_uri})")
     about = page.frame_locator("iframe").locator("body")
     text = about.inner_text()
-    assert "snakemake --config experiment=locust_coupling" in text and "tensorflow" in text and "coupling: 0.0" in text
+    assert "psst run experiment=locust_coupling" in text and "tensorflow" in text and "coupling: 0.0" in text
     assert page.complaints == []

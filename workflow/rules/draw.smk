@@ -1,5 +1,5 @@
-# Figures and their tables, made again when their code, their caption or the cube changes, and the page that says where
-# a sweep comes from.
+# Figures and their tables, made again when their code, their caption or the cube changes, and the page that shows them
+# and says where a sweep comes from.
 
 
 include: "captions.smk"
@@ -60,7 +60,8 @@ rule tabulate:
 
 rule describe:
     input:
-        FOLDER.sweep("{name}").cube,
+        cube=FOLDER.sweep("{name}").cube,
+        pictures=pictures,
     output:
         report(
             FOLDER.sweep("{name}").about,

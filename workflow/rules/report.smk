@@ -9,7 +9,7 @@ from psst_core import PsstError, open_sweep
 from psst_core.drawing import drawn_of
 from psst_core.names import PART
 from psst_core.store.folder import RESULTS, Folder
-from psst_core.outputs import shown, stale
+from psst_core.outputs import shown, stale, targets
 from psst_core.plan.sweep_plan import NAME
 
 FOLDER = Folder(RESULTS)
@@ -76,6 +76,11 @@ def again(wildcards):
 
 def estimate_files(wildcards):
     return [file for file in FOLDER.sweep(wildcards.name).estimated if file.is_file()]
+
+
+def pictures(wildcards):
+    drawn = targets(DRAWN[wildcards.name])["draw"]
+    return [file for file in drawn if file.suffix == ".png"]
 
 
 include: "draw.smk"
