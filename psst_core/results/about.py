@@ -25,6 +25,7 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 body {{ font-family: sans-serif; max-width: 60em; margin: 1em auto; padding: 0 1em; line-height: 1.4; }}
+h1 {{ font-size: 1.6em; }}
 figure {{ margin: 2em 0; }}
 img {{ max-width: 100%; height: auto; }}
 figcaption {{ max-width: 45em; }}

@@ -19,8 +19,6 @@ rule draw:
         svg=FOLDER.sweep("{name}").figure("{figure}", "svg"),
     log:
         FOLDER.log("draw", "{name}", "{figure}"),
-    params:
-        caption=caption,
     script:
         "../scripts/draw.py"
 
@@ -52,8 +50,6 @@ rule tabulate:
         ),
     log:
         FOLDER.log("tabulate", "{name}", "{figure}"),
-    params:
-        caption=caption,
     script:
         "../scripts/tabulate.py"
 
@@ -71,7 +67,5 @@ rule describe:
         ),
     log:
         FOLDER.log("describe", "{name}"),
-    params:
-        caption=seen,
     script:
         "../scripts/describe.py"

@@ -96,8 +96,6 @@ rule keep:
             category="{kept}",
             labels={"result": "{figure}", "kind": "figure, as it was found"},
         ),
-    params:
-        caption=caption,
     shell:
         "cp {input} {output}"
 
