@@ -24,10 +24,9 @@ from psst_core.host.hardware import Settings, fits, settings, variables_kept
 from psst_core.job.slurm import refuse_while_at_work
 from psst_core.job.workers import PATIENCE, simulate, stop_with_input
 from psst_core.logs import Report, last_words, logged, noted
-from psst_core.outputs import SHOWING, Task, settle, targets, tasks
+from psst_core.outputs import SHOWING, Task, describe, settle, targets, tasks
 from psst_core.plan.cost import CostModel, fit
 from psst_core.plan.sweep_plan import EXPERIMENT, Plan, make_plan, unclaimed, work
-from psst_core.results.about import save_page
 from psst_core.results.error_estimate import estimate
 from psst_core.results.gather import gather
 from psst_core.results.summary import write_summary
@@ -44,7 +43,7 @@ MAKE: dict[str, Callable[[Task, Plan, Path], Any]] = {
     "estimate": lambda task, plan, folder: estimate(folder, plan.digest),
     "draw": lambda task, plan, folder: save(task.name, open_sweep(folder, whole=True), task.files),
     "tabulate": lambda task, plan, folder: save_table(task.name, open_sweep(folder, whole=True), task.files[0]),
-    "describe": lambda task, plan, folder: save_page(open_sweep(folder), task.files[0]),
+    "describe": lambda task, plan, folder: describe(open_sweep(folder), task),
 }
 
 

@@ -4,18 +4,21 @@ Snakemake takes its targets from here, and a sweep in this process takes its tas
 function that makes its files.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from psst_core.configuration import Config
-from psst_core.drawing import figure_recipe, formats
+from psst_core.drawing import drawn_of, figure_recipe, formats
+from psst_core.errors import PsstError
 from psst_core.figures.chosen import available, with_table
 from psst_core.plan.sweep_plan import Plan, claim
-from psst_core.results.about import about_recipe
+from psst_core.results.about import about_recipe, save_page
 from psst_core.results.error_estimate import estimate_recipe
 from psst_core.results.gather import gather_recipe
+from psst_core.results.sweep_results import Results, open_sweep
 from psst_core.store.folder import Folder, SweepFolder
 from psst_core.store.made import is_made, keep_edited
 
@@ -84,12 +87,32 @@ def shown(folder: Path, figures: Sequence[str], config: Config, estimated: bool)
     sweep = SweepFolder(folder)
     read = [sweep.cube, *(sweep.estimated if estimated else ())]
     recipes = {name: partial(figure_recipe, name, folder, config) for name in figures}
+    pictures = [sweep.figure(name, "png") for name in figures]
     for name in figures:
         files = [sweep.figure(name, ending) for ending in formats(config)]
         yield Task("draw", name, files, read, recipes[name])
     for name in with_table(figures, config):
         yield Task("tabulate", name, [sweep.table_of(name)], read, recipes[name])
-    yield Task("describe", folder.name, [sweep.about], [sweep.cube], partial(about_recipe, folder))
+    yield Task("describe", folder.name, [sweep.about], [sweep.cube, *pictures], partial(about_recipe, folder, pictures))
+
+
+def describe_again(folder: Path) -> None:
+    """Write the page about a sweep anew if it is there, and its figures or `explore.html` are other ones than on it.
+
+    Where the plugins of the sweep are not here, or a figure is missing, the page stays as it is.
+    """
+    results = open_sweep(folder)
+    if not results.files.about.is_file():
+        return
+    with contextlib.suppress(PsstError):
+        *_, task = shown(folder, drawn_of(results), results.config, results.files.error_estimate.is_file())
+        if all(file.is_file() for file in task.read) and task.due(folder):
+            describe(results, task)
+
+
+def describe(results: Results, task: Task) -> None:
+    """Write the page about a sweep, of which the task says what it shows."""
+    save_page(results, task.files[0], task.read[1:])
 
 
 def targets(found: Iterable[Task]) -> dict[str, list[Path]]:

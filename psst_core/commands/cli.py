@@ -22,6 +22,7 @@ from psst_core.commands.zarr import export_zarr
 from psst_core.drawing import draw_all
 from psst_core.errors import PsstError
 from psst_core.files import CHECKOUT, to_yaml
+from psst_core.outputs import describe_again
 from psst_core.plan.cost import fit
 from psst_core.plan.sweep_plan import EXPERIMENT, counted, earlier, make_plan, sweep_name
 from psst_core.results.error_estimate import estimate
@@ -214,6 +215,7 @@ def draw_sweep(given: argparse.Namespace) -> None:
         raise PsstError(f"{given.name}: has no cube yet; psst draw {given.name} --partial draws what is finished")
     draw_all((sweep.partial if given.partial else sweep).path, print)
     if not given.partial:
+        describe_again(sweep.path)
         with read_cube(sweep.cube) as cube:
             print(outcome(cube))
 
@@ -314,6 +316,7 @@ def explore(given: argparse.Namespace) -> None:
         )
     target = given.output or sweep.explore
     write_page(open_sweep(sweep.path, whole=True), target, given.runs)
+    describe_again(sweep.path)
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB; open it in a browser")
 
 

@@ -150,8 +150,7 @@ def make_plan(experiment: str, overrides: object = "", name: object = None, resu
 
 
 def _command(experiment: str, overrides: Sequence[str], name: str) -> str:
-    words = [f"experiment={experiment}", *([f"overrides={' '.join(overrides)}"] if overrides else []), f"name={name}"]
-    return shlex.join(["snakemake", "--config", *words])
+    return shlex.join(["psst", "run", f"experiment={experiment}", f"name={name}", *overrides])
 
 
 def _entry(axis: Axis, config: Config) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """A sweep in this process, and by `psst run`: the same files, of which either makes what is missing alone."""
 
+import html
+import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import matplotlib
 import pytest
@@ -87,6 +91,26 @@ def test_snakemake_and_this_process_take_each_others_files(tmp_path):
     assert made_by_snakemake(tmp_path, f"{overrides}0,0.5,1")[1].startswith("Nothing to be done: ")
     assert files(tmp_path) == third
     assert not any(log.stat().st_size for log in (tmp_path / "results" / LOGS).rglob("*.log"))
+
+
+@pytest.mark.slow
+def test_the_command_on_the_page_makes_the_sweep(tmp_path):
+    """Pasted into a shell, where there is a figure and where there is none."""
+    page = tmp_path / "results" / "s" / "about.html"
+    for overrides in (
+        "network.coupling=0 figures=[]",
+        "network.ach=interval(0,2) sweep.sample.points=2 figures=[raster]",
+    ):
+        words = WORDS.replace("figures=[rate_map] ", "") + overrides
+        psst_core.run_sweep("locust_coupling", words, "s", results=tmp_path / "results", report=lambda line: None)
+        assert ("<img" in page.read_text()) == ("raster" in overrides)
+        line, *of_chunks = re.findall(r"<pre>(psst run .*?)</pre>", page.read_text())
+        assert len(of_chunks) == ("raster" in overrides)  # without coupling acetylcholine changes nothing
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        command = ["sh", "-c", f"{html.unescape(line)} -- -n"]
+        environment = os.environ | {"PATH": path}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and "Nothing to be done" in done.stdout + done.stderr, done.stderr
 
 
 def test_numbers_alone_then_what_people_look_at(tmp_path):

@@ -1,11 +1,18 @@
 """From a plan to the cube and back to single runs: every number keeps its name, its unit and its origin."""
 
+import base64
+import re
+import subprocess
+from html import escape, unescape
+
 import netCDF4
 import numpy as np
 import pytest
 
 from psst_core.attributes import STATUS, measures_of
+from psst_core.drawing import draw_all
 from psst_core.errors import PsstError
+from psst_core.figures.chosen import caption_of
 from psst_core.files import atomic, write_text
 from psst_core.integrate.batch import Run
 from psst_core.keys import get
@@ -175,4 +182,28 @@ def test_the_page_of_a_sweep(tmp_path):
     results = made_up_sweep(tmp_path, [COUPLING])
     text = page(results)
     assert text.startswith("<!DOCTYPE html>") and "network.coupling: 0.0, 0.5, 1.0" in text and "6 ok" in text
-    assert "start_jitter: 0.01" in text
+    assert "start_jitter: 0.01" in text and "<img" not in text and "explore.html" not in text
+
+
+def test_the_page_of_a_sweep_shows_each_figure_once(tmp_path):
+    """With its caption, and no other file is asked for; the picture is the PNG itself."""
+    results = made_up_sweep(tmp_path, [COUPLING])
+    pictures = [file for file in draw_all(results.folder, lambda line: None) if file.suffix == ".png"]
+    results.files.explore.touch()
+    text = page(results, pictures)
+    shown = re.findall(r'src="data:image/png;base64,(.*?)"', text)
+    assert [base64.b64decode(data) for data in shown] == [file.read_bytes() for file in pictures] and len(shown) > 2
+    assert re.findall(r'(?:src|href)="(?!data:)(.*?)"', text) == ["explore.html"]
+    captions = re.findall(r"<figcaption><b>(.*?)</b> (.*?)</figcaption>", text)
+    told = [(file.stem, caption_of(file.stem, results.config).split("\n\n")) for file in pictures]
+    assert captions == [(name, "<br>".join(map(escape, paragraphs))) for name, paragraphs in told]
+
+
+def test_the_command_of_a_page_is_what_a_shell_makes_words_of(tmp_path):
+    results = made_up_sweep(tmp_path, [COUPLING])
+    results.record["overrides"] = ["network.ach=interval(0,2)", "sweep.where=ach>0.1", "figures=[raster]"]
+    (line,) = re.findall(r"<pre>(psst run .*)</pre>", page(results))
+    echo = f"psst() {{ printf '%s\\n' \"$@\"; }}; {unescape(line)}"
+    said = subprocess.run(["sh", "-c", echo], capture_output=True, text=True, check=True).stdout.split()
+    named = [f"experiment={results.record['experiment']}", f"name={results.folder.name}"]
+    assert said == ["run", *named, *results.record["overrides"]]

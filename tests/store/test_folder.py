@@ -145,7 +145,8 @@ def test_paths_are_those_of_the_documentation():
     assert str(results.log("draw", "mine", "raster")) == "results/logs/draw/mine.raster.log"
     assert str(results.machine_file) == "results/machine.json" and str(results.lock_file) == "results/.lock"
     assert [str(file.relative_to(mine.path)) for file in (mine.note, *mine.files)] == [
-        "planned", "plan.csv", "config.yaml", "twins.csv", "sweep.nc", "error_estimate.nc", "about.html"
+        "planned", "plan.csv", "config.yaml", "twins.csv", "sweep.nc", "error_estimate.nc", "about.html",
+        "explore.html",
     ]  # fmt: skip
     assert str(mine.figure("raster", "svg")) == "results/mine/figures/raster.svg"
     assert str(mine.table_of("raster")) == "results/mine/tables/raster.csv"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import psst_core
 from psst_core import open_sweep
 from psst_core.commands.audit import audit
 from psst_core.commands.clean import losses, unused
@@ -80,6 +81,24 @@ def test_a_cube_is_that_of_its_plan_and_of_no_other(results):
     assert old(results, plan) == about
     assert set(SweepFolder(results / "s").gathered) < set(old(results, other))
     assert unclaimed(other, results) and not unclaimed(plan, results)
+
+
+def test_the_page_about_a_sweep_follows_its_figures_and_the_page_to_explore(results, monkeypatch):
+    folder, plan = results / "s", plan_of(results, 0, 0.5)
+    about, picture = folder / "about.html", folder / "figures" / "rate_map.png"
+    psst_core.run_sweep("locust_coupling", words(0, 0.5), "s", results=results, report=lambda line: None)
+    assert old(results, plan) == [] and "explore.html" not in about.read_text()
+    picture.write_bytes(picture.read_bytes() + b" ")
+    assert old(results, plan) == [picture, about]
+    psst_core.run_sweep("locust_coupling", words(0, 0.5), "s", results=results, report=lambda line: None)
+    assert old(results, plan) == []
+    monkeypatch.chdir(results.parent)
+    assert main(["explore", "s", "--runs", "0"]) == 0
+    assert 'href="explore.html"' in about.read_text() and old(results, plan) == []
+    (folder / "explore.html").unlink()
+    assert old(results, plan) == [about]
+    assert main(["draw", "s"]) == 0
+    assert "explore.html" not in about.read_text() and old(results, plan) == []
 
 
 def test_what_is_made_of_a_stale_cube_is_stale(results):

@@ -116,8 +116,8 @@ def test_a_chunk_tells_who_made_it_where_from_what(tmp_path, monkeypatch):
         assert set(file["mean_potential"].coords) >= {"run_id", "network", "trial"}
         assert file["cell_population"].attrs["flag_meanings"] == "pn ln"
     assert (made["git_commit"], made["git_dirty"], made["job_id"]) == ("c0ffee", 1, "17")
-    assert made["command"].startswith("snakemake --config experiment=locust_coupling 'overrides=run.duration=20 ")
-    assert made["command"].endswith(" name=mine") and made["command"] in made["history"]
+    assert made["command"].startswith("psst run experiment=locust_coupling name=mine run.duration=20 ")
+    assert made["command"] in made["history"]
     assert "provenance" not in json.loads(made["manifest"])
     assert made["host"] and json.loads(made["versions"])["psst-core"] and made["created"] in made["history"]
     with read(results.home.summary_file(chunk, results.record["analysis_digest"])) as summary:

@@ -34,6 +34,16 @@ def opened(page, request):
     page.goto(request.getfixturevalue("report").as_uri())
 
 
+def told(page, figure):
+    """Whether the picture of a figure is to be seen, whole, and its caption once."""
+    shown = page.locator("img[src^='data:image/png']")
+    shown.wait_for()
+    assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") >= 600
+    assert shown.bounding_box()["y"] >= 0
+    caption = caption_of(figure, configuration()).split(".")[0][:60]
+    return page.inner_text("body").replace("\n", " ").count(caption) == 1
+
+
 @pytest.mark.browser
 @pytest.mark.usefixtures("opened")
 def test_a_person_finds_every_picture(page):
@@ -45,16 +55,35 @@ def test_a_person_finds_every_picture(page):
     for path in pictures:
         name, figure = Path(path).parts[1], Path(path).stem
         page.goto(page.url.partition("#")[0])
-        page.get_by_text(name, exact=True).click()
+        page.get_by_role("listitem").get_by_text(name, exact=True).click()
         row = page.get_by_role("row", name=figure).filter(has_text="figure")
         row.get_by_role("link").first.click()
-        shown = page.locator("img[src^='data:image/png']")
-        shown.wait_for()
-        assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") >= 600
-        page.evaluate("path => app.showResultInfo(path)", path)
-        caption = caption_of(figure, configuration()).split(".")[0]
-        assert caption[:60] in page.inner_text("nav").replace("\n", " ")
+        assert told(page, figure)
     assert page.complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("opened")
+def test_the_front_page_shows_every_picture(page):
+    """From its top on; a click opens one with its caption, and home leads back to all."""
+    for figure in ("exact", "coupling_curves", "raster"):
+        pictures = page.locator("figure img[src^='data:image/png']")
+        pictures.nth(2).wait_for()
+        assert pictures.count() == 3 and page.locator("h2").all_inner_texts() == ["euler", "tiny"]
+        assert page.get_by_text("PSST turns one configuration").bounding_box()["y"] >= 0
+        page.get_by_alt_text(figure, exact=True).click()
+        assert told(page, figure)
+        page.locator("nav ol a").first.click()
+    assert page.complaints == []
+
+
+@pytest.mark.browser
+def test_the_report_of_one_sweep_shows_its_pictures(page, report):
+    typed(report.parents[1], "experiment=locust_coupling", f"overrides={SWEEP}", "name=tiny", "--report", "tiny.html")
+    page.goto((report.parents[1] / "tiny.html").as_uri())
+    page.locator("figure img[src^='data:image/png']").nth(1).wait_for()
+    page.get_by_alt_text("raster", exact=True).click()
+    assert told(page, "raster") and page.complaints == []
 
 
 @pytest.mark.browser
@@ -63,5 +92,5 @@ def test_a_person_finds_where_the_numbers_come_from(page):
     page.evaluate("app.setView({content: 'html', contentPath: results['results/tiny/about.html'].data_uri})")
     about = page.frame_locator("iframe").locator("body")
     text = about.inner_text()
-    assert "snakemake --config experiment=locust_coupling" in text and "tensorflow" in text and "coupling: 0.0" in text
+    assert "psst run experiment=locust_coupling" in text and "tensorflow" in text and "coupling: 0.0" in text
     assert page.complaints == []

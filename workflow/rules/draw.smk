@@ -1,5 +1,5 @@
-# Figures and their tables, made again when their code, their caption or the cube changes, and the page that says where
-# a sweep comes from.
+# Figures and their tables, made again when their code, their caption or the cube changes, and the page that shows them
+# and says where a sweep comes from.
 
 
 include: "captions.smk"
@@ -19,8 +19,6 @@ rule draw:
         svg=FOLDER.sweep("{name}").figure("{figure}", "svg"),
     log:
         FOLDER.log("draw", "{name}", "{figure}"),
-    params:
-        caption=caption,
     script:
         "../scripts/draw.py"
 
@@ -52,15 +50,14 @@ rule tabulate:
         ),
     log:
         FOLDER.log("tabulate", "{name}", "{figure}"),
-    params:
-        caption=caption,
     script:
         "../scripts/tabulate.py"
 
 
 rule describe:
     input:
-        FOLDER.sweep("{name}").cube,
+        cube=FOLDER.sweep("{name}").cube,
+        pictures=pictures,
     output:
         report(
             FOLDER.sweep("{name}").about,
@@ -70,7 +67,5 @@ rule describe:
         ),
     log:
         FOLDER.log("describe", "{name}"),
-    params:
-        caption=seen,
     script:
         "../scripts/describe.py"

@@ -175,6 +175,10 @@ def estimate_files(wildcards):
     return stages()["estimate"]
 
 
+def pictures(wildcards):
+    return [file for file in stages()["draw"] if file.suffix == ".png"]
+
+
 def experiment(wildcards):
     return plan().sweep.experiment
 

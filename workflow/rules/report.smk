@@ -9,7 +9,7 @@ from psst_core import PsstError, open_sweep
 from psst_core.drawing import drawn_of
 from psst_core.names import PART
 from psst_core.store.folder import RESULTS, Folder
-from psst_core.outputs import shown, stale
+from psst_core.outputs import shown, stale, targets
 from psst_core.plan.sweep_plan import NAME
 
 FOLDER = Folder(RESULTS)
@@ -78,6 +78,11 @@ def estimate_files(wildcards):
     return [file for file in FOLDER.sweep(wildcards.name).estimated if file.is_file()]
 
 
+def pictures(wildcards):
+    drawn = targets(DRAWN[wildcards.name])["draw"]
+    return [file for file in drawn if file.suffix == ".png"]
+
+
 include: "draw.smk"
 
 
@@ -91,8 +96,6 @@ rule keep:
             category="{kept}",
             labels={"result": "{figure}", "kind": "figure, as it was found"},
         ),
-    params:
-        caption=caption,
     shell:
         "cp {input} {output}"
 
