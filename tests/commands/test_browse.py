@@ -217,6 +217,7 @@ def test_words_that_move_together_are_points_too(tmp_path):
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["rk4, odor", "euler, steps"]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_runs(tmp_path, reads):
     many = Axis("network.coupling", "coupling", tuple(np.linspace(0, 1, 250).tolist()), "coupling")
     sizes = Axis("network.size", "size", tuple(range(4, 804, 4)), "size")

@@ -93,6 +93,7 @@ def test_again_there_is_nothing_to_be_done(folder):
     assert times(folder) == before
 
 
+@pytest.mark.slow
 def test_a_deleted_chunk_is_made_again_and_no_other(folder):
     chunk, *others = sorted(file for file in (folder / "results" / "chunks").glob("*.nc") if "summary" not in file.name)
     kept = times(folder)
@@ -107,6 +108,7 @@ def test_a_deleted_chunk_is_made_again_and_no_other(folder):
             assert np.array_equal(data[name].values, before[name].values), name
 
 
+@pytest.mark.slow
 def test_a_second_name_simulates_nothing_again(folder):
     kept = {file: time for file, time in times(folder).items() if file.parent.name == "chunks"}
     done = tiny(folder, name="second")
