@@ -217,7 +217,7 @@ def test_distributions_show_every_run(trials, tmp_path, draw):
     medians = [line.get_ydata()[0] for line in panel.lines[:-1] if line.get_lw() == 1.4]
     boxed = [coupling for coupling in (0.0, 1.0) if trials == 5]
     np.testing.assert_allclose(medians, [here.sel(coupling=coupling).median() for coupling in boxed])
-    assert f"single runs of 2 networks × {trials} trials, solver rk4" in figure.get_suptitle()
+    assert f"single runs over 2 networks × {trials} trials, solver rk4" in figure.get_suptitle()
 
 
 def test_small_multiples_share_their_colours(tmp_path, draw):
