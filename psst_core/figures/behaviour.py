@@ -52,7 +52,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 CONDITION = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 MOST = 7  # colours that can be told apart
-WIDTH = 24
+WIDTH = 27
 OTHER, OTHER_COLOUR = "other", "0.6"
 
 

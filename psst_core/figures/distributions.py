@@ -83,8 +83,7 @@ class Distributions(OfMeasures):
         axes[0, 0].set_xlim(-0.6, cube.sizes[x] - 0.4)
         figure.supxlabel(label(cube[x]), size=8)
         part = f", {cube.sizes[x]} of {whole.sizes[x]} values" if cube.sizes[x] < whole.sizes[x] else ""
-        count = " × ".join(f"{cube.sizes[name]} {name}{'s'[: cube.sizes[name] > 1]}" for name in REPLICATES)
-        figure.suptitle(caption(results, [x], "single runs").replace(f"over {count}", f"of {count}") + part, size=8)
+        figure.suptitle(caption(results, [x], "single runs") + part, size=8)
         return figure
 
 

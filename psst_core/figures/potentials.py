@@ -11,7 +11,7 @@ import numpy as np
 from psst_core.attributes import REPLICATES, trace_name
 from psst_core.configuration import Config
 from psst_core.figures.base import Figure
-from psst_core.figures.shared.style import PAGE, cell_ticks, diverged, first_traced, no_traces, population_name, short
+from psst_core.figures.shared.style import PAGE, at, cell_ticks, diverged, first_traced, no_traces, population_name
 from psst_core.registry import register
 
 if TYPE_CHECKING:
@@ -72,6 +72,6 @@ class Potentials(Figure):
             panel.set_yticks(ticks, [str(trace[trace.dims[0]].values[tick]) for tick in ticks])
         axes[-1, 0].set_xlabel("time (ms)")
         figure.colorbar(image, ax=list(axes[:, 0]), label="membrane potential (mV)", pad=0.01, aspect=30, extend="max")
-        point = [f"{name} {short(value)}" for name, value in run.point.items() if name not in REPLICATES]
-        figure.suptitle((", ".join(point).replace("_", " ") + diverged(run)).removeprefix(", "), size=8)
+        point = {name: value for name, value in run.point.items() if name not in REPLICATES}
+        figure.suptitle((at(point, results.cube) + diverged(run)).removeprefix(", "), size=8)
         return figure

@@ -13,18 +13,19 @@ from psst_core.configuration import Config
 from psst_core.figures.base import Figure
 from psst_core.figures.shared.style import (
     PAGE,
+    at,
     cell_ticks,
     diverged,
     empty,
     no_membranes,
     nothing,
     population_name,
-    short,
 )
 from psst_core.measures.recordings import RunData
 from psst_core.registry import register
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.figure import Figure as Picture
 
     from psst_core.results.sweep_results import Results
@@ -47,11 +48,15 @@ class Raster(Figure):
     def draw(self, results: Results) -> Picture:
         """Draw a run at the point where the last population's oscillation is strongest on average."""
         run = strongest(results)
-        return nothing(results) if run is None else draw_run(run)
+        return nothing(results) if run is None else draw_run(run, results.cube)
 
 
-def draw_run(run: RunData) -> Picture:
-    """Draw a run: its spikes above, below them a row for the mean potential of each population."""
+def draw_run(run: RunData, cube: xr.Dataset | None = None) -> Picture:
+    """Draw a run: its spikes above, below them a row for the mean potential of each population.
+
+    Args:
+        cube: that of its sweep, for the title.
+    """
     import matplotlib.pyplot as plt
 
     names = list(run.populations)
@@ -93,8 +98,7 @@ def draw_run(run: RunData) -> Picture:
     top.set_ylim(-0.6, edge)
     top.set_ylabel("cell")
     top.set_yticks(cell_ticks(first))
-    point = ", ".join(f"{name} {short(value)}" for name, value in run.point.items())
-    top.set_title((point.replace("_", " ") + diverged(run)).removeprefix(", "))
+    top.set_title((at(run.point, cube) + diverged(run)).removeprefix(", "))
     below[-1].set_xlabel("time (ms)")
     below[-1].set_xlim(0, run.config.run.duration)
     return figure

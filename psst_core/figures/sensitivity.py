@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -81,9 +81,10 @@ class Sensitivity(OfMeasures):
             for panel, measure in zip(row, measures, strict=True):
                 here = rows[(rows["population"] == population) & (rows["measure"] == measure)]
                 here = here.set_index("parameter").loc[names]
-                error = np.abs(here[["low", "high"]].to_numpy().T - here["spearman"].to_numpy())
+                ends = [here["spearman"] - here["low"], here["high"] - here["spearman"]]
                 panel.barh(place - 0.2, here["spearman"], 0.36, color="C0", label="rank correlation ρ")
-                panel.errorbar(here["spearman"], place - 0.2, xerr=error, ls="", color="black", elinewidth=0.8)
+                bars: dict[str, Any] = {"xerr": np.maximum(ends, 0.0), "ls": "", "color": "black", "elinewidth": 0.8}
+                panel.errorbar(here["spearman"], place - 0.2, **bars)
                 panel.barh(place + 0.2, here["share"], 0.36, color="C4", label="share of variance η²")
                 panel.plot(here["by chance"], place + 0.2, "|", color="black", markersize=5, label="η² by chance")
                 panel.axvline(0, color="0.4", lw=0.6)

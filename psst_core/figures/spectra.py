@@ -14,7 +14,7 @@ from psst_core.attributes import REPLICATES
 from psst_core.configuration import Config
 from psst_core.figures.base import Figure
 from psst_core.figures.raster import strongest
-from psst_core.figures.shared.style import COLUMN, PAGE, no_membranes, nothing, population_name, short
+from psst_core.figures.shared.style import COLUMN, PAGE, at, no_membranes, nothing, population_name
 from psst_core.measures.oscillation import Oscillation, peak, spectrum, within
 from psst_core.registry import register
 
@@ -73,7 +73,7 @@ class Spectra(Figure):
         count = len(next(iter(density.values())))
         replicates = f"{count} runs" if count > 1 else "1 run"
         grey = [f"grey: {low:g}–{high:g} Hz"] if analysis.band else []
-        figure.suptitle(", ".join([*place, replicates, *grey]).replace("_", " "), size=8)
+        figure.suptitle(", ".join(filter(None, [place, replicates, *grey])), size=8)
         return figure
 
     def table(self, results: Results) -> pd.DataFrame:
@@ -104,7 +104,7 @@ def _band(results: Results) -> tuple[float, float]:
     return oscillation.limits(results.config.recorder.interval)
 
 
-def densities(results: Results) -> tuple[Array, dict[str, Array], list[str]] | None:
+def densities(results: Results) -> tuple[Array, dict[str, Array], str] | None:
     """Return the spectra at the point of the raster's run, or None without a run that is ok.
 
     Returns:
@@ -122,4 +122,4 @@ def densities(results: Results) -> tuple[Array, dict[str, Array], list[str]] | N
     frequency, density = spectrum(np.stack([p.values.astype(float) for p in potentials]), interval, stretch)
     names = [str(name) for name in potentials[0]["population"].values]
     by_population = {name: density[:, number] for number, name in enumerate(names)}
-    return frequency, by_population, [f"{name} {short(value)}" for name, value in place.items()]
+    return frequency, by_population, at(place, results.cube)

@@ -15,17 +15,18 @@ from psst_core.figures.shared.style import (
     NO_TRACES,
     PAGE,
     VARIABLES,
+    at,
     diverged,
     first_traced,
     no_traces,
     population_name,
-    short,
     time_label,
 )
 from psst_core.measures.recordings import RunData
 from psst_core.registry import register
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.figure import Figure as Picture
 
     from psst_core.results.sweep_results import Results
@@ -51,11 +52,15 @@ class Traces(Figure):
     def draw(self, results: Results) -> Picture:
         """Draw the first run that has traces: a row for each recorded variable, a line for each of the first cells."""
         run = first_traced(results, "traces")
-        return no_traces(results) if run is None else draw_run(run)
+        return no_traces(results) if run is None else draw_run(run, results.cube)
 
 
-def draw_run(run: RunData) -> Picture:
-    """Draw a row for each variable whose traces the run has, a line for each of the first cells."""
+def draw_run(run: RunData, cube: xr.Dataset | None = None) -> Picture:
+    """Draw a row for each variable whose traces the run has, a line for each of the first cells.
+
+    Args:
+        cube: that of its sweep, for the title.
+    """
     import matplotlib.pyplot as plt
 
     names = [str(name) for name in run.traces.data_vars]
@@ -77,8 +82,8 @@ def draw_run(run: RunData) -> Picture:
         axes[0, 0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=CELLS, borderaxespad=0.1)
     axes[-1, 0].set_xlabel(time_label(run.config))
     axes[-1, 0].set_xlim(0, run.config.run.duration)
-    point = [f"{name} {short(value)}" for name, value in run.point.items() if name not in REPLICATES]
-    figure.suptitle((", ".join(point).replace("_", " ") + diverged(run)).removeprefix(", "), size=8)
+    point = {name: value for name, value in run.point.items() if name not in REPLICATES}
+    figure.suptitle((at(point, cube) + diverged(run)).removeprefix(", "), size=8)
     figure.align_ylabels(axes)
     return figure
 

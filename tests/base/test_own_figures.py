@@ -50,7 +50,7 @@ def test_the_figure_of_the_guide_is_drawn_with_its_options_and_alone_when_it_cha
 
 MISTAKES = {
     "figures=[histogran]": "figures holds histogran: no such figure (did you mean histogram?)",
-    "figures=[fine] figure_options.fine.bins=3": "figure_options.fine: no such key; a figure of another name",
+    "figures=[fine] figure_options.fine.bins=3": "figure_options.fine: no such key (did you mean lines?); a figure",
     "figure_options.fine.type=histogran": "figure_options.fine.type=histogran: no such figure (did you mean",
     "figure_options.histogram.bin=3": "figure_options.histogram.bin: no such key (did you mean bins?)",
     "figure_options.histogram.bins=0": "figure_options.histogram.bins=0: must be at least 1",

@@ -20,6 +20,7 @@ from psst_core.figures.pairs import Pairs
 from psst_core.figures.parallel import Parallel
 from psst_core.figures.sensitivity import Sensitivity, interval, share
 from psst_core.figures.shared.style import few
+from psst_core.figures.shared.views import draw_curves
 from psst_core.figures.small_multiples import SmallMultiples
 from psst_core.figures.spectrogram import Spectrogram
 from psst_core.keys import put
@@ -216,7 +217,7 @@ def test_distributions_show_every_run(trials, tmp_path, draw):
     medians = [line.get_ydata()[0] for line in panel.lines[:-1] if line.get_lw() == 1.4]
     boxed = [coupling for coupling in (0.0, 1.0) if trials == 5]
     np.testing.assert_allclose(medians, [here.sel(coupling=coupling).median() for coupling in boxed])
-    assert f"single runs of 2 networks × {trials} trials, solver rk4" in figure.get_suptitle()
+    assert f"single runs over 2 networks × {trials} trials, solver rk4" in figure.get_suptitle()
 
 
 def test_small_multiples_share_their_colours(tmp_path, draw):
@@ -326,6 +327,18 @@ def test_behaviour_is_the_first_class_that_holds(tmp_path, draw):
     texts = [text.get_text().replace("\n", " ") for text in picture.legends[0].get_texts()]
     wild = "wild: variation of intervals > 0.5 and firing rate ≥ 10 Hz"
     assert texts == ["quiet: firing rate < 1 Hz", wild, "other", "no value"]
+
+
+def test_bars_of_a_view_end_where_a_measure_does(tmp_path):
+    results = unmeasured(tmp_path, [COUPLING])
+    rate = results.cube["firing_rate"]
+    rate[:] = 0.0
+    rate.loc[{"trial": 0}] = 10.0
+    figure = draw_curves(results, "firing_rate", "coupling", None, {"coupling": 0, "population": 0})
+    bars = figure.axes[0].collections[0].get_segments()
+    sd = rate.sel(coupling=0.0, population="pn").values.std(ddof=1)
+    np.testing.assert_allclose([bar[:, 1] for bar in bars], [[0, 5 + sd]] * 3)
+    plt.close(figure)
 
 
 def test_a_few_places_are_spread_evenly():

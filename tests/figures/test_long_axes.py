@@ -10,7 +10,7 @@ from psst_core import open_sweep
 from psst_core.figures.coupling_curves import CouplingCurves
 from psst_core.figures.phase_diagram import PhaseDiagram
 from psst_core.figures.scatter import binned_median
-from psst_core.figures.shared.style import heat_map, map_label, numerals, population_name, scale_x
+from psst_core.figures.shared.style import apart, at, heat_map, map_label, numerals, population_name, scale_x
 from psst_core.results.gather import gather
 from psst_core.sweep.runs import Axis
 from support.configurations import small_locust
@@ -80,6 +80,18 @@ def test_numbers_have_as_many_digits_as_tell_them_apart():
     assert numerals([0.03, 0.0948683, 0.3]) == ["0.03", "0.0949", "0.3"]
     assert numerals([0.1001, 0.1002, 1234.0, 150_000.0]) == ["0.1001", "0.1002", "1234", "150000"]
     assert numerals([-62.5, 0.0]) == ["-62.5", "0"] and numerals([]) == []
+
+
+def test_titles_have_as_many_digits_as_tell_a_value_from_its_neighbours():
+    values = np.geomspace(0.03, 0.3, 3)
+    assert apart(float(values[1]), values) == "0.0949" and apart(float(values[1])) == "0.0948683"
+    close = np.array([0.0948683, 0.0949000, 0.3])
+    assert [apart(float(value), close) for value in close] == ["0.09487", "0.0949", "0.3"]
+    cube = xr.Dataset(coords={"coupling": values, "a_word": np.array(["x", "y_z"])})
+    assert (
+        at({"coupling": float(values[1]), "a_word": "y_z", "trial": 3}, cube) == "coupling 0.0949, a word y z, trial 3"
+    )
+    assert at({"coupling": 0.25}) == "coupling 0.25" and at({}) == ""
 
 
 @pytest.mark.parametrize(("values", "even"), [([0.0, 1.0, 2.0], True), ([0.1, 1, 10], True), ([0.0, 0.1, 1.0], False)])

@@ -34,6 +34,7 @@ NO_TRACES = "recorder.variables keeps no traces"
 GREY = "0.9"
 NAME_WIDTH = 18
 DIGITS = (3, 4, 5, 6)
+NEAR = 0.01  # of a number: others further away differ from it in three digits
 UNITS = {"uA/cm^2": "µA/cm²", "uF/cm^2": "µF/cm²", "(mmol/L)": "mM", "1": ""}
 AXES = {
     "network.size": "network size (cells)",
@@ -247,7 +248,7 @@ def caption(
         place = {axis.name: point[axis.name].item() for axis in results.axes.values() if axis.dimension == RUN} | {
             name: value for name, value in place.items() if name != RUN
         }
-    return f"{said}{''.join(f', {name} {short(value)}' for name, value in place.items())}".replace("_", " ")
+    return ", ".join(filter(None, [said.replace("_", " "), at(place, cube)]))
 
 
 def first_traced(results: Results, figure: str, **point: object) -> RunData | None:
@@ -294,6 +295,26 @@ def within(variable: xr.DataArray, low: xr.DataArray, high: xr.DataArray) -> tup
     """
     least, most = variable.attrs.get("range", (-np.inf, np.inf))
     return low.clip(least, most), high.clip(least, most)
+
+
+def at(point: Mapping[str, object], cube: xr.Dataset | None = None) -> str:
+    """Write a point for a title: `coupling 0.0949, solver rk4`.
+
+    Args:
+        cube: that of the sweep; with it, a number has only as many digits as tell it from the others of its axis.
+    """
+    known = {} if cube is None else {name: cube[name].values for name in point if name in cube.coords}
+    words = [f"{name} {apart(value, known.get(name))}" for name, value in point.items()]
+    return ", ".join(words).replace("_", " ")
+
+
+def apart(value: object, values: NDArray[Any] | None = None) -> str:
+    """Write a value; a number with three digits, or as many more as tell it from these values."""
+    if values is None or not isinstance(value, float) or not np.issubdtype(values.dtype, np.number):
+        return short(value)
+    near = np.unique(values[np.abs(values - value) <= NEAR * abs(value)])
+    written: dict[float, str] = dict(zip(near.tolist(), numerals(near), strict=True))
+    return written.get(value, short(value))
 
 
 def short(value: object) -> str:

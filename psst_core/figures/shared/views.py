@@ -81,7 +81,16 @@ def draw_curves(results: Results, measure: str, x: str, lines: str | None, place
         here = lines is not None and value == results.cube[lines].values[place[lines]]
         look: dict[str, Any] = {"color": colour, "label": _word(value), "lw": 2.2 if here else 1.0}
         if values.sizes[x] <= MARKED:
-            axes.errorbar(along, mean, band, capsize=2, marker="o", elinewidth=1.0, **look)
+            low, high = within(values, mean - band, mean + band)
+            axes.errorbar(
+                along,
+                mean,
+                [(mean - low).clip(0), (high - mean).clip(0)],
+                capsize=2,
+                marker="o",
+                elinewidth=1.0,
+                **look,
+            )
         else:
             axes.plot(along, mean, **look)
             axes.fill_between(along, *within(values, mean - band, mean + band), color=colour, alpha=0.2, lw=0)
