@@ -1,4 +1,4 @@
-"""A finished sweep as an RO-Crate: its files with descriptions, and the process that made them (Process Run Crate)."""
+"""A finished sweep as an RO-Crate: its files, the workflow that made them and its inputs (Workflow Run Crate)."""
 
 import json
 import secrets
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from psst_core.errors import PsstError
 from psst_core.files import CHECKOUT, atomic, from_yaml
@@ -15,10 +16,33 @@ from psst_core.results.sweep_results import Results
 from psst_core.store.dataset import check_whole
 from psst_core.store.folder import CHUNKS, CONFIGURATION, CUBE, ERROR_ESTIMATE, MANIFEST, TABLE, TWINS
 from psst_core.store.made import check_unchanged
+from psst_core.store.provenance import checkout, source
 from psst_core.store.records import read_table
 
-VERSION, PROFILE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/ro/wfrun/process/0.5"
+Entity = dict[str, Any]
+VERSION = "https://w3id.org/ro/crate/1.1"
+WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
+    WORKFLOW_CRATE: ("Workflow RO-Crate", "1.0"),
+}
+BIOSCHEMAS = "https://bioschemas.org/profiles/{}/1.0-RELEASE"
+LANGUAGE: Entity = {
+    "@id": "https://w3id.org/workflowhub/workflow-ro-crate#snakemake",
+    "@type": "ComputerLanguage",
+    "name": "Snakemake",
+    "identifier": {"@id": "https://doi.org/10.1093/bioinformatics/bts480"},
+    "url": {"@id": "https://snakemake.readthedocs.io"},
+}
 DESCRIPTOR, SOFTWARE = "ro-crate-metadata.json", "#psst"
+WORKFLOW, SNAKEFILE = "workflow", "workflow/Snakefile"
+PARTS = {
+    "Snakefile": "the workflow: plan, simulate, summarise, gather, draw",
+    "rules/*.smk": "rules of the workflow",
+    "scripts/*.py": "a job of the workflow, which calls PSST",
+    "report/*.rst": "text of the workflow's report",
+}
 FORMATS = {
     ".nc": "application/netcdf",
     ".csv": "text/csv",
@@ -28,7 +52,10 @@ FORMATS = {
     ".svg": "image/svg+xml",
     ".pdf": "application/pdf",
     ".eps": "application/postscript",
+    ".py": "text/x-python",
+    ".rst": "text/x-rst",
 }
+TEXT = ("", ".smk")  # the endings of files in Snakemake's language
 FILES = {
     CUBE: "the measures of all runs, over the axes of the sweep",
     CONFIGURATION: "what was asked for, the axes and the resolved configuration",
@@ -36,7 +63,6 @@ FILES = {
     ERROR_ESTIMATE: "runs beside their twins at half the step",
     TWINS: "a row a run that was integrated once more at half the step",
 }
-Entity = dict[str, Any]
 
 
 def export_crate(results: Results, target: Path, chunks: bool = False, licence: str | None = None) -> None:
@@ -47,8 +73,8 @@ def export_crate(results: Results, target: Path, chunks: bool = False, licence: 
         licence: the licence of the data, by its SPDX identifier such as CC-BY-4.0.
 
     Raises:
-        PsstError: when the sweep has not been gathered, a chunk is missing, a file was changed since it was written, or
-            the target is there.
+        PsstError: when the sweep has not been gathered, a chunk is missing, a file was changed since it was written,
+            PSST was installed without its workflow, or the target is there.
     """
     if target.exists():
         raise PsstError(f"--crate {target}: is there already; remove it or name another")
@@ -95,7 +121,17 @@ def _files(results: Results, chunks: bool) -> dict[str, tuple[Path, str]]:
         check_unchanged(sweep.path, file)
         if file.suffix == ".nc":
             check_whole(file)
-    return found
+    return found | _workflow_files()
+
+
+def _workflow_files() -> dict[str, tuple[Path, str]]:
+    """Return the files of the workflow, as they are now."""
+    if not (CHECKOUT / SNAKEFILE).is_file():
+        raise PsstError(
+            f"{CHECKOUT / SNAKEFILE}: is missing, as PSST was installed without its workflow; install it from a clone"
+        )
+    found = {file: what for part, what in PARTS.items() for file in sorted((CHECKOUT / WORKFLOW).glob(part))}
+    return {file.relative_to(CHECKOUT).as_posix(): (file, what) for file, what in found.items()}
 
 
 def _graph(results: Results, files: Mapping[str, tuple[Path, str]], licence: str | None) -> list[Entity]:
@@ -104,6 +140,8 @@ def _graph(results: Results, files: Mapping[str, tuple[Path, str]], licence: str
     read = [name for name in files if name in (CONFIGURATION, TABLE, TWINS) or name.endswith(MANIFEST)]
     organisation = _organisation(attributes)
     software = _software(attributes)
+    made_by = [name for name in files if name.startswith(f"{WORKFLOW}/")]
+    parameters, values = _given(results)
     by = _links(part["@id"] for part in organisation)
     root = {
         "@id": "./",
@@ -113,8 +151,9 @@ def _graph(results: Results, files: Mapping[str, tuple[Path, str]], licence: str
         "datePublished": ended,
         **({"author": by} if by else {}),
         "license": {"@id": rights["@id"]},
-        "conformsTo": {"@id": PROFILE},
+        "conformsTo": _links(PROFILES),
         "hasPart": _links(files),
+        "mainEntity": {"@id": SNAKEFILE},
         "mentions": {"@id": "#sweep"},
     }
     action = {
@@ -122,21 +161,68 @@ def _graph(results: Results, files: Mapping[str, tuple[Path, str]], licence: str
         "@type": "CreateAction",
         "name": f"the sweep {results.folder.name}",
         "description": f"experiment={attributes['experiment']} {attributes['overrides']}".strip(),
-        "instrument": {"@id": software[0]["@id"]},
-        "object": _links(read),
-        "result": _links(name for name in files if name not in read),
+        "instrument": {"@id": SNAKEFILE},
+        "object": _links([*(value["@id"] for value in values), *read]),
+        "result": _links(name for name in files if name not in read and name not in made_by),
         "endTime": ended,
         **({"agent": by} if by else {}),
     }
     descriptor = {
         "@id": DESCRIPTOR,
         "@type": "CreativeWork",
-        "conformsTo": {"@id": VERSION},
+        "conformsTo": _links([VERSION, WORKFLOW_CRATE]),
         "about": {"@id": "./"},
     }
-    profile = {"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
-    entities = [_file(name, *file) for name, file in files.items()]
-    return [descriptor, root, profile, action, *software, rights, *organisation, *entities]
+    profiles = [
+        {"@id": profile, "@type": "CreativeWork", "name": name, "version": version}
+        for profile, (name, version) in PROFILES.items()
+    ]
+    entities = {name: _file(name, *file) for name, file in files.items()}
+    workflow: Entity = {
+        "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
+        "conformsTo": {"@id": BIOSCHEMAS.format("ComputationalWorkflow")},
+        "name": "PSST",
+        "version": source(checkout()),
+        "programmingLanguage": {"@id": LANGUAGE["@id"]},
+        "input": _links(parameter["@id"] for parameter in parameters),
+        "hasPart": _links([*(name for name in made_by if name != SNAKEFILE), software[0]["@id"]]),
+    }
+    workflow |= {key: software[0][key] for key in ("license", "author", "url") if key in software[0]}
+    entities[SNAKEFILE] |= workflow
+    given = [LANGUAGE, *parameters, *values]
+    return [descriptor, root, *profiles, action, *given, *software, rights, *organisation, *entities.values()]
+
+
+def _given(results: Results) -> tuple[list[Entity], list[Entity]]:
+    """Return what the workflow was given: the parameters, experiment and overrides by their keys, and their values."""
+    given: dict[str, list[str]] = {"experiment": [str(results.record["experiment"])]}
+    for text in results.record["overrides"]:
+        key, _, value = text.partition("=")
+        given.setdefault(key, []).append(value)
+    parameters, values = [], []
+    for key, texts in given.items():
+        parameter, value = f"#parameter/{quote(key)}", f"#value/{quote(key)}"
+        parameters.append(
+            {
+                "@id": parameter,
+                "@type": "FormalParameter",
+                "conformsTo": {"@id": BIOSCHEMAS.format("FormalParameter")},
+                "name": key,
+                "additionalType": "Text",
+                "valueRequired": key == "experiment",
+                "workExample": {"@id": value},
+            }
+        )
+        values.append(
+            {
+                "@id": value,
+                "@type": "PropertyValue",
+                "name": key,
+                "value": texts[0] if len(texts) == 1 else texts,
+                "exampleOfWork": {"@id": parameter},
+            }
+        )
+    return parameters, values
 
 
 def _links(names: Iterable[str]) -> Any:
@@ -147,7 +233,7 @@ def _links(names: Iterable[str]) -> Any:
 def _file(name: str, file: Path, what: str) -> Entity:
     entity = {"@id": name, "@type": "File", "name": file.name, "description": what}
     return entity | {
-        "encodingFormat": FORMATS.get(file.suffix, "application/octet-stream"),
+        "encodingFormat": "text/plain" if file.suffix in TEXT else FORMATS.get(file.suffix, "application/octet-stream"),
         "contentSize": str(file.stat().st_size),
     }
 

@@ -1,6 +1,7 @@
 """A sweep that leaves: as an RO-Crate, and one of its runs as NWB."""
 
 import json
+import re
 import sys
 import zipfile
 
@@ -9,6 +10,7 @@ import xarray as xr
 
 from psst_core import PsstError, open_sweep
 from psst_core.commands.cli import main
+from psst_core.commands.crate import DESCRIPTOR
 from support.sweeps import TINY, run_sweep
 
 RUN = ["network.coupling=0.5", "solver=rk4"]
@@ -44,7 +46,14 @@ def test_a_crate_tells_of_every_file_what_it_is(here):
         assert graph[part]["description"] and "/" in graph[part]["encodingFormat"]
     action = graph[graph["./"]["mentions"]["@id"]]
     assert {"@id": "config.yaml"} in action["object"] and {"@id": "sweep.nc"} in action["result"]
-    software = graph[action["instrument"]["@id"]]
+    workflow = graph[action["instrument"]["@id"]]
+    assert graph["./"]["mainEntity"] == action["instrument"] == {"@id": "workflow/Snakefile"}
+    assert not any(part["@id"].startswith("workflow/") for part in (*action["object"], *action["result"]))
+    included = re.findall(r'include: "(.*)"', (here / "crate/workflow/Snakefile").read_text())
+    used = {f"workflow/{part}" for part in included} | {f"workflow/scripts/{name}.py" for name in ("simulate", "draw")}
+    assert used < {part["@id"] for part in workflow["hasPart"]} and used < parts
+    assert graph[workflow["programmingLanguage"]["@id"]]["name"] == "Snakemake"
+    software = graph[workflow["hasPart"][-1]["@id"]]
     with xr.open_dataset(here / "results/mine/sweep.nc") as cube:
         assert f"PSST {software['softwareVersion']}" == cube.attrs["source"]
     assert graph[software["author"]["@id"]]["name"] == "The PSST authors"
@@ -52,12 +61,33 @@ def test_a_crate_tells_of_every_file_what_it_is(here):
     assert graph[action["agent"]["@id"]] == {"@id": "#institution", "@type": "Organization", "name": "IISER"}
 
 
+def test_a_crate_tells_what_the_workflow_was_given(here):
+    """As the command line names it: experiment, and overrides by key, each with its value."""
+    assert main(["export", "mine", "--crate", "given"]) == 0
+    graph = {entity["@id"]: entity for entity in json.loads((here / "given" / DESCRIPTOR).read_text())["@graph"]}
+    given = {}
+    for link in graph["workflow/Snakefile"]["input"]:
+        parameter = graph[link["@id"]]
+        value = graph[parameter["workExample"]["@id"]]
+        assert value["exampleOfWork"] == link and {"@id": value["@id"]} in graph["#sweep"]["object"]
+        given[parameter["name"]] = value["value"]
+    assert given.pop("experiment") == "locust_coupling"
+    assert [f"{key}={value}" for key, value in given.items()] == open_sweep("results/mine").record["overrides"]
+
+
+def test_a_crate_without_the_workflow_is_refused(here, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("psst_core.commands.crate.CHECKOUT", tmp_path)
+    assert main(["export", "mine", "--crate", "nothing"]) == 1
+    assert "install it from a clone" in capsys.readouterr().err and not (here / "nothing").exists()
+
+
 def test_a_crate_is_one_file_too(here):
     assert main(["export", "mine", "--crate", "crate.zip"]) == 0
     with zipfile.ZipFile(here / "crate.zip") as archive:
         names = archive.namelist()
         graph = json.loads(archive.read("ro-crate-metadata.json"))["@graph"]
-    assert sorted(names) == ["config.yaml", "figures/rate_map.svg", "plan.csv", "ro-crate-metadata.json", "sweep.nc"]
+    own = [name for name in names if not name.startswith("workflow/")]
+    assert sorted(own) == ["config.yaml", "figures/rate_map.svg", "plan.csv", DESCRIPTOR, "sweep.nc"]
     assert any(entity.get("name") == "no licence chosen" for entity in graph)
 
 

@@ -33,7 +33,7 @@ def units(file):
 
 
 def crate(folder):
-    """What the profile Process Run Crate requires or recommends and the RO-Crate validator misses."""
+    """What the profile Workflow Run Crate requires or recommends and the RO-Crate validator misses."""
     import requests_cache
 
     with tempfile.TemporaryDirectory() as beside:
@@ -41,7 +41,7 @@ def crate(folder):
         with requests_cache.CachedSession(str(cache)) as session:
             session.mount("https://w3id.org/", bundled())
             session.get(CONTEXT, headers={"Accept": "application/ld+json, application/json"})
-        command = [BIN / "rocrate-validator", "-y", "validate", folder, "-p", "process-run-crate", "-l", "recommended"]
+        command = [BIN / "rocrate-validator", "-y", "validate", folder, "-p", "workflow-run-crate", "-l", "recommended"]
         command += ["--offline", "--cache-path", cache, "-f", "json", "-o", report]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert report.exists(), done.stdout + done.stderr

@@ -28,6 +28,9 @@ ABSENT = {  # what neither PSST's CITATION.cff nor this sweep's configuration te
     "RO-Crate",
     "RECOMMENDED: The `publisher` property of a `Root Data Entity` SHOULD be an `Organization`",
     "RECOMMENDED: The organization SHOULD have a URL.",
+    # The crate has no README.md.
+    "RECOMMENDED: The README.md SHOULD be about the ./",
+    "RECOMMENDED: The README.md SHOULD have text/markdown as its encodingFormat",
 }
 
 
@@ -102,7 +105,7 @@ def test_pint_reads_the_units_of_a_cube(found, sweeps):
     assert units["conductance"] == "millisiemens / centimeter ** 2" and units["wall_time"] == "second"
 
 
-def test_a_crate_is_a_process_run_crate(found, python, sweeps):
+def test_a_crate_is_a_workflow_run_crate(found, python, sweeps):
     top, _ = sweeps
     export(python, top, "mine", "--crate", "crate", "--chunks", "--licence", "CC-BY-4.0")
     assert set(found("crate", top / "crate")) <= ABSENT

@@ -1,6 +1,7 @@
 """The project's own files agree with each other: version, packages, hooks, and the jobs of a forge."""
 
 import importlib
+import json
 import pkgutil
 import re
 import sys
@@ -14,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 import psst_core
+from project import codemeta
 from support.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -42,6 +44,18 @@ def test_the_table_of_rooms_is_that_of_the_code():
 def test_there_is_one_version():
     assert psst_core.__version__ == metadata.version("psst-core")
     assert psst_core.__version__ == from_yaml("CITATION.cff")["version"]
+
+
+def test_codemeta_says_what_the_citation_and_the_package_say():
+    """Where it does not, `python tests/project/codemeta.py` writes it anew."""
+    assert codemeta.FILE.read_text() == codemeta.text()
+    found, cited = json.loads(codemeta.FILE.read_text()), from_yaml("CITATION.cff")
+    assert found["license"].endswith(f"/{PROJECT['license']}") and cited["license"] == PROJECT["license"]
+    assert found["name"] == cited["title"] and found["version"] == psst_core.__version__
+    assert [author["name"] for author in found["author"]] == [author["name"] for author in PROJECT["authors"]]
+    assert found["description"] == metadata.metadata("psst-core")["Summary"]
+    assert found["programmingLanguage"]["name"] in found["runtimePlatform"]
+    assert found["referencePublication"][0]["@id"].endswith(cited["references"][0]["doi"])
 
 
 def test_the_package_says_that_it_is_typed():

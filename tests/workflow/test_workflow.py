@@ -139,7 +139,7 @@ def test_a_script_that_is_touched_makes_nothing_anew(folder):
 
 
 def test_changed_code_of_a_figure_draws_that_figure_again(folder, tmp_path):
-    """In a copy of PSST: one job draws, and no other is there but that of the target."""
+    """In a copy of PSST: one job draws, one writes the page that shows the figure, and one is that of the target."""
     for part in ("psst_core", "workflow", "conf"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     with (tmp_path / "psst_core" / "figures" / "phase_diagram.py").open("a") as code:
@@ -150,7 +150,8 @@ def test_changed_code_of_a_figure_draws_that_figure_again(folder, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, env=environment)
     assert done.returncode == 0, done.stderr
     text = done.stdout + done.stderr
-    assert re.search(r"^draw +1$", text, re.MULTILINE) and re.search(r"^total +2$", text, re.MULTILINE), text
+    assert re.search(r"^draw +1$", text, re.MULTILINE) and re.search(r"^total +3$", text, re.MULTILINE), text
+    assert re.search(r"^describe +1$", text, re.MULTILINE), text
 
 
 def test_a_report_of_what_is_there(folder):
