@@ -9,7 +9,7 @@ from typing import Any
 
 from psst_core import plugins
 from psst_core.configuration import Config
-from psst_core.errors import PsstError
+from psst_core.errors import PsstError, named
 from psst_core.figures import STYLE
 from psst_core.figures.chosen import available, caption_of, figure_digest, figure_of, with_table
 from psst_core.figures.shared.look import settings_of
@@ -49,12 +49,16 @@ def save(name: str, results: Results, targets: Sequence[Path]) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure as Picture
 
     load_plugins(results)
     own = settings_of(results.config.style)
     # Without the user's own settings of matplotlib, so that a figure looks the same everywhere.
     with _marking(name, results, targets), plt.style.context([STYLE, own] if own else STYLE, after_reset=True):
-        figure = figure_of(name, results.config).draw(results)
+        with named(f"figures.{name}"):
+            figure = figure_of(name, results.config).draw(results)
+        if not isinstance(figure, Picture):
+            raise PsstError(f"figures.{name}: draw returned {type(figure).__name__}; return the figure of Matplotlib")
         lines = [_warning(results), *figure.get_suptitle().splitlines()]
         wide = round(CHARACTERS * figure.get_figwidth())
         if text := "\n".join(textwrap.fill(line, wide) for line in lines if line):

@@ -22,7 +22,7 @@ def named(key: str) -> Iterator[None]:
         yield
     except PsstError as error:
         raise error if str(error).startswith(key) else PsstError(f"{key}.{error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PsstError(f"{key}: its code raised {raised(error)}") from error
 
 

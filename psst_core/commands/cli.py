@@ -308,6 +308,8 @@ def explore(given: argparse.Namespace) -> None:
     sweep = sweep.partial if given.partial else sweep
     if given.runs < 0:
         raise PsstError(f"--runs {given.runs}: must be 0 or more")
+    if given.partial and not sweep.cube.exists() and sweep.whole.cube.exists():
+        raise PsstError(f"{given.name}: is gathered whole; psst explore {given.name} shows it")
     if not sweep.cube.exists():
         FOLDER.planned(given.name)
         raise PsstError(
@@ -315,6 +317,8 @@ def explore(given: argparse.Namespace) -> None:
             f"psst explore {given.name} --partial shows it"
         )
     target = given.output or sweep.explore
+    if target.suffix != ".html":
+        raise PsstError(f"--output {target}: must end in .html")
     write_page(open_sweep(sweep.path, whole=True), target, given.runs)
     describe_again(sweep.path)
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB; open it in a browser")

@@ -42,7 +42,7 @@ def export_zarr(results: Results, target: Path, chunks: bool = False) -> None:
 
 
 def _write(data: xr.Dataset, store: Path, group: str | None) -> None:
-    """Write a data set into a group of a store; texts have a fixed width, which the format knows."""
-    texts = {name: data[name].astype(str) for name in data.variables if data[name].dtype.kind in "OT"}
+    """Write a data set into a group of a store; texts have no fixed width there, as the format knows none."""
+    texts = {name: data[name].astype(object) for name in data.variables if data[name].dtype.kind in "UT"}
     plain = data.assign(texts).drop_encoding()
     plain.to_zarr(store, group=group, zarr_format=FORMAT, consolidated=False, mode="a")

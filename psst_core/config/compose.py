@@ -256,6 +256,10 @@ def _update_chosen(config: DictConfig, path: list[str], last: str, value: object
             with open_dict(config):
                 del chosen[last]
             return True
+        if path == above and last not in chosen and value is not None:
+            raise PsstError(
+                f"{room}.{last}={shown(value)}: write {room}.{last}.type={shown(value)}, or name a parameter"
+            )
         if path[:-1] == above and (name := path[-1]) not in chosen and (last == "type" or name in registry.names(kind)):
             names.check_part(name, kind, room)
             made = _typed(kind, OmegaConf.create({"type": str(value) if last == "type" else name}), ".".join(path))

@@ -46,6 +46,8 @@ def check_figures(config: Config) -> None:
     for name in config.figures:
         figure = figure_of(name, config)
         check_part(name, "figure", "figures")
+        if type(figure).draw is Figure.draw:
+            raise PsstError(f"figures holds {name}: {type(figure).__qualname__} has no method draw; write one")
         with named(f"{KEY}.{name}"):
             figure.check(config)
 

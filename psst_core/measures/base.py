@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from psst_core.measures.recordings import Recordings, RunData
 
 ROUNDING = 1e-9  # of a time: what may be missing where it must fit
+MOST = 1_000_000  # bins of a window
 SHARED_DIMS = ("population", "other", "cell")  # every other dimension belongs to the measure that gives it
 
 
@@ -97,6 +98,8 @@ class Measure:
     def check_fits(self, name: str, times: int = 1) -> None:
         """Raise a PsstError unless the time that a parameter gives fits into the window, or so many times."""
         (begin, end), length = self.span, getattr(self, name)
+        if length and (end - begin) / length > MOST:
+            raise PsstError(f"{name}={length:g} ms: is more than {MOST:,} times in the window, {end - begin:g} ms")
         if length is not None and times * length > (end - begin) * (1 + ROUNDING):
             often = "" if times == 1 else f" {times} times"
             raise PsstError(f"{name}={length:g} ms: must fit{often} into the window from {begin:g} to {end:g} ms")
@@ -138,6 +141,12 @@ class Measure:
                 nothing = {name: np.full(np.shape(value), np.nan) for name, value in found[-1].items()}
         if nothing is None:
             return {}
+        for part, (name, value) in ((part, entry) for part in found if part for entry in nothing.items()):
+            if np.shape(part[name]) != value.shape:
+                raise PsstError(
+                    f"{name}: came with the shapes {list(value.shape)} and {list(np.shape(part[name]))}; a dimension "
+                    "has the same length in all runs, fill it with NaN"
+                )
         return {name: np.array([(part or nothing)[name] for part in found]) for name in nothing}
 
     def named(self, found: Any) -> Mapping[str, Any]:
@@ -147,6 +156,8 @@ class Measure:
             PsstError: where names are missing or are no variables.
         """
         wanted = ", ".join(self.variables)
+        if found is None:
+            raise PsstError(f"variables: came as None; return {wanted}")
         if not isinstance(found, Mapping):
             if len(self.variables) != 1:
                 raise PsstError(f"variables: came as {type(found).__name__}; return a dict with {wanted}")

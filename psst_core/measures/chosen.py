@@ -1,6 +1,6 @@
 """The measures that a configuration chooses in `analysis.measures`, what they give, and their digests."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from psst_core import plugins
@@ -10,6 +10,8 @@ from psst_core.digest import code_digest, digest, imported
 from psst_core.errors import PsstError, named
 from psst_core.keys import get
 from psst_core.measures.base import SHARED_DIMS, Measure, Variable
+from psst_core.names import check_part
+from psst_core.quantities import factor
 from psst_core.registry import build, contents
 
 KEY = "analysis.measures"
@@ -33,8 +35,26 @@ def check_measures(config: Config) -> None:
     """Raise a PsstError where a measure has no meaning in a configuration, or two give a variable of one name."""
     for name, measure in measures_of(config).items():
         with named(f"{KEY}.{name}"):
+            _check_class(type(measure))
             measure.check(config)
     variables(config)
+
+
+def _check_class(cls: type[Measure]) -> None:
+    """Raise a PsstError where the class of a measure lacks a method, or variables with names and units for files."""
+    methods = ("of_population", "of_run", "of_runs")
+    if all(getattr(cls, method) is getattr(Measure, method) for method in methods):
+        raise PsstError(f"type: {cls.__qualname__} has none of the methods {', '.join(methods)}; write one")
+    if not cls.variables:
+        raise PsstError(f'type: {cls.__qualname__} has no variables; write variables = {{"NAME": Variable("…")}}')
+    for name, variable in cls.variables.items() if plugins.owns(cls.__module__) else ():
+        check_part(name, "variable", "variables")
+        try:
+            factor(variable.unit, variable.unit, name)
+        except PsstError as error:
+            raise PsstError(
+                f"variables.{name}: the unit {variable.unit!r} cannot be read; write Hz, mV, 1, …"
+            ) from error
 
 
 def variables(config: Config) -> dict[str, tuple[str, list[str], Variable]]:
@@ -54,6 +74,8 @@ def variables(config: Config) -> dict[str, tuple[str, list[str], Variable]]:
             if full in found or full in ATTRIBUTES:
                 other = f"{KEY}.{found[full][0]} gives" if full in found else "PSST has"
                 raise PsstError(f"{KEY}.{name}: {other} a variable {full} already; give the measure another name")
+            if name != kind:
+                variable = replace(variable, long_name=f"{variable.long_name}, {name.replace('_', ' ')}")
             found[full] = name, [dimension(dim, name) for dim in variable.dims], variable
     return found
 
@@ -64,9 +86,16 @@ def described(config: Config) -> dict[str, dict[str, Any]]:
     Returns:
         By variable: `dims` of its own, the `measure` that gives it, the `digest` of this measure, and its attributes.
     """
-    digests = {name: measure_digest(name, config, measure) for name, measure in measures_of(config).items()}
+    made = measures_of(config)
+    digests = {name: measure_digest(name, config, measure) for name, measure in made.items()}
     return {
-        full: {"measure": name, "digest": digests[name], "dims": dims, **variable.attributes}
+        full: {
+            "measure": name,
+            "digest": digests[name],
+            "dims": dims,
+            "window": list(made[name].span),
+            **variable.attributes,
+        }
         for full, (name, dims, variable) in variables(config).items()
     }
 

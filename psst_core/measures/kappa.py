@@ -32,7 +32,7 @@ class Kappa(Measure):
         bin: the length of a bin; without it that by `share`.
     """
 
-    share: float = setting(0.1, minimum=1e-6)
+    share: float = setting(0.1, minimum=1e-4, maximum=10)
     bin: float | None = setting(None, "ms", minimum=1e-9)
     variables: ClassVar[Mapping[str, Variable]] = {
         "kappa": Variable(

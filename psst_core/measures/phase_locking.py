@@ -63,7 +63,9 @@ class PhaseLocking(Measure):
 
     def check(self, config: Config) -> None:
         if self.frequency is None and self.band is None:
-            raise PsstError("frequency=None: must be a number, or else give the mean potential's band")
+            raise PsstError(
+                "frequency=null: must be a number; or else give band, that of the mean potential, such as [10,60]"
+            )
 
     def of_runs(self, recordings: Recordings) -> dict[str, Array]:
         time, train = recordings.trains(self.span)

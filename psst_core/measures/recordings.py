@@ -266,9 +266,12 @@ def recordings(chunk: xr.Dataset) -> Iterator[Recordings]:
     run = chunk["spike_run"].values
     order = np.argsort(run, kind="stable")
     time, cell, run = chunk["spike_time"].values[order], chunk["spike_cell"].values[order], run[order]
+    for array in (time, cell, run):
+        array.setflags(write=False)  # a measure that changed them would change what the next ones measure
     variance = sums(variances.T, sizes).T / sizes
     for runs, potential in _mean_potentials(chunk["mean_potential"]):
         potential[~ok[runs]] = 0.0
+        potential.setflags(write=False)
         mine = slice(*np.searchsorted(run, [runs.start, runs.stop]))
         spikes = time[mine], cell[mine], run[mine] - runs.start
         yield Recordings(chunk, runs, sizes, times, ok[runs], *spikes, potential, variance[runs])

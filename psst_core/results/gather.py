@@ -1,5 +1,6 @@
 """The cube of a sweep, made from summaries: one labelled data set with a dimension for each axis of the grid."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,10 +54,7 @@ def gather(folder: Path, plan: str, partial: bool = False) -> Path:
     record = record_of(config, home.record_file(plan, "yaml"))
 
     def finished(chunk: str) -> xr.Dataset | None:
-        try:
-            return _summary(chunk, record, home)
-        except PsstError:
-            return None
+        return _summary(chunk, record, home)
 
     rows = table_of(table, home.record_file(plan, "csv"))
     if not partial:
@@ -294,17 +292,21 @@ def axis_attributes(axis: Mapping[str, Any]) -> dict[str, str]:
     return {"long_name": words, "key": key} | ({"units": file_units(unit)} if unit else {})
 
 
-def _summary(chunk: str, record: dict[str, Any], home: Folder) -> xr.Dataset:
-    """Return the summary of a finished chunk; compute it here if its job has not made it yet."""
-    file = home.chunk_file(chunk)
-    if not file.exists():
-        raise PsstError(f"{file}: is missing; start the sweep again")
-    try:
+def _summary(chunk: str, record: dict[str, Any], home: Folder) -> xr.Dataset | None:
+    """Return the summary of a chunk, None where it is not finished; compute it if its job has not made it yet.
+
+    Raises:
+        PsstError: where a measure fails.
+    """
+    with contextlib.suppress(PsstError):
         return _load_summary(home.summary_file(chunk, record["analysis_digest"]), record)
+    try:
+        data = read_whole(home.chunk_file(chunk))
     except PsstError:
-        plugins.load()
-        with read_whole(file) as data:  # `cube` compares its runs with the plan's
-            return summarise(data, Config(record["config"])).load()
+        return None
+    plugins.load()
+    with data:  # `cube` compares its runs with the plan's
+        return summarise(data, Config(record["config"])).load()
 
 
 def _load_summary(path: Path, record: Mapping[str, Any]) -> xr.Dataset:

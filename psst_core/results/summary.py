@@ -106,6 +106,9 @@ def _measured(
 ) -> Iterator[tuple[str, Array, tuple[str, ...], dict[str, Coordinate]]]:
     """Yield name, values, dimensions and coordinates of each variable of a measure, for some runs."""
     own = measure.coordinates(block)
+    for dim, coordinate in own.items():
+        if np.asarray(coordinate.values).dtype.kind == "f" and not np.isfinite(coordinate.values).all():
+            raise PsstError(f"coordinates: those of {dim} must be finite numbers")
     lengths = {"population": len(block.sizes), "other": len(block.sizes), "cell": int(block.sizes.sum())}
     lengths |= {dim: len(coordinate.values) for dim, coordinate in own.items()}
     found = measure.of_runs(block) if block.covers(measure.span) else {}
@@ -114,7 +117,10 @@ def _measured(
             if dim not in lengths:
                 raise PsstError(f"{name} has the dimension {dim}, of which `coordinates` of the measure says nothing")
         shape = (len(block), *(lengths[dim] for dim in variable.dims))
-        values = np.asarray(found[name] if found else np.full(shape, np.nan), float)
+        given = np.asarray(found[name] if found else np.full(shape, np.nan))
+        if given.dtype.kind not in "biuf":
+            raise PsstError(f"{name} came as {given.dtype.name}; it must be real numbers")
+        values = given.astype(float)
         if values.shape != shape:
             wanted = f"[{', '.join(('run', *variable.dims))}] = {list(shape)}"
             raise PsstError(f"{name} came with the shape {list(values.shape)}; it must be {wanted}")

@@ -49,6 +49,11 @@ class Results:
         self.folder = self.file.parent
         missing = [file for file in (self.files.table, self.files.configuration) if not file.is_file()]
         self.alone = self.file == Path(path) and (self.file.name != CUBE or bool(missing))
+        if missing and not self.alone and self.files.note.is_file():
+            raise PsstError(
+                f"{self.folder}: is planned, but not gathered yet; {AGAIN}, or look at what is finished: psst gather "
+                f"{self.folder.name} --partial, which makes {self.files.partial.path}"
+            )
         if missing and not self.alone:
             raise PsstError(
                 f"{self.folder}: holds no {missing[0].name}; is it the folder of a sweep, such as results/NAME? If so, "

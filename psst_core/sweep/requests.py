@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from psst_core.config.compose import Compositions, resolve, unknown, update
 from psst_core.config.reads import reads
+from psst_core.config.schema import CHOSEN
 from psst_core.configuration import SampleConfig
 from psst_core.errors import PsstError
 from psst_core.registry import check_ranges
@@ -199,6 +200,9 @@ def fitted(
 
 
 def _set_all(config: DictConfig, fixed: Mapping[str, Any]) -> None:
+    for key in (key for key, value in fixed.items() if value is None and key.rpartition(".")[0] in CHOSEN):
+        if others := [other for other in fixed if other.startswith(f"{key}.")]:
+            raise PsstError(f"{key}=null: takes it out, and {others[0]} sets it; leave one of them out")
     for key, value in sorted(fixed.items(), key=lambda item: not item[0].endswith(".type")):
         update(config, key, [*config.sweep.where, *value] if key == WHERE else value)
 

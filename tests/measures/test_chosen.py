@@ -1,9 +1,13 @@
 """The choice of measures in a configuration: added, set, taken out, refused; names of variables and digests."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from psst_core.errors import PsstError
+from psst_core.measures.base import Measure, Variable
 from psst_core.measures.chosen import analysis_digest, described, measures_of, variable_name
+from psst_core.registry import _CLASSES
 from psst_core.sweep.expand import expand
 from support.sweeps import TINY
 
@@ -52,7 +56,8 @@ def test_names_of_variables():
     assert variable_name("firing_rate", "late", "rates") == "late_firing_rate"
     assert variable_name("synchrony", "chi", "synchrony") == "chi"
     found = described(config("analysis.measures.late.type=rates"))
-    assert found["late_firing_rate"]["long_name"] == "firing rate" and found["firing_rate"]["measure"] == "rates"
+    assert found["firing_rate"]["long_name"] == "firing rate" and found["firing_rate"]["measure"] == "rates"
+    assert found["late_firing_rate"]["long_name"] == "firing rate, late" and found["firing_rate"]["window"] == [0, 20]
     assert found["firing_rate"]["range"] == [0, float("inf")] and found["firing_rate"]["dims"] == ["population"]
 
 
@@ -64,6 +69,13 @@ def test_names_of_variables():
         ("analysis.measures.rates.type=intervals", "a type cannot be overridden"),
         ("analysis.measures.nothing=null", "analysis.measures.nothing: no such key"),
         ("analysis.measures.late.window=[0,5]", "analysis.measures.late: no such key"),
+        ("analysis.measures.kappa=kappa", "analysis.measures.kappa=kappa: write analysis.measures.kappa.type=kappa"),
+        (
+            "analysis.measures.rates=null analysis.measures.rates.window=[0,5]",
+            "=null: takes it out, and .* sets it",
+        ),
+        ("analysis.measures.fano.bin=1e-9", "analysis.measures.fano.bin=1e-09 ms: is more than 1,000,000 times"),
+        ("analysis.measures.kappa.share=1e300", r"analysis.measures.kappa.share=1e\+300: must be between"),
         ("analysis.measures.rates.bin=5", r"analysis.measures.rates.bin: no such key.*there are: window, type"),
         ("analysis.measures.rates.window=[5]", "analysis.measures.rates.window=.*must be two numbers"),
         ("analysis.measures.rates.window=[5,30]", "analysis.measures.rates.window=.*ends when the run is over"),
@@ -80,6 +92,19 @@ def test_names_of_variables():
 def test_what_cannot_be_measured_is_refused_before_any_job(words, message):
     with pytest.raises(PsstError, match=message):
         config(*words.split())
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"variables": {"x": Variable("x")}}, "bare.type: Bare has none of the methods of_population, of_run, of_runs"),
+        ({"of_run": lambda self, run: 1.0}, "bare.type: Bare has no variables; write variables"),
+    ],
+)
+def test_a_class_that_measures_nothing_is_refused(members, message, monkeypatch):
+    monkeypatch.setitem(_CLASSES["measure"], "bare", dataclass(type("Bare", (Measure,), members)))
+    with pytest.raises(PsstError, match=message):
+        config("analysis.measures.bare.type=bare")
 
 
 def test_a_file_with_no_measure_is_refused(tmp_path, monkeypatch):

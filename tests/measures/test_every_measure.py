@@ -118,7 +118,7 @@ def test_parameters_without_a_meaning_are_refused(measure, message):
 def test_a_phase_needs_a_frequency_or_a_band():
     config = configuration(experiment="coba_hh")
     config["analysis"]["measures"] = {"locking": {"type": "phase_locking", **defaults("phase_locking")}}
-    with pytest.raises(PsstError, match=r"locking.frequency=None: must be a number, or else give the mean"):
+    with pytest.raises(PsstError, match=r"locking.frequency=null: must be a number; or else give band"):
         check(config)
 
 

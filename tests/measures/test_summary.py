@@ -1,5 +1,6 @@
 """Summaries: measures of one's own, taken over from earlier summaries, undefined, wrong; their place in the cube."""
 
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +13,7 @@ from psst_core.attributes import measures_of, scalar_measures
 from psst_core.errors import PsstError
 from psst_core.measures.base import Coordinate, Measure, Variable
 from psst_core.registry import register, setting
+from psst_core.results.gather import gather
 from psst_core.results.summary import summarise
 from psst_core.store.dataset import checksum, read_whole
 from psst_core.store.folder import Folder
@@ -79,6 +81,11 @@ class Wrong(Measure):
             "shape": lambda: {"one": good, "two": np.zeros(5)},
             "infinite": lambda: {"one": good, "two": good + np.inf},
             "range": lambda: {"one": good + 1.1, "two": good},
+            "complex": lambda: {"one": good, "two": good + 1j},
+            "nothing": lambda: None,
+            "exits": lambda: sys.exit("here"),
+            "changes": lambda: run.spike_time.__isub__(1.0),
+            "filters": lambda: run.mean_potential.values.__imul__(2.0),
             "words": lambda: {"one": good, "two": np.array(["a", "b"])},
         }
         return found[self.how]()
@@ -142,12 +149,49 @@ def test_what_was_measured_is_not_measured_again():
         ),
         ("infinite", "analysis.measures.wrong.*two is inf in run 0000000000000000, outside its range .*return NaN"),
         ("range", "analysis.measures.wrong.*one is 1.1 in run 0000000000000000, outside its range from 0 to 1"),
-        ("words", "analysis.measures.wrong: its code raised ValueError"),
+        ("words", "analysis.measures.wrong.two came as str32; it must be real numbers"),
+        ("complex", "analysis.measures.wrong.two came as complex128; it must be real numbers"),
+        ("nothing", "analysis.measures.wrong.variables: came as None; return one, two"),
+        ("exits", "analysis.measures.wrong: its code raised SystemExit: here"),
+        ("changes", "analysis.measures.wrong: its code raised ValueError.*read-only"),
+        ("filters", "analysis.measures.wrong: its code raised ValueError.*read-only"),
     ],
 )
 def test_a_measure_that_is_wrong_is_named(how, message):
     with pytest.raises(PsstError, match=message):
         summary_of({"wrong": {"how": how}}, [run_of(TWO)])
+
+
+@register("measure", "ragged")
+@dataclass
+class Ragged(Measure):
+    """Spike times, of which runs have different numbers, or a coordinate that is no number."""
+
+    coordinate: bool = False
+    variables: ClassVar = {"ragged": Variable("spikes", dims=("spike",))}
+
+    def coordinates(self, recordings):
+        return {"spike": Coordinate(np.array([np.nan if self.coordinate else 0.0, 1.0]), "spike")}
+
+    def of_run(self, run):
+        return np.zeros(len(run.spike_time))
+
+
+def test_dimensions_have_one_length_and_finite_coordinates():
+    runs = [run_of(TWO), run_of({"pn": [[], [1.0]], "ln": [[]]})]
+    with pytest.raises(PsstError, match=r"ragged.ragged: came with the shapes \[5\] and \[1\]; a dimension has"):
+        summary_of({"ragged": None}, runs)
+    with pytest.raises(PsstError, match=r"ragged.coordinates: those of spike must be finite numbers"):
+        summary_of({"ragged": {"coordinate": True}}, runs[:1])
+
+
+def test_a_measure_that_fails_is_told_when_what_is_finished_is_gathered(tmp_path):
+    words = TINY + "network.size=8 network.coupling=1 solver=rk4 hardware.jobs=1 analysis.measures.wrong.type=wrong"
+    with pytest.raises(PsstError):
+        run_sweep(tmp_path, "locust_coupling", words)
+    plan = (tmp_path / "sweep" / "planned").read_text().strip()
+    with pytest.raises(PsstError, match=r"analysis\.measures\.wrong: its code raised Zero"):
+        gather(tmp_path / "sweep", plan, partial=True)
 
 
 def test_measures_of_a_sweep_enter_its_cube_and_no_run_is_made_again(tmp_path):

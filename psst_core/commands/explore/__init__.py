@@ -54,7 +54,7 @@ def page(results: Results, runs: int = RUNS) -> str:
     """Return the page as HTML."""
     import plotly.offline
 
-    data = json.dumps(content(results, runs), ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
+    data = json.dumps(content(results, runs), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     return Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
         title=escape(str(results.cube.attrs["title"])),
         style=(HERE / "page.css").read_text(encoding="utf-8"),
@@ -104,7 +104,7 @@ def parameter(variable: xr.DataArray) -> dict[str, Any]:
     return {
         "name": str(variable.name),
         "label": label(variable),
-        "values": np.asarray(values).tolist(),
+        "values": [value if value == value else None for value in np.asarray(values).tolist()],
         "numeric": numeric,
     }
 
