@@ -29,11 +29,6 @@ def array(text, kind):
     return np.frombuffer(base64.b64decode(text), kind)
 
 
-def data_of(file):
-    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', file.read_text("utf-8"), re.DOTALL)[1]
-    return json.loads(text)
-
-
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory):
     folder = tmp_path_factory.mktemp("grid")
@@ -79,6 +74,16 @@ def test_a_page_of_a_plain_system_and_of_one_run(tmp_path):
     assert found["potential"] == "mean of the first variable" and len(found["runs"]) == 1
 
 
+def test_no_text_of_a_user_ends_the_data(grid, tmp_path):
+    cube = grid.cube.assign_attrs(title='a <!-- <script> b </script> "c" \u2028 κ')
+    write(cube, tmp_path / "named.nc")
+    write_page(open_sweep(tmp_path / "named.nc"), tmp_path / "named.html")
+    text = (tmp_path / "named.html").read_text("utf-8")
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1]
+    assert "<" not in data and json.loads(data)["measures"]
+    assert "<title>a &lt;!-- &lt;script&gt; b &lt;/script&gt;" in text
+
+
 def test_what_cannot_be_shown_is_said(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["explore", "nothing"]) == 1
@@ -89,6 +94,8 @@ def test_what_cannot_be_shown_is_said(tmp_path, monkeypatch, capsys):
     assert main(["explore", "mine"]) == 0
     assert re.fullmatch(r"results/mine/explore.html: [\d.]+ MB; open it in a browser\n", capsys.readouterr().out)
     assert main(["explore", "mine", "--output", "here.html"]) == 0 and (tmp_path / "here.html").is_file()
+    for words, message in ((["--output", "here.txt"], "must end in .html"), (["--partial"], "is gathered whole")):
+        assert main(["explore", "mine", *words]) == 1 and message in capsys.readouterr().err
     gather(folder / "mine", (folder / "mine" / "planned").read_text().strip())
     assert not (folder / "mine" / "explore.html").exists()  # it would show an earlier cube
     names = measures_of(results := open_sweep(folder / "mine").cube)
