@@ -29,7 +29,7 @@ ABSENT = {  # what neither PSST's CITATION.cff nor this sweep's configuration te
     "RECOMMENDED: The `publisher` property of a `Root Data Entity` SHOULD be an `Organization`",
     "RECOMMENDED: The organization SHOULD have a URL.",
     # The crate has no README.md.
-    "RECOMMENDED: The README.md SHOULD be about the ./",
+    "RECOMMENDED: The README.md SHOULD be about the crate",
     "RECOMMENDED: The README.md SHOULD have text/markdown as its encodingFormat",
 }
 
