@@ -109,6 +109,9 @@ from psst_core.registry import register
 @dataclass
 class PerCell(Measure):
     variables = {"fired": Variable("spikes of a cell", dims=("cell",))}
+
+    def of_run(self, run):
+        return [len(train) for train in run.trains()]
 """
     write(project, {"plugins/per_cell.py": spectrum})
     forget()
