@@ -74,7 +74,8 @@ class Parallel(OfMeasures):
         from matplotlib.colors import Normalize
 
         values = means(results)
-        measures = self.shown(results.cube)
+        shown = self.shown(results.cube)
+        measures = [name for name in shown if np.isfinite(values[name]).any()] or shown  # one without values cuts lines
         every = numeric_parameters(results.axes.values())
         parameters = strongest_parameters(values[measures], every, max(MOST - len(measures), 2))
         names = [*parameters, *measures]
