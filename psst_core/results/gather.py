@@ -18,7 +18,7 @@ from psst_core.errors import PsstError
 from psst_core.files import to_yaml, write_text
 from psst_core.plan.before import remove_partial
 from psst_core.plan.ledger import OTHER_RUNS
-from psst_core.results.summary import PER_RUN, summarise
+from psst_core.results.summary import OWNER, PER_RUN, summarise
 from psst_core.store.dataset import read_whole, write
 from psst_core.store.folder import PARTIAL, TWINS, Folder, SweepFolder
 from psst_core.store.made import marking, recipe, remove_made
@@ -195,7 +195,7 @@ class Filling:
 
     Attributes:
         arrays: by name, an array over the sweep's dimensions and those of the variable.
-        coordinates: of the dimensions that belong to measures.
+        coordinates: of the dimensions that belong to measures; and of cells their population, unless runs differ in it.
     """
 
     def __init__(
@@ -207,6 +207,7 @@ class Filling:
         self.along = {dim: pd.Index(populations) for dim in ("population", "other")}
         self.arrays: dict[str, Array] = {}
         self.coordinates: dict[str, xr.Variable] = {}
+        self.owners: list[xr.Variable] = []
         self._add()
 
     def put(self, at: tuple[Array, ...], found: xr.Dataset, position: Array) -> None:
@@ -221,6 +222,12 @@ class Filling:
             self._widen(dim, mine[dim])
             if dim in found.variables and dim != "population":
                 self.coordinates[dim] = xr.Variable(dim, self.along[dim].to_numpy(), found[dim].attrs)
+        if OWNER in found:
+            self.owners = [*self.owners[:2], found[OWNER].variable]
+            if all(np.array_equal(owner.values, self.owners[0].values) for owner in self.owners):
+                self.coordinates[OWNER] = self.owners[0]
+            else:
+                self.coordinates.pop(OWNER, None)
         for name, array in self.arrays.items():
             own = [self.along[dim].get_indexer(mine[dim]) for dim in self.dims[name]]
             places = (*(place.reshape(-1, *[1] * len(own)) for place in at), *(np.ix_(*own) if own else ()))

@@ -24,6 +24,7 @@ from psst_core.store.manifest import read_claim
 from psst_core.store.provenance import derived
 from psst_core.store.records import AGAIN
 
+OWNER = "cell_population"
 PER_RUN = ("status", "diverged_time", "wall_time", "seed", "run_id")
 ROUNDING = 1e-6  # of the width of a range: how far a number may lie outside it
 
@@ -56,6 +57,8 @@ def summarise(chunk: xr.Dataset, config: Config, before: Iterable[xr.Dataset] = 
     labels = {
         dim: (dim, chunk["population"].values, ATTRIBUTES[dim]) for dim in ("population", "other") if dim in found.dims
     }
+    if "cell" in found.dims and OWNER in chunk:
+        labels[OWNER] = ("cell", chunk[OWNER].values, chunk[OWNER].attrs)
     return found.assign_coords(labels)
 
 

@@ -12,7 +12,7 @@ import psst_core
 from psst_core.attributes import measures_of, scalar_measures
 from psst_core.errors import PsstError
 from psst_core.measures.base import Coordinate, Measure, Variable
-from psst_core.registry import register, setting
+from psst_core.registry import _CLASSES, setting
 from psst_core.results.gather import gather
 from psst_core.results.summary import summarise
 from psst_core.store.dataset import checksum, read_whole
@@ -23,7 +23,6 @@ from support.sweeps import TINY, run_sweep
 TWO = {"pn": [[1.0, 2, 30], [5.0]], "ln": [[7.0]]}
 
 
-@register("measure", "counted")
 @dataclass
 class Counted(Measure):
     """Spikes of a population, and a note of each time that they are counted."""
@@ -38,7 +37,6 @@ class Counted(Measure):
         return float(count) if count >= self.least else np.nan
 
 
-@register("measure", "profile")
 @dataclass
 class Profile(Measure):
     """Spikes in bins of time, for each pair of populations the product of their counts, and the spikes of each cell."""
@@ -63,7 +61,6 @@ class Profile(Measure):
         return {"profile": counts, "product": np.outer(total, total), "spikes": cells}
 
 
-@register("measure", "wrong")
 @dataclass
 class Wrong(Measure):
     """What may go wrong in a measure."""
@@ -89,6 +86,17 @@ class Wrong(Measure):
             "words": lambda: {"one": good, "two": np.array(["a", "b"])},
         }
         return found[self.how]()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def registered():
+    """These classes are measures as long as the tests of this file run."""
+    known = _CLASSES["measure"]
+    own = {"counted": Counted, "profile": Profile, "wrong": Wrong, "ragged": Ragged}
+    known.update(own)
+    yield
+    for name in own:
+        del known[name]
 
 
 def test_a_measure_of_one_population_a_run_or_many():
@@ -162,7 +170,6 @@ def test_a_measure_that_is_wrong_is_named(how, message):
         summary_of({"wrong": {"how": how}}, [run_of(TWO)])
 
 
-@register("measure", "ragged")
 @dataclass
 class Ragged(Measure):
     """Spike times, of which runs have different numbers, or a coordinate that is no number."""
@@ -208,7 +215,7 @@ def test_measures_of_a_sweep_enter_its_cube_and_no_run_is_made_again(tmp_path):
     assert cube["product"].sizes["other"] == 2 and cube["other"].values.tolist() == ["pn", "ln"]
     assert cube["profile"].sizes["profile_time"] == 2 and cube["profile_time"].values.tolist() == [0, 10]
     cells = cube["spikes"].squeeze(["coupling", "solver", "network"], drop=True)
-    assert cells.sizes["cell"] == 12
+    assert cells.sizes["cell"] == 12 and "cell_population" not in cube  # cell 6 is an LN of 8 and a PN of 12
     assert cells.sel(size=8).isnull().sum("cell").values.tolist() == [4, 4] and cells.sel(size=12).notnull().all()
     assert (cells.sum("cell") == cube["counted"].squeeze(["coupling", "solver", "network"]).sum("population")).all()
     assert len(Counted.calls) == 2 * cube["run_id"].size
@@ -217,6 +224,18 @@ def test_measures_of_a_sweep_enter_its_cube_and_no_run_is_made_again(tmp_path):
     assert not Counted.calls
     reopened = psst_core.open_sweep(tmp_path / "sweep").cube
     assert {"late_firing_rate", "counted", "firing_rate"} <= set(measures_of(reopened))
+
+
+def test_cells_know_their_population_where_all_runs_have_the_same(tmp_path):
+    words = (
+        TINY
+        + "network.size=8 network.coupling=0,1 solver=rk4 hardware.jobs=2 analysis.measures.cell_rates.type=cell_rates"
+    )
+    cube = run_sweep(tmp_path, "locust_coupling", words).cube
+    assert cube["cell_population"].values.tolist() == [0] * 6 + [1] * 2
+    assert cube["cell_population"].attrs["flag_meanings"] == "pn ln"
+    mean = cube["cell_rate"].groupby("cell_population").mean().transpose(..., "cell_population")
+    np.testing.assert_allclose(mean, cube["firing_rate"])
 
 
 def test_a_damaged_earlier_summary_is_not_read(tmp_path):
