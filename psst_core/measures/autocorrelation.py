@@ -10,7 +10,7 @@ import numpy as np
 
 from psst_core.arrays import Array
 from psst_core.configuration import Config
-from psst_core.measures.base import Coordinate, Measure, Variable, ratio, whole
+from psst_core.measures.base import Dimension, Measure, Variable, ratio, whole
 from psst_core.registry import register, setting
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class Autocorrelation(Measure):
         self.check_fits("longest")
         self.check_fits("bin", 2)
 
-    def coordinates(self, recordings: Recordings) -> dict[str, Coordinate]:
-        return {"lag": Coordinate(np.arange(whole(self.longest, self.bin) + 1) * self.bin, "lag", "ms")}
+    def coordinates(self, recordings: Recordings) -> dict[str, Dimension]:
+        return {"lag": Dimension(np.arange(whole(self.longest, self.bin) + 1) * self.bin, "lag", "ms")}
 
     def of_run(self, run: RunData) -> Array:
         counts = run.sums(run.counts(self.span, self.bin)).astype(float)

@@ -59,8 +59,8 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Coordinate:
-    """The coordinate of a dimension that belongs to a measure, such as a frequency."""
+class Dimension:
+    """A dimension that belongs to a measure, such as frequency: its coordinate."""
 
     values: Array
     long_name: str
@@ -112,7 +112,7 @@ class Measure:
         """
         return self.variables
 
-    def coordinates(self, recordings: Recordings) -> dict[str, Coordinate]:
+    def coordinates(self, recordings: Recordings) -> dict[str, Dimension]:
         """Return the coordinates of its own dimensions, by their names. They must not differ between runs."""
         return {}
 

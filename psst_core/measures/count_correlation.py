@@ -29,7 +29,7 @@ class CountCorrelation(Measure):
     (doi:10.1038/nature06028), Cohen & Kohn 2011 (doi:10.1038/nn.2842).
 
     Attributes:
-        bin: the length of a bin. It fits twice into the window at least; the longer it is, the larger |ρ| usually gets.
+        bin: the length of a bin. It fits twice into the window at least; the longer it is, the larger ρ usually gets.
     """
 
     bin: float = setting(20.0, "ms", minimum=1e-9)

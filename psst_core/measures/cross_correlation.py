@@ -10,7 +10,7 @@ import numpy as np
 
 from psst_core.arrays import Array
 from psst_core.configuration import Config
-from psst_core.measures.base import Coordinate, Measure, Variable, ratio, whole
+from psst_core.measures.base import Dimension, Measure, Variable, ratio, whole
 from psst_core.registry import register, setting
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ class CrossCorrelation(Measure):
     Spikes are counted in K bins of the window. A pair is a spike of a cell of `population` and one of a cell of
     `other`, so many bins later; before it where the lag is negative. Pairs of one cell with itself are left out, and
     those of all different cells are added up, so cells that fire more weigh more. If the cells were independent, with
-    the same numbers of spikes anywhere in the window, there would be Σ n₁ n₂ (K − |lag|) / K² pairs on average, the sum
-    taken over the pairs of cells. The factor K − |lag| corrects for the ends of the window. g is undefined without a
-    pair of different cells that both fire, and at lags as long as the window. A rate that changes in the course of the
+    the same numbers of spikes anywhere in the window, there would be Σ n₁ n₂ (K − abs(lag)) / K² pairs on average, with
+    the sum over the pairs of cells. The factor K − abs(lag) corrects for the ends of the window. g is undefined without
+    a pair of different cells that both fire, and at lags as long as the window. A rate that changes in the course of the
     window raises g at all lags. Perkel et al. 1967 (doi:10.1016/S0006-3495(67)86597-4), Brody 1999
     (doi:10.1162/089976699300016133).
 
@@ -53,9 +53,9 @@ class CrossCorrelation(Measure):
         self.check_fits("longest")
         self.check_fits("bin")
 
-    def coordinates(self, recordings: Recordings) -> dict[str, Coordinate]:
+    def coordinates(self, recordings: Recordings) -> dict[str, Dimension]:
         most = whole(self.longest, self.bin)
-        return {"lag": Coordinate(np.arange(-most, most + 1) * self.bin, "how much later the other fires", "ms")}
+        return {"lag": Dimension(np.arange(-most, most + 1) * self.bin, "how much later the other fires", "ms")}
 
     def of_run(self, run: RunData) -> Array:
         counts = run.counts(self.span, self.bin).astype(float)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from psst_core.arrays import Array
-from psst_core.measures.base import Coordinate, Variable
+from psst_core.measures.base import Dimension, Variable
 from psst_core.measures.spectrum import Spectrum
 from psst_core.registry import register, setting
 
@@ -43,12 +43,12 @@ class Spectrogram(Spectrum):
         )
     }
 
-    def coordinates(self, recordings: Recordings) -> dict[str, Coordinate]:
+    def coordinates(self, recordings: Recordings) -> dict[str, Dimension]:
         interval = recordings.interval
         length, step = self.samples(interval)
         first, last = (round(time / interval) for time in self.span)
         middles = first + length / 2 + step * np.arange(max((last - first - length) // step + 1, 0))
-        time = {"time": Coordinate(middles * interval, "middle of the segment", "ms")}
+        time = {"time": Dimension(middles * interval, "middle of the segment", "ms")}
         return super().coordinates(recordings) | time
 
     def of_runs(self, recordings: Recordings) -> dict[str, Array]:

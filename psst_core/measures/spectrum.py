@@ -12,7 +12,7 @@ import scipy
 from psst_core.arrays import Array
 from psst_core.configuration import Config
 from psst_core.errors import PsstError
-from psst_core.measures.base import ROUNDING, Coordinate, Measure, Variable
+from psst_core.measures.base import ROUNDING, Dimension, Measure, Variable
 from psst_core.registry import register, setting, shared
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class Spectrum(Measure):
                 "samples or more"
             )
 
-    def coordinates(self, recordings: Recordings) -> dict[str, Coordinate]:
-        return {"frequency": Coordinate(self.frequencies(recordings.interval), "frequency", "Hz")}
+    def coordinates(self, recordings: Recordings) -> dict[str, Dimension]:
+        return {"frequency": Dimension(self.frequencies(recordings.interval), "frequency", "Hz")}
 
     def of_runs(self, recordings: Recordings) -> dict[str, Array]:
         density = self.densities(recordings.potential, recordings.interval)

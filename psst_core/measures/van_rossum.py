@@ -56,7 +56,7 @@ class VanRossum(Measure):
 
 
 def products(trains: Sequence[Float[Array, " _spike"]], tau: float) -> Float[Array, "cell cell"]:
-    """Return Σ exp(−|t − t′|/tau) over the spikes t of one train and t′ of the other, for each two trains."""
+    """Return Σ exp(−abs(t − t′)/tau) over the spikes t of one train and t′ of the other, for each two trains."""
     time = np.concatenate(trains)
     cell = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
     order = np.argsort(time, kind="stable")

@@ -15,7 +15,7 @@ from psst_core.arrays import Array
 from psst_core.attributes import ATTRIBUTES, REPLICATES
 from psst_core.configuration import Config
 from psst_core.errors import PsstError, named
-from psst_core.measures.base import Coordinate, Measure
+from psst_core.measures.base import Dimension, Measure
 from psst_core.measures.chosen import KEY, analysis_digest, described, dimension, measures_of, variable_name
 from psst_core.measures.recordings import Recordings, recordings
 from psst_core.store.dataset import read_whole, write
@@ -106,7 +106,7 @@ def _computed(
 
 def _measured(
     measure: Measure, block: Recordings, interval: float
-) -> Iterator[tuple[str, Array, tuple[str, ...], dict[str, Coordinate]]]:
+) -> Iterator[tuple[str, Array, tuple[str, ...], dict[str, Dimension]]]:
     """Yield name, values, dimensions and coordinates of each variable of a measure, for some runs."""
     own = measure.coordinates(block)
     for dim, coordinate in own.items():

@@ -11,7 +11,7 @@ import pytest
 import psst_core
 from psst_core.attributes import measures_of, scalar_measures
 from psst_core.errors import PsstError
-from psst_core.measures.base import Coordinate, Measure, Variable
+from psst_core.measures.base import Dimension, Measure, Variable
 from psst_core.registry import _CLASSES, setting
 from psst_core.results.gather import gather
 from psst_core.results.summary import summarise
@@ -52,7 +52,7 @@ class Profile(Measure):
         return np.arange(self.window[0], self.window[1] + self.bin / 2, self.bin)
 
     def coordinates(self, recordings):
-        return {"time": Coordinate(self.edges()[:-1], "begin of the bin", "ms")}
+        return {"time": Dimension(self.edges()[:-1], "begin of the bin", "ms")}
 
     def of_run(self, run):
         counts = np.array([np.histogram(np.concatenate(run.trains(name)), self.edges())[0] for name in run.populations])
@@ -178,7 +178,7 @@ class Ragged(Measure):
     variables: ClassVar = {"ragged": Variable("spikes", dims=("spike",))}
 
     def coordinates(self, recordings):
-        return {"spike": Coordinate(np.array([np.nan if self.coordinate else 0.0, 1.0]), "spike")}
+        return {"spike": Dimension(np.array([np.nan if self.coordinate else 0.0, 1.0]), "spike")}
 
     def of_run(self, run):
         return np.zeros(len(run.spike_time))
