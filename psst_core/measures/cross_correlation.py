@@ -27,8 +27,8 @@ class CrossCorrelation(Measure):
     those of all different cells are added up, so cells that fire more weigh more. If the cells were independent, with
     the same numbers of spikes anywhere in the window, there would be Σ n₁ n₂ (K − abs(lag)) / K² pairs on average, with
     the sum over the pairs of cells. The factor K − abs(lag) corrects for the ends of the window. g is undefined without
-    a pair of different cells that both fire, and at lags as long as the window. A rate that changes in the course of the
-    window raises g at all lags. Perkel et al. 1967 (doi:10.1016/S0006-3495(67)86597-4), Brody 1999
+    a pair of different cells that both fire, and at lags as long as the window. A rate that changes in the window
+    raises g at all lags. Perkel et al. 1967 (doi:10.1016/S0006-3495(67)86597-4), Brody 1999
     (doi:10.1162/089976699300016133).
 
     Attributes:

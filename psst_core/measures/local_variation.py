@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class LocalVariation(Measure):
     """CV₂ and L_V of a cell's spikes, from each of its intervals I to the next one I′; their means over cells.
 
-    CV₂ = ⟨2 abs(I′ − I) / (I′ + I)⟩ and L_V = ⟨3 ((I′ − I) / (I′ + I))²⟩ are averages over the successive intervals of a
-    cell. A clock has 0, a Poisson process 1 on average. Unlike the coefficient of variation, they hardly see a slow
+    CV₂ = ⟨2 abs(I′ − I) / (I′ + I)⟩ and L_V = ⟨3 ((I′ − I) / (I′ + I))²⟩ are averages over the intervals of a cell. A
+    clock has 0, a Poisson process 1 on average. Unlike the coefficient of variation, they hardly see a slow
     change of the rate. They are undefined for a cell with fewer than `least` intervals, and for a population without a
     cell that has so many. Holt et al. 1996 (doi:10.1152/jn.1996.75.5.1806), Shinomoto et al. 2003
     (doi:10.1162/089976603322518759).
