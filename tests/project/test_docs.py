@@ -101,6 +101,7 @@ def test_pages_and_their_search_ask_only_their_own_server(site, page):
         page.goto(home + "tutorial.html")
         page.goto(home + "search.html?q=synapse")
         page.locator("#search-results li").first.wait_for(timeout=20_000)
+        page.wait_for_load_state("networkidle")
         page.goto(home + "search.html?q=firing+rate")
         page.locator("#search-results a[href*='reference/measures.html']").first.wait_for(timeout=20_000)
         page.wait_for_load_state("networkidle")
