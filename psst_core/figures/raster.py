@@ -86,7 +86,7 @@ def draw_run(run: RunData, cube: xr.Dataset | None = None) -> Picture:
         panel.plot(run.mean_potential["time"], potential, color=f"C{number}", lw=0.8)
         if not potential.notnull().any():
             empty(panel, run.status)
-        panel.set_ylabel("mean potential\n(mV)")
+        panel.set_ylabel("mean\npotential\n(mV)")
         panel.text(1.01, 0.5, population_name(name), color=f"C{number}", va="center", transform=panel.transAxes)
         first = cells.stop
     stimulus = run.config.stimulus
