@@ -1,4 +1,4 @@
-"""What the network does over one or two axes of the sweep: classes, by thresholds on measures."""
+"""Behaviour of the network over one or two axes of the sweep: classes, by thresholds on measures."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ OTHER, OTHER_COLOUR = "other", "0.6"
 @register("figure", "behaviour")
 @dataclass
 class Behaviour(Figure):
-    """What the network does over one or two axes of the sweep: classes, by thresholds on measures.
+    """Behaviour of the network over one or two axes of the sweep: classes, by thresholds on measures.
 
     Attributes:
         usual: the classes, where none are given.

@@ -1,4 +1,4 @@
-"""How strongly each parameter of a sweep moves each measure, and in which direction."""
+"""Strength and direction with which each parameter of a sweep moves each measure."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PARAMETERS = 12
 @register("figure", "sensitivity")
 @dataclass
 class Sensitivity(OfMeasures):
-    """How strongly each parameter of a sweep moves each measure, and in which direction."""
+    """Strength and direction with which each parameter of a sweep moves each measure."""
 
     caption = """
     How strongly each parameter moves each measure, over all points of the sweep, each a mean over networks and trials.

@@ -1,4 +1,4 @@
-"""What figures of measures show: their values, read from the tables and from what is drawn."""
+"""Figures of measures: the values that they show, read from the tables and from what is drawn."""
 
 import re
 from dataclasses import replace

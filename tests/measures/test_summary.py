@@ -63,7 +63,7 @@ class Profile(Measure):
 
 @dataclass
 class Wrong(Measure):
-    """What may go wrong in a measure."""
+    """Mistakes that a measure may make."""
 
     how: str = "raises"
     variables: ClassVar = {"one": Variable("one", low=0, high=1), "two": Variable("two")}

@@ -81,14 +81,14 @@ def measured(measure: Measure, run: RunData) -> dict[str, Any]:
 
 
 def summary_of(measures: Mapping[str, Mapping[str, Any] | None], runs: Sequence[RunData]) -> xr.Dataset:
-    """What measures give for some runs of one length, through the summary of their chunk."""
+    """The numbers that measures give for some runs of one length, through the summary of their chunk."""
     times = runs[0].mean_potential["time"].values
     duration = len(times) * float(times[1] - times[0])
     return summarise(chunk_of(runs), analysed(measures, duration))
 
 
 def value_of(name: str, populations: Mapping[str, Trains], duration: float = 1000.0, **parameters: Any) -> Any:
-    """What the only variable of a measure is in one run, or, where there are several, each by its name."""
+    """The only variable of a measure in one run, or, where there are several, each by its name."""
     found = summary_of({name: parameters}, [run_of(populations, duration)]).isel(run=0)
     values = {str(each): found[each].values for each in measures_of(found)}
     return next(iter(values.values())) if len(values) == 1 else values

@@ -35,7 +35,7 @@ def opened(page, request):
 
 
 def told(page, figure):
-    """Whether the picture of a figure is to be seen, whole, and its caption once."""
+    """Say if the picture of a figure is to be seen, whole, and its caption once."""
     shown = page.locator("img[src^='data:image/png']")
     shown.wait_for()
     assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") >= 600

@@ -1,4 +1,4 @@
-"""What Elephant, PySpike and SciPy say of spike trains, each function by their definitions; needs no PSST.
+"""Numbers of Elephant, PySpike and SciPy for spike trains, each function by their definitions; needs no PSST.
 
 `oracles.py problem.json answer.json` reads cases, and writes the numbers of each measure and how long each took.
 """

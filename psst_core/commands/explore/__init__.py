@@ -83,7 +83,6 @@ def content(results: Results, runs: int = RUNS) -> dict[str, Any]:
         "dims": [dimension(results, name) for name in dims],
         "parameters": [parameter(cube[axis.name]) for axis in results.axes.values() if axis.dimension == RUN],
         "measures": [measure(results, name, dims) for name in [*measures, "wall_time"]],
-        "status": encoded(cube["status"].values, np.int8),
         "planned": int((cube["run_id"].values != "").sum()),
         "runs": [] if results.alone else list(some_runs(results, dims, runs)),
         "potential": "mean potential (mV)" if has_membranes(results.config) else "mean of the first variable",

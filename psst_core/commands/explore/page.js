@@ -21,7 +21,6 @@ function valuesOf(measure) {
   if (!arrays.has(measure.name)) arrays.set(measure.name, decoded(measure.data, Float32Array));
   return arrays.get(measure.name);
 }
-const status = decoded(DATA.status, Int8Array);
 
 // What is chosen: names of the measure, the x axis and the second axis, the kind of picture, and a place on each dimension.
 const chosen = { measure: DATA.measures[0].name, x: null, second: NONE, kind: "curves", places: {} };
